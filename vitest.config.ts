@@ -1,0 +1,14 @@
+import { defineConfig } from 'vitest/config';
+
+/** `npm test` runs every tier but the slow one; `npm run test:slow` runs that alone. */
+const slow = process.env['CRUCIBLE_TEST_TIER'] === 'slow';
+
+export default defineConfig({
+  test: {
+    include: slow ? ['**/*.slow.test.ts'] : ['**/*.test.ts'],
+    exclude: slow ? ['**/node_modules/**'] : ['**/node_modules/**', '**/*.slow.test.ts'],
+    passWithNoTests: true,
+    pool: 'forks',
+    testTimeout: 30_000,
+  },
+});
