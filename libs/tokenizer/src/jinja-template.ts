@@ -1,0 +1,132 @@
+/**
+ * Jinja templates, run by @huggingface/jinja: an interpreter that reaches nothing but the variables it is given. A
+ * template is code all the same, from whoever made the model, so that its time and its values are bounded.
+ *
+ * Not guarded: one operation may take up to `longestValue` at a time, and values nested in one another many times over
+ * may use much memory when they are printed. Do not load models from people whom you would not let use up a process.
+ */
+import * as jinja from '@huggingface/jinja';
+
+/** Why a template could not be used; the message is the interpreter's, or what the template says in raise_exception. */
+export class JinjaTemplateError extends Error {}
+
+const longestTemplate = 2 ** 18;
+const longestRun = 5_000;
+/** Characters of a string, items of a list. */
+const longestValue = 2 ** 24;
+
+/** What we use of the interpreter. (The package's type declarations do not resolve under Node's module rules.) */
+interface RuntimeValue {
+  readonly type: string;
+  readonly value: unknown;
+}
+interface Scope {
+  set(name: string, value: unknown): void;
+}
+interface Engine {
+  run(program: Program): RuntimeValue;
+  evaluate(statement: unknown, scope: Scope): RuntimeValue;
+}
+interface Program {
+  readonly type: 'Program';
+}
+const engine = jinja as unknown as {
+  readonly Environment: new () => Scope;
+  readonly Interpreter: new (scope: Scope) => Engine;
+  readonly parse: (tokens: unknown) => Program;
+  readonly tokenize: (source: string, options: { lstrip_blocks: boolean; trim_blocks: boolean }) => unknown;
+};
+
+export class JinjaTemplate {
+  readonly #program: Program;
+
+  /** Throws JinjaTemplateError for what is not Jinja. */
+  constructor(source: string) {
+    if (source.length > longestTemplate) {
+      throw new JinjaTemplateError(`has ${source.length} characters; at most ${longestTemplate} are allowed`);
+    }
+    // White space is treated as transformers does.
+    this.#program = attempt(() => engine.parse(engine.tokenize(source, { lstrip_blocks: true, trim_blocks: true })));
+  }
+
+  /** Throws JinjaTemplateError when the template fails. */
+  render(variables: Readonly<Record<string, unknown>>): string {
+    return attempt(() => {
+      const scope = new engine.Environment();
+      for (const [name, value] of Object.entries({ ...globals, ...variables })) scope.set(name, value);
+      return bounded(new engine.Interpreter(scope)).run(this.#program).value as string;
+    });
+  }
+}
+
+/** What transformers defines for every template. */
+const globals: Readonly<Record<string, unknown>> = {
+  true: true,
+  false: false,
+  none: null,
+  True: true,
+  False: false,
+  None: null,
+  range,
+  raise_exception: (message: unknown) => {
+    throw new JinjaTemplateError(String(message));
+  },
+  strftime_now: (format: unknown) => formatTime(new Date(), String(format)),
+};
+
+/** Checks time and size before and after everything that is evaluated. */
+function bounded(interpreter: Engine): Engine {
+  const deadline = performance.now() + longestRun;
+  const evaluate = interpreter.evaluate.bind(interpreter);
+  interpreter.evaluate = (statement, scope) => {
+    if (performance.now() > deadline) throw new JinjaTemplateError(`ran longer than ${longestRun} ms`);
+    const result = evaluate(statement, scope);
+    const { value } = result;
+    if ((typeof value === 'string' || Array.isArray(value)) && value.length > longestValue) {
+      throw new JinjaTemplateError(`made a value longer than ${longestValue}`);
+    }
+    return result;
+  };
+  return interpreter;
+}
+
+/** Python's range, but of bounded length. */
+function range(start: number, stop?: number, step = 1): number[] {
+  const [from, to] = stop === undefined ? [0, start] : [start, stop];
+  const length = Math.max(0, Math.ceil((to - from) / step));
+  if (!(length <= longestValue)) throw new JinjaTemplateError(`asked for a range of ${length}`);
+  return Array.from({ length }, (_, i) => from + i * step);
+}
+
+/** The directives of strftime that chat templates use, in English as Python's are by default. */
+function formatTime(date: Date, format: string): string {
+  const name = (options: Intl.DateTimeFormatOptions): string => date.toLocaleDateString('en-US', options);
+  const twoDigits = (value: number): string => String(value).padStart(2, '0');
+  const directives: Readonly<Record<string, () => string>> = {
+    Y: () => String(date.getFullYear()),
+    m: () => twoDigits(date.getMonth() + 1),
+    d: () => twoDigits(date.getDate()),
+    H: () => twoDigits(date.getHours()),
+    M: () => twoDigits(date.getMinutes()),
+    S: () => twoDigits(date.getSeconds()),
+    B: () => name({ month: 'long' }),
+    b: () => name({ month: 'short' }),
+    A: () => name({ weekday: 'long' }),
+    a: () => name({ weekday: 'short' }),
+    '%': () => '%',
+  };
+  return format.replace(/%(.)/g, (directive: string, letter: string) => {
+    const value = Object.hasOwn(directives, letter) ? directives[letter] : undefined;
+    if (value === undefined) throw new JinjaTemplateError(`strftime_now: ${directive} is not supported`);
+    return value();
+  });
+}
+
+function attempt<T>(action: () => T): T {
+  try {
+    return action();
+  } catch (reason) {
+    if (reason instanceof JinjaTemplateError) throw reason;
+    throw new JinjaTemplateError(reason instanceof Error ? reason.message : String(reason), { cause: reason });
+  }
+}

@@ -1,0 +1,18 @@
+/** What a model's users need to know beyond the vocabulary; kept in tokenizer_config.json. Nothing has a default. */
+export interface TokenizerSettings {
+  /** Begins a text. */
+  readonly bosToken?: string;
+  /** Ends what a model generates. */
+  readonly eosToken?: string;
+  /** Fills up batches. */
+  readonly padToken?: string;
+  /** Stands for what the vocabulary lacks; byte-level models never yield it. */
+  readonly unkToken?: string;
+  /** A Jinja template, as `apply_chat_template` of transformers takes it. */
+  readonly chatTemplate?: string;
+  /** The longest sequence that the model can read, in tokens. */
+  readonly modelMaxLength?: number;
+}
+
+/** The settings that name a token. */
+export const tokenSettings = ['bosToken', 'eosToken', 'padToken', 'unkToken'] as const;
