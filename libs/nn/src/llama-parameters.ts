@@ -1,0 +1,100 @@
+/**
+ * The parameters of a Llama-style decoder as a tree whose paths are the tensor names of a Hugging Face checkpoint
+ * (`model.layers.0.self_attn.q_proj.weight`), in its layout: matrices are [out, in].
+ */
+import type { Random } from '@crucible/foundation';
+import { floats, type NdArray } from '@crucible/tensor';
+import { headSize, type LlamaConfig } from './llama-config.ts';
+
+export interface Weight<Leaf> {
+  readonly weight: Leaf;
+}
+
+export interface LlamaLayer<Leaf> {
+  readonly input_layernorm: Weight<Leaf>;
+  readonly self_attn: {
+    readonly q_proj: Weight<Leaf>;
+    readonly k_proj: Weight<Leaf>;
+    readonly v_proj: Weight<Leaf>;
+    readonly o_proj: Weight<Leaf>;
+  };
+  readonly post_attention_layernorm: Weight<Leaf>;
+  readonly mlp: {
+    readonly gate_proj: Weight<Leaf>;
+    readonly up_proj: Weight<Leaf>;
+    readonly down_proj: Weight<Leaf>;
+  };
+}
+
+/** The decoder without a head. */
+export interface LlamaBody<Leaf> {
+  readonly embed_tokens: Weight<Leaf>;
+  readonly layers: readonly LlamaLayer<Leaf>[];
+  readonly norm: Weight<Leaf>;
+}
+
+/** A language model; a tied one has no `lm_head`. */
+export interface LanguageModel<Leaf> {
+  readonly model: LlamaBody<Leaf>;
+  readonly lm_head?: Weight<Leaf>;
+}
+
+/** A decoder with one number a token, as LlamaForSequenceClassification with one label: reward and value models. */
+export interface ScalarModel<Leaf> {
+  readonly model: LlamaBody<Leaf>;
+  readonly score: Weight<Leaf>;
+}
+
+export type LanguageModelWeights = LanguageModel<NdArray>;
+export type ScalarModelWeights = ScalarModel<NdArray>;
+
+/**
+ * Random initial parameters: normal with standard deviation 1/√hiddenSize, projections back into the residual stream
+ * smaller by √(2 layers) (Radford et al. 2019), norms 1.
+ */
+export function initLanguageModel(config: LlamaConfig, random: Random): LanguageModelWeights {
+  const { hiddenSize, intermediateSize, layers, heads, keyValueHeads, vocabularySize } = config;
+  const deviation = 1 / Math.sqrt(hiddenSize);
+  const residual = deviation / Math.sqrt(2 * layers);
+  const size = headSize(config);
+  const matrix = (rows: number, columns: number, scale: number): Weight<NdArray> => ({
+    weight: floats(
+      [rows, columns],
+      Float32Array.from({ length: rows * columns }, () => random.normal() * scale),
+    ),
+  });
+  const ones = (): Weight<NdArray> => ({ weight: floats([hiddenSize], new Float32Array(hiddenSize).fill(1)) });
+  const body: LlamaBody<NdArray> = {
+    embed_tokens: matrix(vocabularySize, hiddenSize, 0.02),
+    layers: Array.from({ length: layers }, () => ({
+      input_layernorm: ones(),
+      self_attn: {
+        q_proj: matrix(heads * size, hiddenSize, deviation),
+        k_proj: matrix(keyValueHeads * size, hiddenSize, deviation),
+        v_proj: matrix(keyValueHeads * size, hiddenSize, deviation),
+        o_proj: matrix(hiddenSize, heads * size, residual),
+      },
+      post_attention_layernorm: ones(),
+      mlp: {
+        gate_proj: matrix(intermediateSize, hiddenSize, deviation),
+        up_proj: matrix(intermediateSize, hiddenSize, deviation),
+        down_proj: matrix(hiddenSize, intermediateSize, residual),
+      },
+    })),
+    norm: ones(),
+  };
+  if (config.tieEmbeddings) return { model: body };
+  return { model: body, lm_head: matrix(vocabularySize, hiddenSize, deviation) };
+}
+
+/** A scalar head's weights [1, hiddenSize], normal with standard deviation 1/√(hiddenSize + 1) (Stiennon et al. 2020). */
+export function initScalarHead(config: LlamaConfig, random: Random): Weight<NdArray> {
+  const scale = 1 / Math.sqrt(config.hiddenSize + 1);
+  const values = Float32Array.from({ length: config.hiddenSize }, () => random.normal() * scale);
+  return { weight: floats([1, config.hiddenSize], values) };
+}
+
+/** Whether a parameter is a matrix inside the decoder: what Muon trains (not embeddings, heads or norms). */
+export function isInnerMatrix(path: string, shape: readonly number[]): boolean {
+  return shape.length === 2 && path.includes('.layers.');
+}

@@ -1,0 +1,134 @@
+import {
+  add,
+  cast,
+  cos,
+  div,
+  equal,
+  erf,
+  exp,
+  less,
+  log,
+  mul,
+  neg,
+  pow,
+  sigmoid,
+  sign,
+  sin,
+  square,
+  sub,
+  sumTo,
+  where,
+} from '../../library/elementwise.ts';
+import type { Tensor } from '../../ir/tensor.ts';
+import { type GradientRules, noGradient } from '../rule.ts';
+
+export const elementwiseGradients: GradientRules<
+  | 'neg'
+  | 'abs'
+  | 'sign'
+  | 'exp'
+  | 'log'
+  | 'sqrt'
+  | 'reciprocal'
+  | 'sin'
+  | 'cos'
+  | 'tanh'
+  | 'erf'
+  | 'sigmoid'
+  | 'silu'
+  | 'gelu'
+  | 'not'
+  | 'cast'
+  | 'stopGradient'
+  | 'add'
+  | 'sub'
+  | 'mul'
+  | 'div'
+  | 'pow'
+  | 'maximum'
+  | 'minimum'
+  | 'equal'
+  | 'less'
+  | 'lessOrEqual'
+  | 'and'
+  | 'or'
+  | 'where'
+> = {
+  // d(-x) = -dx
+  neg: (_y, dy) => [neg(dy)],
+  // d|x| = sign(x) dx
+  abs: (y, dy) => [mul(dy, sign(y.inputs[0]!))],
+  sign: noGradient,
+  // d eˣ = eˣ dx
+  exp: (y, dy) => [mul(dy, y)],
+  // d ln x = dx / x
+  log: (y, dy) => [div(dy, y.inputs[0]!)],
+  // d √x = dx / (2 √x)
+  sqrt: (y, dy) => [div(mul(dy, 0.5), y)],
+  // d(1/x) = -dx / x²
+  reciprocal: (y, dy) => [neg(mul(dy, square(y)))],
+  sin: (y, dy) => [mul(dy, cos(y.inputs[0]!))],
+  cos: (y, dy) => [neg(mul(dy, sin(y.inputs[0]!)))],
+  // d tanh x = (1 - tanh² x) dx
+  tanh: (y, dy) => [mul(dy, sub(1, square(y)))],
+  // d erf x = 2/√π · e^(-x²) dx
+  erf: (y, dy) => [mul(dy, mul(exp(neg(square(y.inputs[0]!))), 2 / Math.sqrt(Math.PI)))],
+  // d σ = σ (1 - σ) dx
+  sigmoid: (y, dy) => [mul(dy, sub(y, square(y)))],
+  // d(x σ) = (σ + xσ (1 - σ)) dx = (xσ + σ (1 - xσ)) dx
+  silu: (y, dy) => [mul(dy, add(y, mul(sigmoid(y.inputs[0]!), sub(1, y))))],
+  // d(x Φ(x)) = (Φ + x φ) dx = ½ (1 + erf s + 2s/√π e^(-s²)) dx with s = x/√2; the constant goes into the exponent and
+  // the half outside, where it costs no pass
+  gelu: (y, dy) => {
+    const s = mul(y.inputs[0]!, Math.SQRT1_2);
+    const density = exp(sub(Math.log(2 / Math.sqrt(Math.PI)), square(s)));
+    const twice = add(erf(s), mul(s, density));
+    return [mul(mul(dy, add(twice, 1)), 0.5)];
+  },
+  not: noGradient,
+  cast: (y, dy) => [y.inputs[0]!.dtype === 'float32' && y.dtype === 'float32' ? cast(dy, 'float32') : undefined],
+  stopGradient: noGradient,
+
+  add: (y, dy) => ofOperands(y, dy, dy),
+  sub: (y, dy) => ofOperands(y, dy, neg(dy)),
+  // d(ab) = b da + a db
+  mul: (y, dy) => ofOperands(y, mul(dy, y.inputs[1]!), mul(dy, y.inputs[0]!)),
+  // d(a/b) = da/b - (a/b) db/b
+  div: (y, dy) => {
+    const da = div(dy, y.inputs[1]!);
+    return ofOperands(y, da, neg(mul(da, y)));
+  },
+  // d aᵇ = b aᵇ⁻¹ da + aᵇ ln a db; the second term is 0 where a is not positive, as in PyTorch at a = 0
+  pow: (y, dy) => {
+    const [a, b] = y.inputs as [Tensor, Tensor];
+    const positive = less(mul(a, 0), a);
+    const logA = where(positive, log(where(positive, a, 1)), 0);
+    return ofOperands(y, mul(dy, mul(b, pow(a, sub(b, 1)))), mul(dy, mul(y, logA)));
+  },
+  // Where both are equal each gets half
+  maximum: (y, dy) => extremum(y, dy),
+  minimum: (y, dy) => extremum(y, dy),
+  equal: noGradient,
+  less: noGradient,
+  lessOrEqual: noGradient,
+  and: noGradient,
+  or: noGradient,
+
+  where: (y, dy) => {
+    const [condition, a, b] = y.inputs as [Tensor, Tensor, Tensor];
+    return [undefined, sumTo(where(condition, dy, 0), a.shape), sumTo(where(condition, 0, dy), b.shape)];
+  },
+};
+
+/** Undoes the broadcasting of both operands. */
+function ofOperands(y: Tensor, da: Tensor, db: Tensor): readonly Tensor[] {
+  return [sumTo(da, y.inputs[0]!.shape), sumTo(db, y.inputs[1]!.shape)];
+}
+
+function extremum(y: Tensor<'maximum' | 'minimum'>, dy: Tensor): readonly Tensor[] {
+  const [a, b] = y.inputs as [Tensor, Tensor];
+  const isA = cast(equal(a, y), 'float32');
+  const isB = cast(equal(b, y), 'float32');
+  const share = div(dy, add(isA, isB));
+  return ofOperands(y, mul(share, isA), mul(share, isB));
+}

@@ -1,0 +1,71 @@
+import { CrucibleError } from '@crucible/foundation';
+import type { Tensor } from '../../ir/tensor.ts';
+import { mul, neg, sub, sumTo } from '../../library/elementwise.ts';
+import { broadcastTo } from '../../library/movement.ts';
+import { layerNorm, rmsNorm, rotary } from '../../library/neural.ts';
+import { mean, sum } from '../../library/reduction.ts';
+import type { GradientRules } from '../rule.ts';
+
+const lastAxis = { axes: -1, keepDims: true } as const;
+
+export const fusedGradients: GradientRules<
+  'softmax' | 'rmsNorm' | 'inverseRms' | 'layerNorm' | 'inverseStd' | 'rotary' | 'cachedAttention'
+> = {
+  // dx = y (dy - Σ dy y)
+  softmax: (y, dy) => [mul(y, sub(dy, sum(mul(dy, y), lastAxis)))],
+
+  // With r = 1/rms, n = x r, h = dy w: dx = r (h - n mean(h n)), dw = Σ dy n
+  rmsNorm: (y, dy) => {
+    const [x, weight] = y.inputs as [Tensor, Tensor];
+    const normalised = rmsNorm(x, onesLike(weight), y.params.epsilon);
+    const inverse = x.graph.node('inverseRms', [x], y.params);
+    const weighted = mul(dy, weight);
+    const product = mul(dy, normalised);
+    const projection = mul(normalised, mean(mul(product, weight), lastAxis));
+    return [mul(inverse, sub(weighted, projection)), sumTo(product, weight.shape)];
+  },
+  // dr/dx = -r³ x / d
+  inverseRms: (y, dy) => {
+    const x = y.inputs[0]!;
+    return [mul(x, mul(dy, mul(cube(y), -1 / lastSize(x))))];
+  },
+
+  // With r = 1/std, n = (x - mean) r, h = dy w: dx = r (h - mean(h) - n mean(h n)), dw = Σ dy n, db = Σ dy
+  layerNorm: (y, dy) => {
+    const [x, weight, bias] = y.inputs as [Tensor, Tensor, Tensor];
+    const normalised = layerNorm(x, onesLike(weight), mul(onesLike(bias), 0), y.params.epsilon);
+    const inverse = x.graph.node('inverseStd', [x], y.params);
+    const weighted = mul(dy, weight);
+    const product = mul(dy, normalised);
+    const projection = mul(normalised, mean(mul(product, weight), lastAxis));
+    const dx = mul(inverse, sub(sub(weighted, mean(weighted, lastAxis)), projection));
+    return [dx, sumTo(product, weight.shape), sumTo(dy, bias.shape)];
+  },
+  // dr/dx = -r³ (x - mean) / d
+  inverseStd: (y, dy) => {
+    const x = y.inputs[0]!;
+    return [mul(sub(x, mean(x, lastAxis)), mul(dy, mul(cube(y), -1 / lastSize(x))))];
+  },
+
+  // A rotation's transpose is the rotation by the opposite angle
+  rotary: (y, dy) => {
+    const [, positions, cos, sin] = y.inputs as [Tensor, Tensor, Tensor, Tensor];
+    return [rotary(dy, positions, cos, neg(sin), y.params.heads), undefined, undefined, undefined];
+  },
+
+  cachedAttention: () => {
+    throw new CrucibleError('unimplemented', 'cachedAttention is for decoding; it has no gradient');
+  },
+};
+
+function onesLike(x: Tensor): Tensor {
+  return broadcastTo(x.graph.scalar(1), x.shape);
+}
+
+function cube(x: Tensor): Tensor {
+  return mul(x, mul(x, x));
+}
+
+function lastSize(x: Tensor): number {
+  return x.shape[x.rank - 1]!;
+}

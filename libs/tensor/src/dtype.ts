@@ -1,0 +1,27 @@
+/** Element types of tensors. Integers are int32 throughout: ids, positions, lengths. */
+export type DType = 'float32' | 'int32' | 'bool';
+
+/** The typed array that holds elements of a dtype on the host; a bool is one byte, 0 or 1. */
+export interface HostArrays {
+  float32: Float32Array;
+  int32: Int32Array;
+  bool: Uint8Array;
+}
+
+export type HostArray = HostArrays[DType];
+
+export function createHostArray<D extends DType>(dtype: D, length: number): HostArrays[D];
+export function createHostArray(dtype: DType, length: number): HostArray {
+  switch (dtype) {
+    case 'float32':
+      return new Float32Array(length);
+    case 'int32':
+      return new Int32Array(length);
+    case 'bool':
+      return new Uint8Array(length);
+  }
+}
+
+export function bytesPerElement(dtype: DType): number {
+  return dtype === 'bool' ? 1 : 4;
+}

@@ -1,0 +1,112 @@
+import { ndArray, type NdArray } from '../nd-array.ts';
+import type { DType, HostArrays } from '../dtype.ts';
+import type { Shape } from '../shape.ts';
+import { inferType } from './infer-type.ts';
+import type { Primitive, PrimitiveParams } from './primitive.ts';
+import { Tensor } from './tensor.ts';
+
+/** Constants up to this many elements are compared by content, larger ones by identity of their data. */
+const comparedByContent = 64;
+
+/** Where nodes live: makes each distinct node once (hash-consing). */
+export class Graph {
+  readonly #nodes = new Map<string, Tensor>();
+  readonly #identities = new WeakMap<object, number>();
+  #nextId = 0;
+  #nextIdentity = 0;
+
+  /** The node for a primitive applied to inputs; types are checked and inferred here, so errors come while tracing. */
+  node<P extends Primitive>(primitive: P, inputs: readonly Tensor[], params: PrimitiveParams[P]): Tensor {
+    for (const input of inputs) {
+      if (input.graph !== this) throw new Error(`internal: ${primitive} mixes tensors of two graphs`);
+    }
+    const key = `${primitive}(${inputs.map((input) => input.id).join(',')})${this.#paramsKey(primitive, params)}`;
+    const known = this.#nodes.get(key);
+    if (known) return known;
+    const type = inferType(primitive, inputs, params);
+    const made = new Tensor(this, this.#nextId++, primitive, inputs, params, type);
+    this.#nodes.set(key, made);
+    return made;
+  }
+
+  input(name: string, shape: Shape, dtype: DType): Tensor {
+    return this.node('input', [], { name, shape, dtype });
+  }
+
+  constant<D extends DType>(dtype: D, shape: Shape, data: HostArrays[D]): Tensor {
+    return this.node('constant', [], { value: ndArray(dtype, shape, data) });
+  }
+
+  scalar(value: number, dtype: DType = 'float32'): Tensor {
+    switch (dtype) {
+      case 'float32':
+        return this.constant('float32', [], Float32Array.of(value));
+      case 'int32':
+        return this.constant('int32', [], Int32Array.of(value));
+      case 'bool':
+        return this.constant('bool', [], Uint8Array.of(value));
+    }
+  }
+
+  #paramsKey<P extends Primitive>(primitive: P, params: PrimitiveParams[P]): string {
+    if (primitive === 'constant') return this.#constantKey((params as PrimitiveParams['constant']).value);
+    return JSON.stringify(params);
+  }
+
+  #constantKey({ dtype, shape, data }: NdArray): string {
+    const content =
+      data.length <= comparedByContent ? Array.from(data, contentKey).join(',') : `@${this.#identity(data)}`;
+    return `${dtype}[${shape.join(',')}]${content}`;
+  }
+
+  #identity(data: object): number {
+    let identity = this.#identities.get(data);
+    if (identity === undefined) this.#identities.set(data, (identity = this.#nextIdentity++));
+    return identity;
+  }
+}
+
+function contentKey(value: number): string {
+  return Object.is(value, -0) ? '-0' : String(value);
+}
+
+/** A function over named inputs, ready to be rewritten, lowered or evaluated. */
+export interface Program {
+  /** Every input, used or not, in the caller's order. */
+  readonly inputs: readonly Tensor<'input'>[];
+  readonly outputs: readonly Tensor[];
+}
+
+/** The nodes that the outputs need, inputs before users. */
+export function topologicalOrder(outputs: readonly Tensor[]): Tensor[] {
+  const order: Tensor[] = [];
+  const seen = new Set<Tensor>();
+  // Iterative: a deep program would overflow the call stack.
+  const stack: { tensor: Tensor; next: number }[] = [];
+  for (const output of outputs) {
+    if (seen.has(output)) continue;
+    seen.add(output);
+    stack.push({ tensor: output, next: 0 });
+    while (stack.length > 0) {
+      const top = stack[stack.length - 1]!;
+      const input = top.tensor.inputs[top.next++];
+      if (input === undefined) {
+        order.push(top.tensor);
+        stack.pop();
+      } else if (!seen.has(input)) {
+        seen.add(input);
+        stack.push({ tensor: input, next: 0 });
+      }
+    }
+  }
+  return order;
+}
+
+/** How often each node is used, by other nodes and as an output. */
+export function countUses(outputs: readonly Tensor[]): Map<Tensor, number> {
+  const uses = new Map<Tensor, number>();
+  const count = (tensor: Tensor): void => void uses.set(tensor, (uses.get(tensor) ?? 0) + 1);
+  for (const tensor of topologicalOrder(outputs)) tensor.inputs.forEach(count);
+  outputs.forEach(count);
+  return uses;
+}

@@ -1,0 +1,23 @@
+import type { Tensor } from '../ir/tensor.ts';
+import { reshape } from './movement.ts';
+
+export interface MatmulOptions {
+  /** `a` is [..., k, m]. Default: false. */
+  readonly transposeA?: boolean;
+  /** `b` is [..., n, k]. Default: false. */
+  readonly transposeB?: boolean;
+  /** Factor of the result. Default: 1. */
+  readonly alpha?: number;
+}
+
+/** Matrix product over the last two axes, float32; batch axes broadcast. [..., m, k] · [..., k, n] → [..., m, n]. */
+export function matmul(a: Tensor, b: Tensor, options: MatmulOptions = {}): Tensor {
+  const { transposeA = false, transposeB = false, alpha = 1 } = options;
+  const params = { transposeA, transposeB, alpha };
+  if (a.rank > 2 && b.rank === 2 && !transposeA) {
+    // One large product instead of a batch of small ones, here and in the gradient of `b`.
+    const flat = a.graph.node('matmul', [reshape(a, [-1, a.shape[a.rank - 1]!]), b], params);
+    return reshape(flat, [...a.shape.slice(0, -1), flat.shape[1]!]);
+  }
+  return a.graph.node('matmul', [a, b], params);
+}

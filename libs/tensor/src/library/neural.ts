@@ -1,0 +1,40 @@
+import type { Tensor } from '../ir/tensor.ts';
+import { sub } from './elementwise.ts';
+import { takeAlong } from './indexing.ts';
+import { reshape } from './movement.ts';
+import { logSumExp } from './reduction.ts';
+
+/** Root-mean-square normalisation over the last axis (Zhang & Sennrich 2019), times `weight` [d]. */
+export function rmsNorm(x: Tensor, weight: Tensor, epsilon: number): Tensor {
+  return x.graph.node('rmsNorm', [x, weight], { epsilon });
+}
+
+/** Layer normalisation over the last axis (Ba et al. 2016), times `weight` [d] plus `bias` [d]. */
+export function layerNorm(x: Tensor, weight: Tensor, bias: Tensor, epsilon: number): Tensor {
+  return x.graph.node('layerNorm', [x, weight, bias], { epsilon });
+}
+
+/**
+ * Rotary position embedding (Su et al. 2021), half-split as in Llama. x [batch, time, heads · d]; positions int32
+ * [batch, time]; cos and sin [positions, d / 2], through which no gradient flows.
+ */
+export function rotary(x: Tensor, positions: Tensor, cos: Tensor, sin: Tensor, heads: number): Tensor {
+  return x.graph.node('rotary', [x, positions, cos, sin], { heads });
+}
+
+/** log p(target) under softmax(logits): logits [..., v], targets int32 [...] → [...], in nats. */
+export function logProbability(logits: Tensor, targets: Tensor): Tensor {
+  const chosen = takeAlong(logits, reshape(targets, [...targets.shape, 1]));
+  return reshape(sub(chosen, logSumExp(logits)), targets.shape);
+}
+
+/** One decoding step of attention over a cache; see the primitive. No gradient. */
+export function cachedAttention(
+  query: Tensor,
+  key: Tensor,
+  value: Tensor,
+  past: { readonly keys: Tensor; readonly values: Tensor; readonly lengths: Tensor },
+  heads: { readonly heads: number; readonly keyValueHeads: number },
+): Tensor {
+  return query.graph.node('cachedAttention', [query, key, value, past.keys, past.values, past.lengths], heads);
+}

@@ -1,0 +1,181 @@
+/** Collects the nodes and initializers of an ONNX graph (onnx.ai, IR version 10, operator set 21). */
+import { create, toBinary } from '@bufbuild/protobuf';
+import type { DType } from '../dtype.ts';
+import type { TensorType } from '../ir/tensor.ts';
+import type { NdArray } from '../nd-array.ts';
+import type { Shape } from '../shape.ts';
+import {
+  AttributeProto_AttributeType as AttributeType,
+  AttributeProtoSchema,
+  ModelProtoSchema,
+  NodeProtoSchema,
+  TensorProtoSchema,
+  ValueInfoProtoSchema,
+  type AttributeProto,
+  type NodeProto,
+  type TensorProto,
+  type ValueInfoProto,
+} from './generated/onnx_pb.ts';
+
+/** TensorProto.DataType of the format. */
+export const elementType = { float32: 1, int32: 6, int64: 7, bool: 9 } as const;
+
+/** ONNX Runtime's own operators live in this domain. */
+export const microsoft = 'com.microsoft';
+
+/** A float attribute; plain numbers are integers. */
+export class FloatAttribute {
+  readonly value: number;
+  constructor(value: number) {
+    this.value = value;
+  }
+}
+
+export type AttributeValue = number | FloatAttribute | string | readonly number[];
+
+export interface NodeOptions {
+  readonly attributes?: Readonly<Record<string, AttributeValue>>;
+  /** Default: the standard domain. */
+  readonly domain?: string;
+  /** How many results; '' leaves one out. Default: 1. */
+  readonly outputs?: number;
+}
+
+export class OnnxWriter {
+  readonly #nodes: NodeProto[] = [];
+  readonly #initializers: TensorProto[] = [];
+  readonly #inputs: ValueInfoProto[] = [];
+  readonly #outputs: ValueInfoProto[] = [];
+  readonly #shared = new Map<string, string>();
+  /** Values of nodes that are not results of the graph. */
+  readonly #computed = new Set<string>();
+  #nextName = 0;
+
+  /** Adds a node and returns the names of its results. */
+  node(operator: string, inputs: readonly string[], options: NodeOptions = {}): string[] {
+    const base = `v${this.#nextName++}`;
+    const count = options.outputs ?? 1;
+    const outputs = Array.from({ length: count }, (_, i) => (i === 0 ? base : `${base}.${i}`));
+    for (const output of outputs) this.#computed.add(output);
+    const attribute = Object.entries(options.attributes ?? {}).map(([name, value]) => attributeProto(name, value));
+    this.#nodes.push(
+      create(NodeProtoSchema, {
+        opType: operator,
+        name: `${operator}_${base}`,
+        input: [...inputs],
+        output: outputs,
+        attribute,
+        domain: options.domain ?? '',
+      }),
+    );
+    return outputs;
+  }
+
+  /** Like `node` for the usual case of one result. */
+  op(operator: string, inputs: readonly string[], options: Omit<NodeOptions, 'outputs'> = {}): string {
+    return this.node(operator, inputs, options)[0]!;
+  }
+
+  /** A node that is made once however often it is asked for: helpers such as casts that several rules need. */
+  sharedOp(operator: string, inputs: readonly string[], options: Omit<NodeOptions, 'outputs'> = {}): string {
+    const key = JSON.stringify([operator, inputs, options]);
+    let name = this.#shared.get(key);
+    if (name === undefined) this.#shared.set(key, (name = this.op(operator, inputs, options)));
+    return name;
+  }
+
+  constant({ dtype, shape, data }: NdArray): string {
+    return this.#initializer(elementType[dtype], shape, bytesOf(data));
+  }
+
+  /** A list of int64: shapes, axes, pads. Initializers stay on the host whatever the device. */
+  int64s(values: readonly number[]): string {
+    return this.#sharedInitializer(`int64s ${values.join()}`, elementType.int64, [values.length], () =>
+      bytesOf(BigInt64Array.from(values, BigInt)),
+    );
+  }
+
+  int64(value: number): string {
+    return this.#sharedInitializer(`int64 ${value}`, elementType.int64, [], () =>
+      bytesOf(BigInt64Array.of(BigInt(value))),
+    );
+  }
+
+  /** A vector of one repeated float32. */
+  filled(value: number, length: number): string {
+    return this.#sharedInitializer(`filled ${value} ${length}`, elementType.float32, [length], () =>
+      bytesOf(new Float32Array(length).fill(value)),
+    );
+  }
+
+  input(name: string, type: TensorType): void {
+    this.#inputs.push(valueInfo(name, type));
+  }
+
+  /** Declares `value` as a result of the graph and returns the result's name. */
+  output(value: string, type: TensorType): string {
+    // A value that is computed and not a result yet is one itself; an input, a constant or a second use is copied.
+    const isNew = this.#computed.delete(value);
+    const name = isNew ? value : this.op('Identity', [value]);
+    this.#outputs.push(valueInfo(name, type));
+    return name;
+  }
+
+  /** The whole model, serialised. */
+  finish(): Uint8Array {
+    const model = create(ModelProtoSchema, {
+      irVersion: 10n,
+      producerName: 'crucible',
+      opsetImport: [
+        { domain: '', version: 21n },
+        { domain: microsoft, version: 1n },
+      ],
+      graph: {
+        name: 'program',
+        node: this.#nodes,
+        initializer: this.#initializers,
+        input: this.#inputs,
+        output: this.#outputs,
+      },
+    });
+    return toBinary(ModelProtoSchema, model);
+  }
+
+  get nodeCount(): number {
+    return this.#nodes.length;
+  }
+
+  #sharedInitializer(key: string, type: number, shape: Shape, bytes: () => Uint8Array): string {
+    let name = this.#shared.get(key);
+    if (name === undefined) this.#shared.set(key, (name = this.#initializer(type, shape, bytes())));
+    return name;
+  }
+
+  #initializer(dataType: number, shape: Shape, rawData: Uint8Array): string {
+    const name = `c${this.#nextName++}`;
+    this.#initializers.push(create(TensorProtoSchema, { name, dataType, dims: shape.map(BigInt), rawData }));
+    return name;
+  }
+}
+
+function attributeProto(name: string, value: AttributeValue): AttributeProto {
+  if (value instanceof FloatAttribute) {
+    return create(AttributeProtoSchema, { name, type: AttributeType.FLOAT, f: value.value });
+  }
+  if (typeof value === 'number')
+    return create(AttributeProtoSchema, { name, type: AttributeType.INT, i: BigInt(value) });
+  if (typeof value === 'string') {
+    return create(AttributeProtoSchema, { name, type: AttributeType.STRING, s: new TextEncoder().encode(value) });
+  }
+  return create(AttributeProtoSchema, { name, type: AttributeType.INTS, ints: value.map(BigInt) });
+}
+
+function valueInfo(name: string, { dtype, shape }: { dtype: DType; shape: Shape }): ValueInfoProto {
+  const dim = shape.map((size) => ({ dimValue: BigInt(size) }));
+  return create(ValueInfoProtoSchema, { name, type: { tensorType: { elemType: elementType[dtype], shape: { dim } } } });
+}
+
+/** Little-endian bytes, as the format wants them and as every platform of ONNX Runtime has them. */
+function bytesOf(data: { buffer: ArrayBufferLike; byteOffset: number; byteLength: number }): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(data.buffer as ArrayBuffer, data.byteOffset, data.byteLength).slice();
+}

@@ -1,0 +1,35 @@
+import { type Program, countUses, topologicalOrder } from '../ir/graph.ts';
+import type { Tensor } from '../ir/tensor.ts';
+
+/**
+ * A local rule: given a node (its inputs already rewritten), an equal and cheaper node, or undefined to keep it.
+ * `uses` counts the readers of a node before the pass.
+ */
+export type RewriteRule = (tensor: Tensor, uses: (tensor: Tensor) => number) => Tensor | undefined;
+
+/** Applies a rule once to every node, inputs before users. */
+export function rewriteOnce(program: Program, rule: RewriteRule): Program {
+  const counts = countUses(program.outputs);
+  const replaced = new Map<Tensor, Tensor>();
+  const uses = (tensor: Tensor): number => counts.get(tensor) ?? 1;
+  for (const tensor of topologicalOrder(program.outputs)) {
+    const inputs = tensor.inputs.map((input) => replaced.get(input)!);
+    const same = inputs.every((input, i) => input === tensor.inputs[i]);
+    const rebuilt = same ? tensor : tensor.graph.node(tensor.primitive, inputs, tensor.params);
+    const better = rule(rebuilt, uses);
+    if (rebuilt !== tensor) counts.set(rebuilt, Math.max(counts.get(rebuilt) ?? 0, counts.get(tensor) ?? 1));
+    if (better && better !== rebuilt) counts.set(better, Math.max(counts.get(better) ?? 0, counts.get(tensor) ?? 1));
+    replaced.set(tensor, better ?? rebuilt);
+  }
+  return { inputs: program.inputs, outputs: program.outputs.map((output) => replaced.get(output)!) };
+}
+
+/** Applies a rule until nothing changes. */
+export function rewriteToFixpoint(program: Program, rule: RewriteRule): Program {
+  for (let round = 0; round < 100; round++) {
+    const next = rewriteOnce(program, rule);
+    if (next.outputs.every((output, i) => output === program.outputs[i])) return next;
+    program = next;
+  }
+  throw new Error('internal: a rewrite does not come to rest');
+}

@@ -1,0 +1,66 @@
+/** The only file that knows ONNX Runtime. `run` and session creation block the thread: see docs/architecture.md. */
+import { CrucibleError } from '@crucible/foundation';
+import * as ort from 'onnxruntime-node';
+import type { DType, HostArrays } from '../dtype.ts';
+import type { NdArray } from '../nd-array.ts';
+
+export type Device = 'cpu';
+
+export interface SessionOptions {
+  /** Where the program runs. Default: `cpu`. */
+  readonly device?: Device;
+  /** Threads within an operator. Default: one per core. */
+  readonly threads?: number;
+  /** Writes a profile of every operator to this path prefix (Chrome trace format). */
+  readonly profile?: string;
+}
+
+export class Session {
+  readonly #session: ort.InferenceSession;
+
+  private constructor(session: ort.InferenceSession) {
+    this.#session = session;
+  }
+
+  static async create(model: Uint8Array, options: SessionOptions = {}): Promise<Session> {
+    try {
+      const session = await ort.InferenceSession.create(model, {
+        executionProviders: [options.device ?? 'cpu'],
+        graphOptimizationLevel: 'all',
+        logSeverityLevel: 3,
+        ...(options.threads === undefined ? {} : { intraOpNumThreads: options.threads }),
+        ...(options.profile === undefined ? {} : { enableProfiling: true, profileFilePrefix: options.profile }),
+      });
+      return new Session(session);
+    } catch (reason) {
+      throw new CrucibleError('internal', `ONNX Runtime refused a program: ${(reason as Error).message}`, {
+        cause: reason,
+      });
+    }
+  }
+
+  /** Runs the model. Inputs are read in place; every output is a fresh copy. */
+  async run(feeds: Readonly<Record<string, NdArray>>, outputs: readonly string[]): Promise<NdArray[]> {
+    const values: Record<string, ort.Tensor> = {};
+    for (const [name, array] of Object.entries(feeds)) values[name] = toOrt(array);
+    const results = await this.#session.run(values, outputs);
+    return outputs.map((name) => fromOrt(results[name]!));
+  }
+
+  endProfiling(): void {
+    this.#session.endProfiling();
+  }
+
+  async dispose(): Promise<void> {
+    await this.#session.release();
+  }
+}
+
+function toOrt({ dtype, shape, data }: NdArray): ort.Tensor {
+  return new ort.Tensor(dtype, data as Float32Array, shape);
+}
+
+function fromOrt(tensor: ort.Tensor): NdArray {
+  const dtype = tensor.type as DType;
+  return { dtype, shape: tensor.dims, data: tensor.data as HostArrays[DType] };
+}

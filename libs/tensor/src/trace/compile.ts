@@ -1,0 +1,143 @@
+import { CrucibleError, invalidInput } from '@crucible/foundation';
+import { Graph, type Program } from '../ir/graph.ts';
+import { printProgram, printType } from '../ir/print.ts';
+import { isTensor, type Tensor, type TensorType } from '../ir/tensor.ts';
+import { lowerProgram } from '../lower/lower.ts';
+import { isNdArray, type NdArray } from '../nd-array.ts';
+import { optimize } from '../rewrite/passes.ts';
+import { Session, type SessionOptions } from '../runtime/session.ts';
+import { shapesEqual } from '../shape.ts';
+import { flatten, mapTree, type TreeLike } from '../tree.ts';
+
+export interface CompileOptions extends SessionOptions {
+  /** Named in errors. Default: `program`. */
+  readonly name?: string;
+}
+
+/** Types of a signature's leaves: arrays may stand for their types. */
+export type Signature<T> = TreeLike<T, TensorType, Tensor>;
+
+export interface CompileStatistics {
+  /** Nodes of the ONNX graph. */
+  readonly nodes: number;
+  readonly traceMs: number;
+  readonly sessionMs: number;
+}
+
+/**
+ * A function over trees of arrays, compiled for fixed shapes. It holds native memory until `dispose`.
+ * Running it blocks the thread; calls on one program must not overlap.
+ */
+export class CompiledProgram<I, O> {
+  readonly statistics: CompileStatistics;
+  readonly #name: string;
+  readonly #session: Session;
+  readonly #signature: readonly { readonly path: string; readonly leaf: TensorType }[];
+  readonly #outputTree: unknown;
+  readonly #outputNames: readonly string[];
+  readonly #program: Program;
+
+  constructor(parts: {
+    name: string;
+    session: Session;
+    signature: readonly { path: string; leaf: TensorType }[];
+    outputTree: unknown;
+    outputNames: readonly string[];
+    program: Program;
+    statistics: CompileStatistics;
+  }) {
+    this.#name = parts.name;
+    this.#session = parts.session;
+    this.#signature = parts.signature;
+    this.#outputTree = parts.outputTree;
+    this.#outputNames = parts.outputNames;
+    this.#program = parts.program;
+    this.statistics = parts.statistics;
+  }
+
+  /** Inputs are read in place and not kept; outputs are new arrays. */
+  async run(inputs: TreeLike<I, TensorType, NdArray>): Promise<TreeLike<O, Tensor, NdArray>> {
+    const given = flatten(inputs, isNdArray);
+    const feeds: Record<string, NdArray> = {};
+    this.#signature.forEach(({ path, leaf }, i) => {
+      const fed = given[i];
+      if (fed?.path !== path) throw invalidInput(`${this.#name}: ${path} is missing; found ${fed?.path ?? 'nothing'}`);
+      if (fed.leaf.dtype !== leaf.dtype || !shapesEqual(fed.leaf.shape, leaf.shape)) {
+        throw invalidInput(`${this.#name}: ${path} is ${printType(fed.leaf)}, compiled for ${printType(leaf)}`);
+      }
+      feeds[path] = fed.leaf;
+    });
+    if (given.length > this.#signature.length) {
+      throw invalidInput(`${this.#name}: ${given[this.#signature.length]!.path} is not an input`);
+    }
+    const results = await this.#session.run(feeds, this.#outputNames);
+    let next = 0;
+    return mapTree(this.#outputTree, isTensor, () => results[next++]!) as TreeLike<O, Tensor, NdArray>;
+  }
+
+  /** The program as it was lowered, as text. */
+  print(): string {
+    return printProgram(this.#program);
+  }
+
+  endProfiling(): void {
+    this.#session.endProfiling();
+  }
+
+  async dispose(): Promise<void> {
+    await this.#session.dispose();
+  }
+}
+
+/**
+ * Traces `build` with symbolic inputs of the types in `signature`, rewrites the program and compiles it. `build` runs
+ * once; shape errors come from here, before anything runs.
+ */
+export async function compile<I, O>(
+  signature: I,
+  build: (inputs: Signature<I>) => O,
+  options: CompileOptions = {},
+): Promise<CompiledProgram<I, O>> {
+  const name = options.name ?? 'program';
+  const start = performance.now();
+  const types = flatten(signature, isTensorType);
+  const { program, outputTree } = trace(signature, build, name);
+  const optimized = optimize(program);
+  const lowered = lowerProgram(optimized);
+  const traced = performance.now();
+  const session = await Session.create(lowered.model, options);
+  return new CompiledProgram<I, O>({
+    name,
+    session,
+    signature: types,
+    outputTree,
+    outputNames: lowered.outputs,
+    program: optimized,
+    statistics: { nodes: lowered.nodeCount, traceMs: traced - start, sessionMs: performance.now() - traced },
+  });
+}
+
+/** The program that `build` writes down, as it stands before any rewriting. */
+export function trace<I, O>(
+  signature: I,
+  build: (inputs: Signature<I>) => O,
+  name = 'program',
+): { program: Program; outputTree: O } {
+  const graph = new Graph();
+  const inputs: Tensor<'input'>[] = [];
+  const symbolic = mapTree(signature, isTensorType, (type, path) => {
+    const input = graph.input(path, type.shape, type.dtype) as Tensor<'input'>;
+    inputs.push(input);
+    return input;
+  });
+  const outputTree = build(symbolic as Signature<I>);
+  const outputs = flatten(outputTree, isTensor).map(({ leaf }) => leaf);
+  if (outputs.length === 0) throw new CrucibleError('invalid-input', `${name}: the function returns no tensor`);
+  return { program: { inputs, outputs }, outputTree };
+}
+
+function isTensorType(value: unknown): value is TensorType {
+  return (
+    typeof value === 'object' && value !== null && 'dtype' in value && 'shape' in value && Array.isArray(value.shape)
+  );
+}
