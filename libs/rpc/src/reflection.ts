@@ -1,0 +1,20 @@
+/** Lets tools such as grpcurl list and describe the services of a server (grpc.reflection.v1 and v1alpha). */
+import type { Server } from '@grpc/grpc-js';
+import { ReflectionService } from '@grpc/reflection';
+import { toBinary } from '@bufbuild/protobuf';
+import type { DescFile, DescService } from '@bufbuild/protobuf';
+import { FileDescriptorProtoSchema } from '@bufbuild/protobuf/wkt';
+
+export function addReflection(server: Server, services: readonly DescService[]): void {
+  const files = withImports(services.map((service) => service.file));
+  const fileDescriptorProtos = files.map((file) => Buffer.from(toBinary(FileDescriptorProtoSchema, file.proto)));
+  const descriptors = { format: 'Protocol Buffer 3 DescriptorProto', type: {}, fileDescriptorProtos } as const;
+  new ReflectionService({ descriptors }, { services: services.map((service) => service.typeName) }).addToServer(server);
+}
+
+function withImports(files: readonly DescFile[]): DescFile[] {
+  const all = new Set(files);
+  // A set that grows while it is walked through is walked through to its new end.
+  for (const file of all) for (const dependency of file.dependencies) all.add(dependency);
+  return [...all];
+}
