@@ -26,7 +26,7 @@ const random = Random.seeded(2024);
 const texts = Array.from({ length: 10_000 }, () => hostileText(random, { malformed: false }));
 const trainingTexts = [
   ...texts.slice(0, 3000),
-  // Runs of one character make pairs that spell a token which exists already.
+  // Runs overlap with themselves.
   ...Array.from({ length: 400 }, (_, i) => `${'='.repeat(i % 37)} ${'ab'.repeat(i % 23)}a\n${'-'.repeat(i % 19)}`),
   ...Array.from({ length: 200 }, () => readFileSync(import.meta.filename, 'utf8')),
 ];

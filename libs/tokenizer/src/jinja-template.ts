@@ -11,7 +11,6 @@ import * as jinja from '@huggingface/jinja';
 export class JinjaTemplateError extends Error {}
 
 const longestTemplate = 2 ** 18;
-const longestRun = 5_000;
 /** Characters of a string, items of a list. */
 const longestValue = 2 ** 24;
 
@@ -39,9 +38,11 @@ const engine = jinja as unknown as {
 
 export class JinjaTemplate {
   readonly #program: Program;
+  readonly #longestRun: number;
 
-  /** Throws JinjaTemplateError for what is not Jinja. */
-  constructor(source: string) {
+  /** `longestRun`: milliseconds that one rendering may take. Throws JinjaTemplateError for what is not Jinja. */
+  constructor(source: string, longestRun = 5_000) {
+    this.#longestRun = longestRun;
     if (source.length > longestTemplate) {
       throw new JinjaTemplateError(`has ${source.length} characters; at most ${longestTemplate} are allowed`);
     }
@@ -54,7 +55,7 @@ export class JinjaTemplate {
     return attempt(() => {
       const scope = new engine.Environment();
       for (const [name, value] of Object.entries({ ...globals, ...variables })) scope.set(name, value);
-      return bounded(new engine.Interpreter(scope)).run(this.#program).value as string;
+      return bounded(new engine.Interpreter(scope), this.#longestRun).run(this.#program).value as string;
     });
   }
 }
@@ -75,7 +76,7 @@ const globals: Readonly<Record<string, unknown>> = {
 };
 
 /** Checks time and size before and after everything that is evaluated. */
-function bounded(interpreter: Engine): Engine {
+function bounded(interpreter: Engine, longestRun: number): Engine {
   const deadline = performance.now() + longestRun;
   const evaluate = interpreter.evaluate.bind(interpreter);
   interpreter.evaluate = (statement, scope) => {

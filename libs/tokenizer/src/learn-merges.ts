@@ -3,10 +3,11 @@
  * again the most frequent pair of neighbours becomes a token. Pair counts are kept up to date rather than counted anew,
  * and the queue is lazy: a count that has sunk since it was queued is put back with its new value.
  *
- * Ties and corner cases are those of Hugging Face's BpeTrainer, so that the merges are the same: of equally frequent
- * pairs the one with the smaller ids comes first; a pair that spells an existing token reuses it, and the positions
- * that this creates for pairs merged earlier are merged later, which moves their rank. One case differs on purpose: a
- * pair that spells a reserved token is never merged.
+ * Ties are resolved as Hugging Face's BpeTrainer does, so that the merges are the same: of equally frequent pairs the one
+ * with the smaller ids comes first. One case differs on purpose: a pair that spells a reserved token is never merged.
+ *
+ * Every merge makes a new token: the symbols of a token's text are always merged in the same order, so no two pairs
+ * spell the same.
  */
 import { Heap } from './heap.ts';
 import { maximumVocabSize, pairKey } from './merge.ts';
@@ -45,8 +46,7 @@ export function* learnMerges(
   const queue = new Heap<Candidate>((a, b) => a.count > b.count || (a.count === b.count && a.pair < b.pair));
   counts.queueGrown(queue);
 
-  // A Map keeps the first place of a key that is set again; the last one counts.
-  const merges = new Map<number, Merge>();
+  const merges: Merge[] = [];
   for (let top = queue.pop(); top !== undefined && vocab.size < size; top = queue.pop()) {
     const count = counts.of(top.pair);
     if (top.count !== count) {
@@ -58,20 +58,15 @@ export function* learnMerges(
     const right = top.pair % maximumVocabSize;
     const token = tokens[left]! + tokens[right]!;
     if (reserved.has(token)) continue;
-    let merged = vocab.get(token);
-    if (merged === undefined) {
-      merged = tokens.length;
-      tokens.push(token);
-      vocab.set(token, merged);
-    }
-    const merge = { left, right, merged };
-    merges.delete(top.pair);
-    merges.set(top.pair, merge);
+    const merge = { left, right, merged: tokens.length };
+    tokens.push(token);
+    vocab.set(token, merge.merged);
+    merges.push(merge);
     for (const index of top.words) mergeInWord(words[index]!, index, merge, counts);
     counts.queueGrown(queue);
     yield;
   }
-  return [...merges.values()];
+  return merges;
 }
 
 /** How often each pair occurs, and in which words those that became more frequent did so. */

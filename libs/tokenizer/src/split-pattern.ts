@@ -168,7 +168,8 @@ class Translator {
     if (this.#characters[this.#at] === '[') return this.#class(depth + 1);
     const from = this.#classCharacter();
     const ranges = this.#characters[this.#at] === '-' && this.#characters[this.#at + 1] !== ']';
-    if (from.isSet || !ranges) return from.source;
+    if (!ranges) return from.source;
+    if (from.isSet) throw this.#unsupported('a range that begins with a set');
     this.#at++;
     if (this.#at >= this.#characters.length) throw new SplitPatternError('has a class without its ]');
     const to = this.#classCharacter();

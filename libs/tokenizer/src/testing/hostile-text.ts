@@ -30,7 +30,7 @@ const scripts: readonly (readonly [number, number])[] = [
   [0x20000, 0x2a6d0],
 ];
 
-const spaces = [...' \t\n\r\v\f\u0085\u00a0\u1680\u2003\u2028\u2029\u202f\u205f\u3000\ufeff\u200b\u180e'];
+const spaces = Array.from(' \t\n\r\v\f\u0085\u00a0\u1680\u2003\u2028\u2029\u202f\u205f\u3000\ufeff\u200b\u180e');
 
 const fixed = [
   "'s",
