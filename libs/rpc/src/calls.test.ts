@@ -317,6 +317,23 @@ describe('cancelling', () => {
     expect(reports).toEqual([]);
   });
 
+  it('is cheap: thousands of cancelled calls leave the connection open', async () => {
+    const connections = new Set<string>();
+    await using pair = await startPair({
+      serverStream: async function* (_request, { signal, peer }) {
+        connections.add(peer);
+        yield {};
+        await aborted(signal);
+      },
+    });
+    for (let i = 0; i < 2000; i++) {
+      const stream = pair.client.serverStream({});
+      await stream.next();
+      await stream.return();
+    }
+    expect(connections.size).toBe(1);
+  });
+
   it('is noticed when the caller is gone', async () => {
     const { handlers, begun, ended } = waitingHandlers();
     await using pair = await startPair(handlers);

@@ -106,7 +106,7 @@ export function createClient<S extends DescService>(
   assertWholeNumber('deadlineMs', deadlineMs, 1, maxTimerMs);
   const limits = resolveMessageLimits(options.limits);
   const grpc = createChannel(target, {
-    credentials: channelCredentials(options.tls),
+    credentials: channelCredentials(options.tls, target),
     serverName: options.tls?.serverName,
     limits,
     loadBalancing: options.loadBalancing ?? 'pick_first',

@@ -4,9 +4,12 @@ import { ReflectionService } from '@grpc/reflection';
 import { toBinary } from '@bufbuild/protobuf';
 import type { DescFile, DescService } from '@bufbuild/protobuf';
 import { FileDescriptorProtoSchema } from '@bufbuild/protobuf/wkt';
+import { ErrorInfoSchema } from '@crucible/protos/google/rpc/error-details';
+import { StatusSchema } from '@crucible/protos/google/rpc/status';
 
 export function addReflection(server: Server, services: readonly DescService[]): void {
-  const files = withImports(services.map((service) => service.file));
+  // With what the details of errors are made of, so that tools can show them.
+  const files = withImports([...services.map((service) => service.file), StatusSchema.file, ErrorInfoSchema.file]);
   const fileDescriptorProtos = files.map((file) => Buffer.from(toBinary(FileDescriptorProtoSchema, file.proto)));
   const descriptors = { format: 'Protocol Buffer 3 DescriptorProto', type: {}, fileDescriptorProtos } as const;
   new ReflectionService({ descriptors }, { services: services.map((service) => service.typeName) }).addToServer(server);

@@ -3,6 +3,7 @@
  * and a shutdown that lets calls finish.
  */
 import { lookup } from 'node:dns/promises';
+import type { ServerOptions as ServerOptionsOfNode } from 'node:http2';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Server as GrpcServer, logVerbosity, setLogVerbosity } from '@grpc/grpc-js';
 import type { ServerCredentials } from '@grpc/grpc-js';
@@ -83,6 +84,7 @@ export async function createServer(options: ServerOptions): Promise<Server> {
     'grpc.keepalive_time_ms': limits.keepaliveMs,
     'grpc.keepalive_timeout_ms': limits.keepaliveTimeoutMs,
   });
+  allowCancelling(grpc);
   const calls = new CallHost({ maxSendBytes: limits.maxSendBytes, onCallEnd });
   const all = [...services, health.implementation];
   for (const { service, handler } of all) {
@@ -167,6 +169,18 @@ class RunningServer implements Server {
     this.#grpc.forceShutdown();
     await closed;
   }
+}
+
+/**
+ * Node closes a connection, with all that is under way on it, after a thousand cancelled calls and 33 a second more (its
+ * guard against CVE-2023-44487), and after a hundred calls above maxConcurrentStreams. Here to cancel is the way to stop
+ * a generation, so more must do. grpc-js hands no such options on: this adds them to those that it gives to Node.
+ */
+function allowCancelling(grpc: GrpcServer): void {
+  const { commonServerOptions } = grpc as unknown as { commonServerOptions: ServerOptionsOfNode };
+  commonServerOptions.streamResetBurst = 20_000;
+  commonServerOptions.streamResetRate = 2000;
+  commonServerOptions.maxSessionRejectedStreams = 20_000;
 }
 
 async function endsWithin(promise: Promise<void>, ms: number): Promise<boolean> {

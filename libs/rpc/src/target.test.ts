@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { assertTarget, targetFrom } from './target.ts';
+import { assertTarget, isAddress, targetFrom } from './target.ts';
 
 describe('assertTarget()', () => {
   it.each([
@@ -33,6 +33,17 @@ describe('assertTarget()', () => {
       }),
     );
   });
+});
+
+describe('isAddress()', () => {
+  it.each(['127.0.0.1:7001', '[::1]:7001', 'dns:///10.0.0.1:7001', 'ipv4:10.0.0.1:7001', 'ipv6:[::1]:7001'])(
+    'is true of %s',
+    (target) => expect(isAddress(target)).toBe(true),
+  );
+
+  it.each(['localhost:7001', 'dns:///policy:7001', 'unix:/run/policy.sock'])('is false of %s', (target) =>
+    expect(isAddress(target)).toBe(false),
+  );
 });
 
 describe('targetFrom()', () => {

@@ -1,6 +1,7 @@
+import { isIP } from 'node:net';
 import { invalidInput } from '@crucible/foundation';
 
-const hostAndPort = /^(?:dns:\/\/\/)?(?:\[[\da-f:.]+\]|[\w.-]+):(?<port>\d{1,5})$/i;
+const hostAndPort = /^(?:dns:\/\/\/)?(?:\[(?<ipv6>[\da-f:.]+)\]|(?<host>[\w.-]+)):(?<port>\d{1,5})$/i;
 const otherScheme = /^(?:unix:|ipv4:|ipv6:)./;
 
 /** grpc-js takes almost any text for a name, and then fails to find it call by call. */
@@ -11,6 +12,12 @@ export function assertTarget(target: string): void {
     `target: ${JSON.stringify(target)} is none of host:port, dns:///host:port, ipv4:address:port,…, unix:/path`,
     { at: 'target' },
   );
+}
+
+/** Whether the target names its server by an IP address. */
+export function isAddress(target: string): boolean {
+  const { ipv6, host } = hostAndPort.exec(target)?.groups ?? {};
+  return isIP(ipv6 ?? host ?? '') !== 0 || /^ipv[46]:/.test(target);
 }
 
 /** `host:port`, with an IPv6 address in brackets. */

@@ -2,6 +2,7 @@
 import { createSecureContext } from 'node:tls';
 import { ChannelCredentials, ServerCredentials } from '@grpc/grpc-js';
 import { CrucibleError, invalidInput } from '@crucible/foundation';
+import { isAddress } from './target.ts';
 
 export interface ServerTls {
   /** The server's certificate, followed by those that lead to its authority. */
@@ -17,7 +18,7 @@ export interface ClientTls {
   /** The client's certificate and its key, for servers that ask for one. Both or neither. */
   readonly cert?: string | Uint8Array;
   readonly key?: string | Uint8Array;
-  /** The name that the server's certificate must be for. Default: the host of the target. */
+  /** The name that the server's certificate must be for. Default: the host of the target, unless that is an address. */
   readonly serverName?: string;
 }
 
@@ -33,8 +34,13 @@ export function serverCredentials(tls: ServerTls | undefined): ServerCredentials
 }
 
 /** Without `tls`: plain text. */
-export function channelCredentials(tls: ClientTls | undefined): ChannelCredentials {
+export function channelCredentials(tls: ClientTls | undefined, target: string): ChannelCredentials {
   if (tls === undefined) return ChannelCredentials.createInsecure();
+  // grpc-js announces the host by name to the server (RFC 6066), which an address cannot be.
+  if (tls.serverName === undefined && isAddress(target))
+    throw invalidInput(`tls: ${target} is an address; serverName must say for which name its certificate is`, {
+      at: 'tls.serverName',
+    });
   if ((tls.cert === undefined) !== (tls.key === undefined))
     throw invalidInput('tls: cert and key are given together or not at all', { at: 'tls' });
   return checked(() => ChannelCredentials.createSsl(buffer(tls.ca), buffer(tls.key), buffer(tls.cert)));
