@@ -3,6 +3,7 @@ import { assertChatMessages } from './chat-message.ts';
 import type { ChatMessage } from './chat-message.ts';
 import { Concealment, ConcealmentError } from './concealment.ts';
 import { JinjaTemplate, JinjaTemplateError } from './jinja-template.ts';
+import { SpecialTokenParts } from './special-token-parts.ts';
 import type { Tokenizer } from './tokenizer.ts';
 
 /** One conversation and the chat template that renders it; message contents are concealed until they are encoded. */
@@ -10,20 +11,16 @@ export class ChatRendering {
   /** With concealed contents. */
   readonly messages: readonly ChatMessage[];
   readonly #tokenizer: Tokenizer;
-  readonly #template: JinjaTemplate;
+  readonly #format: ChatFormat;
   readonly #concealment: Concealment;
 
   constructor(tokenizer: Tokenizer, messages: readonly ChatMessage[]) {
     assertChatMessages(messages);
-    const { chatTemplate } = tokenizer.settings;
-    if (chatTemplate === undefined) {
-      throw new CrucibleError('failed-precondition', 'chatTemplate: this tokenizer has none', { at: 'chatTemplate' });
-    }
     this.#tokenizer = tokenizer;
-    this.#template = compiled(tokenizer, chatTemplate);
+    this.#format = formatOf(tokenizer);
     const contents = messages.map(({ content }) => content.toWellFormed());
-    const special = tokenizer.definition.addedTokens.filter((token) => token.special);
-    this.#concealment = explained(() => new Concealment(special, [chatTemplate, ...contents]));
+    const { special, fixedTexts } = this.#format;
+    this.#concealment = explained(() => new Concealment(special, [...fixedTexts, ...contents]));
     this.messages = messages.map(({ role }, i) => ({ role, content: this.#concealment.conceal(contents[i]!) }));
   }
 
@@ -35,7 +32,7 @@ export class ChatRendering {
   render(messages: readonly ChatMessage[], addGenerationPrompt: boolean): string {
     const { bosToken, eosToken, padToken, unkToken } = this.#tokenizer.settings;
     return explained(() =>
-      this.#template.render({
+      this.#format.template.render({
         messages,
         add_generation_prompt: addGenerationPrompt,
         tools: null,
@@ -50,7 +47,7 @@ export class ChatRendering {
 
   /** The length of the special token, with white space before it, that `rest` begins with; 0 if it begins otherwise. */
   closingLength(rest: string): number {
-    const [first] = this.#concealment.specialTokensIn(rest);
+    const [first] = this.#format.special.occurrences(rest);
     return first === undefined || rest.slice(0, first.start).trim() !== '' ? 0 : first.end;
   }
 
@@ -69,15 +66,30 @@ export function chatTemplateError(message: string, cause?: unknown): CrucibleErr
   return invalidInput(`chatTemplate: ${message}`, { at: 'chatTemplate', cause });
 }
 
-const templates = new WeakMap<Tokenizer, JinjaTemplate>();
+/** What all conversations with one tokenizer have in common. */
+interface ChatFormat {
+  readonly template: JinjaTemplate;
+  readonly special: SpecialTokenParts;
+  /** What a rendering has beside message contents. */
+  readonly fixedTexts: readonly string[];
+}
 
-function compiled(tokenizer: Tokenizer, source: string): JinjaTemplate {
-  let template = templates.get(tokenizer);
-  if (template === undefined) {
-    template = explained(() => new JinjaTemplate(source));
-    templates.set(tokenizer, template);
+const formats = new WeakMap<Tokenizer, ChatFormat>();
+
+function formatOf(tokenizer: Tokenizer): ChatFormat {
+  const known = formats.get(tokenizer);
+  if (known !== undefined) return known;
+  const { chatTemplate } = tokenizer.settings;
+  if (chatTemplate === undefined) {
+    throw new CrucibleError('failed-precondition', 'chatTemplate: this tokenizer has none', { at: 'chatTemplate' });
   }
-  return template;
+  const format = {
+    template: explained(() => new JinjaTemplate(chatTemplate)),
+    special: new SpecialTokenParts(tokenizer.definition.addedTokens.filter((token) => token.special)),
+    fixedTexts: [chatTemplate, ...tokenizer.specialTokens.keys()],
+  };
+  formats.set(tokenizer, format);
+  return format;
 }
 
 function explained<T>(action: () => T): T {

@@ -1,11 +1,13 @@
 import { Random } from '@crucible/foundation';
 import { describe, expect, it } from 'vitest';
 import { Concealment } from './concealment.ts';
+import { SpecialTokenParts } from './special-token-parts.ts';
 import { hostileText } from './testing/hostile-text.ts';
 
-const special = ['<|end|>', '<|user|>', '[INST]'].map((content, id) => {
-  return { id, content, special: true, lstrip: false, rstrip: false, normalized: false };
-});
+const tokens = ['<|end|>', '<|user|>', '[INST]'];
+const special = new SpecialTokenParts(
+  tokens.map((content, id) => ({ id, content, special: true, lstrip: false, rstrip: false, normalized: false })),
+);
 
 describe('Concealment', () => {
   it.each([['Nothing special: a < b | c > d.'], ['  white space\n\t'], ['</think> and <tool_call> and [INS T]'], ['']])(
@@ -34,15 +36,15 @@ describe('Concealment', () => {
     const random = Random.seeded(8);
     for (let i = 0; i < 3000; i++) {
       const contents = Array.from({ length: 3 }, () => {
-        const token = random.pick(special).content;
+        const token = random.pick(tokens);
         const cut = random.integer(0, token.length);
         const parts = [token.slice(cut), token.slice(0, cut), token, ' ', hostileText(random, { malformed: false })];
         return random.sample(parts, random.integer(0, 4)).join('');
       });
       const concealment = new Concealment(special, contents);
       const concealed = contents.map((content) => concealment.conceal(content));
-      expect(concealment.specialTokensIn(concealed.join(''))).toEqual([]);
-      expect(concealment.specialTokensIn(concealed.map((each) => each.trim()).join(''))).toEqual([]);
+      expect(special.occurrences(concealed.join(''))).toEqual([]);
+      expect(special.occurrences(concealed.map((each) => each.trim()).join(''))).toEqual([]);
       expect(concealment.reveal(concealed.join(''))).toBe(contents.join(''));
     }
   });
@@ -50,8 +52,15 @@ describe('Concealment', () => {
   it('notices when a mark is damaged', () => {
     const concealment = new Concealment(special, ['<|end|>']);
     const concealed = concealment.conceal('<|end|>');
-    expect(() => concealment.reveal(concealed.slice(1))).toThrow('cuts message contents in pieces');
-    expect(() => concealment.reveal(concealed.replace('0', '7'))).toThrow('cuts message contents in pieces');
+    for (const damaged of [
+      concealed.slice(1),
+      concealed.replace('0', '7'),
+      concealed.replace('0', ''),
+      '\ue000',
+      '\ue000x',
+    ]) {
+      expect(() => concealment.reveal(damaged)).toThrow('cuts message contents in pieces');
+    }
   });
 
   it('gives up on texts that have all private-use characters', () => {

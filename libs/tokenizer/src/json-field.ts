@@ -7,13 +7,20 @@ const largestFile = 256 * 2 ** 20;
 
 /** Reads a text file of bearable size; undefined if there is none. */
 export function readTextFile(path: string): string | undefined {
-  const size = statSync(path, { throwIfNoEntry: false })?.size;
-  if (size === undefined) return undefined;
-  if (size > largestFile)
-    throw invalidInput(`${path}: has ${size} bytes; at most ${largestFile} are read`, { at: path });
-  return readFileSync(path, 'utf8');
+  try {
+    const found = statSync(path, { throwIfNoEntry: false });
+    if (found === undefined) return undefined;
+    if (!found.isFile()) throw invalidInput(`${path}: is not a file`, { at: path });
+    if (found.size > largestFile) {
+      throw invalidInput(`${path}: has ${found.size} bytes; at most ${largestFile} are read`, { at: path });
+    }
+    return readFileSync(path, 'utf8');
+  } catch (reason) {
+    throw CrucibleError.from(reason);
+  }
 }
 
+/** Reads a file of JSON; undefined if there is none. */
 export function readJsonFile(path: string): JsonField | undefined {
   const text = readTextFile(path);
   if (text === undefined) return undefined;
@@ -80,12 +87,6 @@ export class JsonField {
       throw this.#expected(`a whole number from 0 to ${most}`);
     }
     return value;
-  }
-
-  oneOf<T extends string>(allowed: readonly T[]): T {
-    const found = allowed.find((each) => each === this.value);
-    if (found === undefined) throw this.#expected(allowed.map((each) => JSON.stringify(each)).join(' or '));
-    return found;
   }
 
   /** Throws unless the field is missing, null or equal to one of `allowed`: settings that change what we do not support. */

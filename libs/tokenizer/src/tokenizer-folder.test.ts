@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -115,6 +115,15 @@ describe('loadTokenizer', () => {
     const path = join(folder, 'tokenizer.json');
     expect(() => loadTokenizer(folder)).toThrow(
       expect.objectContaining({ code: 'not-found', message: `${path}: there is no such file`, at: path }),
+    );
+  });
+
+  it('does not take a folder for a file', () => {
+    saveTokenizer(tokenizer, folder);
+    mkdirSync(join(folder, 'chat_template.jinja'));
+    const path = join(folder, 'chat_template.jinja');
+    expect(() => loadTokenizer(folder)).toThrow(
+      expect.objectContaining({ code: 'invalid-input', message: `${path}: is not a file` }),
     );
   });
 

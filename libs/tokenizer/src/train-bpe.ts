@@ -29,12 +29,14 @@ export type TrainBpeProgress =
 
 /**
  * Learns a byte-level BPE vocabulary. Deterministic, whatever the order of `texts`; the same merges as those of Hugging
- * Face's BpeTrainer with the same pre-tokenizer. Lone surrogates are read as U+FFFD. Lets the event loop turn.
+ * Face's BpeTrainer with the same pre-tokenizer. Lone surrogates are read as U+FFFD. The event loop turns between texts
+ * and between merges, which is when `signal` and `onProgress` are served.
  */
 export async function trainBpe(texts: Iterable<string>, options: TrainBpeOptions): Promise<Tokenizer> {
   const { vocabSize, specialTokens = ownSpecialTokens, signal, onProgress } = options;
   const settings = options.settings ?? (options.specialTokens === undefined ? ownSettings : {});
   assertTrainable(vocabSize, specialTokens);
+  throwIfCancelled(signal, 'training the tokenizer');
   const turns = new EventLoopTurns(50);
   const takeTurn = async (progress: TrainBpeProgress): Promise<void> => {
     onProgress?.(progress);
