@@ -12,5 +12,5 @@ export type {
   ScalarModelWeights,
   Weight,
 } from './llama-parameters.ts';
-export { decode, hiddenAt, languageLogits, scalarScores } from './llama.ts';
+export { decode, hiddenRows, languageLogits, scalarScores } from './llama.ts';
 export type { DecoderInput, KeysAndValues } from './llama.ts';

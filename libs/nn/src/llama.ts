@@ -99,15 +99,10 @@ export function scalarScores(model: ScalarModel<Tensor>, hidden: Tensor): Tensor
   return reshape(linear(hidden, model.score), hidden.shape.slice(0, -1));
 }
 
-/** Hidden states [batch, time, width] at the positions `at`, int32 [batch, n] → [batch, n, width]. */
-export function hiddenAt(hidden: Tensor, at: Tensor): Tensor {
+/** Hidden states [batch, time, width] at indices counted over all rows, int32 [...at] → [...at, width]. */
+export function hiddenRows(hidden: Tensor, at: Tensor): Tensor {
   const [batch, time, width] = hidden.shape as [number, number, number];
-  const rowStart = hidden.graph.constant(
-    'int32',
-    [batch, 1],
-    Int32Array.from({ length: batch }, (_, b) => b * time),
-  );
-  return gather(reshape(hidden, [batch * time, width]), add(at, rowStart));
+  return gather(reshape(hidden, [batch * time, width]), at);
 }
 
 /** [batch, time, heads · size] → [batch, heads, time, size]. */

@@ -1,0 +1,166 @@
+/**
+ * Models by name and version, as folders:
+ *
+ *     ROOT/NAME/000003/   a Hugging Face folder with a card, crucible.json; never changed once it is there
+ *     ROOT/NAME/latest    the newest version's number
+ *
+ * A version is published whole (written under a temporary name, then renamed), so readers need no lock.
+ */
+import { createHash } from 'node:crypto';
+import { createReadStream, existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { CrucibleError, invalidInput, publishFolder, writeFileAtomic } from '@crucible/foundation';
+
+/** What is known of a model beside its weights; kept in its folder as crucible.json. */
+export interface ModelCard {
+  readonly name: string;
+  readonly version: number;
+  /** The stage that made it: `pretrain`, `sft`, `reward`, `ppo`, or `import`. */
+  readonly stage: string;
+  readonly kind: 'language' | 'scalar';
+  /** Optimizer steps of the stage so far; a snapshot of an unfinished stage says so. */
+  readonly step: number;
+  readonly finished: boolean;
+  /** `name@version` of the model that the stage began from. */
+  readonly parent?: string;
+  readonly metrics: Readonly<Record<string, number>>;
+  /** ISO 8601. */
+  readonly createdAt: string;
+  /** SHA-256 of model.safetensors, hexadecimal. */
+  readonly sha256: string;
+  /** SHA-256 of tokenizer.json, hexadecimal. */
+  readonly tokenizerSha256: string;
+}
+
+export interface ModelVersion {
+  readonly card: ModelCard;
+  readonly folder: string;
+  /** `file://` address of the folder. */
+  readonly uri: string;
+}
+
+export type NewModel = Omit<ModelCard, 'version' | 'createdAt' | 'sha256' | 'tokenizerSha256'>;
+
+const namePattern = /^[a-z0-9][a-z0-9._-]{0,63}$/;
+
+export class ModelRegistry {
+  readonly #root: string;
+
+  constructor(root: string) {
+    this.#root = root;
+  }
+
+  /**
+   * Publishes a new version: `fill` writes the Hugging Face folder, model.safetensors and tokenizer.json at least. Of the versions before it, the newest `keep` are
+   * kept (default: 3; those that readers may still be loading).
+   */
+  async publish(
+    model: NewModel,
+    fill: (folder: string) => void | Promise<void>,
+    { keep = 3 } = {},
+  ): Promise<ModelVersion> {
+    assertName(model.name);
+    const home = join(this.#root, model.name);
+    mkdirSync(home, { recursive: true });
+    const version = (this.#versions(model.name).at(-1) ?? 0) + 1;
+    const folder = join(home, folderName(version));
+    let card: ModelCard | undefined;
+    await publishFolder(folder, async (temporary) => {
+      await fill(temporary);
+      const sha256 = await hashOf(join(temporary, 'model.safetensors'));
+      const tokenizerSha256 = await hashOf(join(temporary, 'tokenizer.json'));
+      card = { ...model, version, createdAt: new Date().toISOString(), sha256, tokenizerSha256 };
+      writeFileAtomic(join(temporary, 'crucible.json'), `${JSON.stringify(card, null, 2)}\n`);
+    });
+    writeFileAtomic(join(home, 'latest'), String(version));
+    for (const old of this.#versions(model.name).slice(0, -keep - 1)) {
+      rmSync(join(home, folderName(old)), { recursive: true, force: true });
+    }
+    return { card: card!, folder, uri: pathToFileURL(folder).href };
+  }
+
+  /** `name` (its newest version) or `name@version`. */
+  resolve(reference: string): ModelVersion {
+    const [name, wanted, ...rest] = reference.split('@') as [string, string?, ...string[]];
+    assertName(name);
+    if (rest.length > 0 || (wanted !== undefined && !/^[1-9]\d*$/.test(wanted))) {
+      throw invalidInput(`model ${reference}: a reference is NAME or NAME@VERSION`);
+    }
+    const versions = this.#versions(name);
+    const version = wanted === undefined ? this.#latest(name, versions) : Number(wanted);
+    if (version === undefined || !versions.includes(version)) {
+      const known = this.names();
+      const what =
+        versions.length === 0
+          ? `known are ${known.length === 0 ? 'none yet' : known.join(', ')}`
+          : `${name} has ${versions.join(', ')}`;
+      throw new CrucibleError('not-found', `model ${reference} does not exist; ${what}`, { at: 'model' });
+    }
+    return this.#open(name, version);
+  }
+
+  /** Names of all models, sorted. */
+  names(): string[] {
+    if (!existsSync(this.#root)) return [];
+    return readdirSync(this.#root, { withFileTypes: true })
+      .filter((entry) => entry.isDirectory() && namePattern.test(entry.name) && this.#versions(entry.name).length > 0)
+      .map((entry) => entry.name)
+      .sort();
+  }
+
+  /** The newest version of every model. */
+  list(): ModelVersion[] {
+    return this.names().map((name) => this.resolve(name));
+  }
+
+  #open(name: string, version: number): ModelVersion {
+    const folder = join(this.#root, name, folderName(version));
+    const path = join(folder, 'crucible.json');
+    try {
+      const card = JSON.parse(readFileSync(path, 'utf8')) as ModelCard;
+      return { card, folder, uri: pathToFileURL(folder).href };
+    } catch (reason) {
+      throw new CrucibleError('data-loss', `${path}: the model's card cannot be read: ${(reason as Error).message}`, {
+        cause: reason,
+      });
+    }
+  }
+
+  #versions(name: string): number[] {
+    const home = join(this.#root, name);
+    if (!existsSync(home)) return [];
+    return readdirSync(home)
+      .filter((entry) => /^\d{6,}$/.test(entry))
+      .map(Number)
+      .sort((a, b) => a - b);
+  }
+
+  /** The pointer, or the newest folder where a crash came between the two. */
+  #latest(name: string, versions: readonly number[]): number | undefined {
+    const newest = versions.at(-1);
+    const path = join(this.#root, name, 'latest');
+    if (!existsSync(path)) return newest;
+    const pointed = Number(readFileSync(path, 'utf8'));
+    return versions.includes(pointed) && pointed >= (newest ?? 0) ? pointed : newest;
+  }
+}
+
+function folderName(version: number): string {
+  return String(version).padStart(6, '0');
+}
+
+function assertName(name: string): void {
+  if (!namePattern.test(name)) {
+    throw invalidInput(
+      `model name ${JSON.stringify(name)}: lower-case letters, digits, dots, dashes and underscores, at most 64, beginning with a letter or digit`,
+      { at: 'model' },
+    );
+  }
+}
+
+async function hashOf(path: string): Promise<string> {
+  const hash = createHash('sha256');
+  for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer);
+  return hash.digest('hex');
+}

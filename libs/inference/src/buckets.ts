@@ -1,0 +1,14 @@
+import { invalidInput } from '@crucible/foundation';
+
+/** Programs are compiled for fixed sizes; work is padded up to the next of these. */
+export function nextPowerOfTwo(size: number, least = 1): number {
+  let bucket = least;
+  while (bucket < size) bucket *= 2;
+  return bucket;
+}
+
+/** The bucket for `length` tokens, at most the context; throws when they do not fit. */
+export function timeBucket(length: number, context: number): number {
+  if (length > context) throw invalidInput(`${length} tokens are more than the context of ${context}`);
+  return Math.min(context, nextPowerOfTwo(length, 16));
+}

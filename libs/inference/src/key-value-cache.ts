@@ -1,0 +1,99 @@
+import { headSize, type LlamaConfig } from '@crucible/nn';
+import { type NdArray, ndArray } from '@crucible/tensor';
+import { nextPowerOfTwo } from './buckets.ts';
+
+/**
+ * Keys and values of the sequences being decoded, in host memory: one arena [rows, keyValueHeads, capacity, headSize] a
+ * layer for keys and one for values. Programs read the first rows in place; only what is new is copied in.
+ */
+export class KeyValueCache {
+  readonly #heads: number;
+  readonly #size: number;
+  readonly #context: number;
+  #rows = 0;
+  #capacity = 0;
+  readonly #keys: Float32Array[];
+  readonly #values: Float32Array[];
+
+  constructor(config: LlamaConfig) {
+    this.#heads = config.keyValueHeads;
+    this.#size = headSize(config);
+    this.#context = config.maxPositions;
+    this.#keys = Array.from({ length: config.layers }, () => new Float32Array(0));
+    this.#values = Array.from({ length: config.layers }, () => new Float32Array(0));
+  }
+
+  /** Tokens that fit into a row at present. */
+  get capacity(): number {
+    return this.#capacity;
+  }
+
+  /** Makes room for `rows` rows of `tokens` tokens; what is cached stays. */
+  reserve(rows: number, tokens: number): void {
+    const capacity = Math.min(this.#context, nextPowerOfTwo(tokens, 64));
+    if (rows <= this.#rows && capacity <= this.#capacity) return;
+    const [oldRows, oldCapacity] = [this.#rows, this.#capacity];
+    this.#rows = Math.max(rows, oldRows);
+    this.#capacity = Math.max(capacity, oldCapacity);
+    for (const arenas of [this.#keys, this.#values]) {
+      arenas.forEach((old, layer) => {
+        const grown = new Float32Array(this.#rows * this.#heads * this.#capacity * this.#size);
+        for (let row = 0; row < oldRows * this.#heads; row++) {
+          const start = row * oldCapacity * this.#size;
+          grown.set(old.subarray(start, start + oldCapacity * this.#size), row * this.#capacity * this.#size);
+        }
+        arenas[layer] = grown;
+      });
+    }
+  }
+
+  /** The first `rows` rows, without copying. */
+  view(rows: number): { readonly keys: NdArray[]; readonly values: NdArray[] } {
+    const shape = [rows, this.#heads, this.#capacity, this.#size];
+    const length = shape.reduce((product, size) => product * size, 1);
+    const first = (arena: Float32Array): NdArray => ndArray('float32', shape, arena.subarray(0, length));
+    return { keys: this.#keys.map(first), values: this.#values.map(first) };
+  }
+
+  /** Writes one token's keys and values [batch, heads · size], row `from` of each, at `position` of row `row`. */
+  append(row: number, position: number, from: number, keys: readonly NdArray[], values: readonly NdArray[]): void {
+    const width = this.#heads * this.#size;
+    for (let layer = 0; layer < this.#keys.length; layer++) {
+      const source = from * width;
+      this.#writeToken(this.#keys[layer]!, row, position, keys[layer]!.data as Float32Array, source);
+      this.#writeToken(this.#values[layer]!, row, position, values[layer]!.data as Float32Array, source);
+    }
+  }
+
+  #writeToken(arena: Float32Array, row: number, position: number, data: Float32Array, source: number): void {
+    const size = this.#size;
+    for (let head = 0; head < this.#heads; head++) {
+      const target = ((row * this.#heads + head) * this.#capacity + position) * size;
+      for (let i = 0; i < size; i++) arena[target + i] = data[source + head * size + i]!;
+    }
+  }
+
+  /** Writes the first `length` tokens of a prompt's keys and values [batch, heads, time, size], row `from` of each. */
+  fill(row: number, length: number, from: number, keys: readonly NdArray[], values: readonly NdArray[]): void {
+    const size = this.#size;
+    const copy = (arena: Float32Array, { shape, data }: NdArray): void => {
+      const time = shape[2]!;
+      for (let head = 0; head < this.#heads; head++) {
+        const start = (from * this.#heads + head) * time * size;
+        const part = (data as Float32Array).subarray(start, start + length * size);
+        arena.set(part, (row * this.#heads + head) * this.#capacity * size);
+      }
+    };
+    for (let layer = 0; layer < this.#keys.length; layer++) {
+      copy(this.#keys[layer]!, keys[layer]!);
+      copy(this.#values[layer]!, values[layer]!);
+    }
+  }
+
+  /** Moves row `from` to row `to`, over what is there: rows in use stay together at the front. */
+  move(from: number, to: number): void {
+    const width = this.#heads * this.#capacity * this.#size;
+    for (const arena of [...this.#keys, ...this.#values])
+      arena.copyWithin(to * width, from * width, (from + 1) * width);
+  }
+}

@@ -1,0 +1,39 @@
+import type { CompiledProgram } from '@crucible/tensor';
+
+/** Sizes that a program is compiled for. */
+type Sizes = [first: number, second: number, third: number];
+
+type Compile<I, O> = (...sizes: Sizes) => Promise<CompiledProgram<I, O>>;
+
+/**
+ * Compiled programs by shape, made when first needed; beyond `most` the one that was used longest ago is released.
+ * Calls must not overlap: programs run one at a time.
+ */
+export class ProgramCache<I, O> {
+  readonly #compile: Compile<I, O>;
+  readonly #most: number;
+  readonly #programs = new Map<string, CompiledProgram<I, O>>();
+
+  constructor(compile: Compile<I, O>, most = 24) {
+    this.#compile = compile;
+    this.#most = most;
+  }
+
+  async get(...sizes: Sizes): Promise<CompiledProgram<I, O>> {
+    const key = sizes.join('x');
+    const program = this.#programs.get(key) ?? (await this.#compile(...sizes));
+    this.#programs.delete(key);
+    this.#programs.set(key, program);
+    if (this.#programs.size > this.#most) {
+      const [oldest] = this.#programs;
+      this.#programs.delete(oldest![0]);
+      await oldest![1].dispose();
+    }
+    return program;
+  }
+
+  async dispose(): Promise<void> {
+    for (const program of this.#programs.values()) await program.dispose();
+    this.#programs.clear();
+  }
+}

@@ -1,0 +1,72 @@
+/** Batches for PPO: every response token with what was worked out for it, sequences packed into rows. */
+import { floats, type FloatArray, type IntArray, ints, type NdArray } from '@crucible/tensor';
+import type { Advantages, Experience } from '../advantages.ts';
+import { packSequences, type PackedRows } from './packing.ts';
+
+export interface ExperienceBatch extends PackedRows {
+  readonly [name: string]: NdArray;
+  /** Index, over all rows, of the token before each response token, int32 [tokens]. */
+  readonly at: IntArray;
+  /** The response tokens, int32 [tokens]. */
+  readonly targets: IntArray;
+  readonly oldLogProbabilities: FloatArray;
+  readonly advantages: FloatArray;
+  readonly oldValues: FloatArray;
+  readonly returns: FloatArray;
+  /** 1 / response tokens of the whole minibatch; 0 for padding. float32 [tokens]. */
+  readonly weights: FloatArray;
+}
+
+export type Learned = Experience & Advantages;
+
+/** `total`: response tokens of the minibatch, when this is a part of it. Default: those of `samples`. */
+export function experienceBatch(
+  samples: readonly Learned[],
+  { time, pad, total }: { readonly time: number; readonly pad: number; readonly total?: number },
+): ExperienceBatch {
+  const sequences = samples.map(({ prompt, response }) => [...prompt, ...response]);
+  const { packed, places } = packSequences(sequences, { time, pad, rowMultiple: 4 });
+  const count = samples.reduce((sum, { response }) => sum + response.length, 0);
+  const length = Math.max(1, Math.ceil(count / 256)) * 256;
+  const weight = 1 / (total ?? count);
+  const at = new Int32Array(length);
+  const targets = new Int32Array(length);
+  const columns = {
+    oldLogProbabilities: new Float32Array(length),
+    advantages: new Float32Array(length),
+    oldValues: new Float32Array(length),
+    returns: new Float32Array(length),
+    weights: new Float32Array(length),
+  };
+  let next = 0;
+  samples.forEach((sample, i) => {
+    const { response } = sample;
+    at.set(responsePlaces(places[i]!.start, sample), next);
+    targets.set(response, next);
+    columns.oldLogProbabilities.set(sample.logProbabilities, next);
+    columns.advantages.set(sample.advantages, next);
+    columns.oldValues.set(sample.values, next);
+    columns.returns.set(sample.returns, next);
+    columns.weights.fill(weight, next, next + response.length);
+    next += response.length;
+  });
+  const column = (data: Float32Array): FloatArray => floats([length], data);
+  return {
+    ...packed,
+    at: ints([length], at),
+    targets: ints([length], targets),
+    oldLogProbabilities: column(columns.oldLogProbabilities),
+    advantages: column(columns.advantages),
+    oldValues: column(columns.oldValues),
+    returns: column(columns.returns),
+    weights: column(columns.weights),
+  };
+}
+
+/** Index of the token before each response token, for a sequence that begins at `start`. */
+export function responsePlaces(
+  start: number,
+  { prompt, response }: { readonly prompt: readonly number[]; readonly response: readonly number[] },
+): number[] {
+  return response.map((_id, t) => start + prompt.length - 1 + t);
+}

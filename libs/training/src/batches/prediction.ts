@@ -1,0 +1,47 @@
+/** Batches for next-token losses over chosen tokens: the logits of other tokens are never computed. */
+import { floats, type FloatArray, type IntArray, ints, type NdArray } from '@crucible/tensor';
+import type { PackedRows, Place } from './packing.ts';
+
+export interface PredictionBatch extends PackedRows {
+  readonly [name: string]: NdArray;
+  /** Index, over all rows, of the token after which each target comes, int32 [targets]. */
+  readonly at: IntArray;
+  /** Token to predict, int32 [targets]. */
+  readonly targets: IntArray;
+  /** Weight of each target in the mean; 0 for padding, float32 [targets]. */
+  readonly weights: FloatArray;
+}
+
+export interface Target {
+  readonly at: number;
+  readonly id: number;
+}
+
+/** The tokens of a placed sequence that `chosen` marks, as targets; the first token can be none. */
+export function targetsOf(sequence: readonly number[], chosen: readonly boolean[], { start }: Place): Target[] {
+  const targets: Target[] = [];
+  for (let i = 1; i < sequence.length; i++) if (chosen[i]) targets.push({ at: start + i - 1, id: sequence[i]! });
+  return targets;
+}
+
+/**
+ * A batch whose weights make the loss the mean over all targets. The number of targets is padded to a multiple of a
+ * quarter of the batch's tokens, so that few shapes need compiling. `total`: targets of the whole, when this is a part.
+ */
+export function predictionBatch(
+  packed: PackedRows,
+  targets: readonly Target[],
+  total = targets.length,
+): PredictionBatch {
+  const quarter = Math.ceil(packed.ids.data.length / 4);
+  const length = Math.max(1, Math.ceil(targets.length / quarter)) * quarter;
+  const at = new Int32Array(length);
+  const ids = new Int32Array(length);
+  const weights = new Float32Array(length);
+  targets.forEach((target, i) => {
+    at[i] = target.at;
+    ids[i] = target.id;
+    weights[i] = 1 / total;
+  });
+  return { ...packed, at: ints([length], at), targets: ints([length], ids), weights: floats([length], weights) };
+}

@@ -1,0 +1,87 @@
+import { decode, type LanguageModel, languageLogits, type LanguageModelWeights, type LlamaConfig } from '@crucible/nn';
+import {
+  compile,
+  type CompiledProgram,
+  itemOf,
+  logProbability,
+  mul,
+  sum,
+  type Tensor,
+  type TensorType,
+} from '@crucible/tensor';
+import { windowBatch } from './batches/token-windows.ts';
+
+/** Held-out text: its tokens, and how many bytes of UTF-8 they stand for. */
+export interface ValidationText {
+  readonly tokens: Int32Array;
+  readonly bytes: number;
+}
+
+/** Mean cross-entropy in nats of every next token of a batch: ids and targets int32 [rows, time]. */
+export function meanPredictionLoss(
+  model: LanguageModel<Tensor>,
+  config: LlamaConfig,
+  { ids, targets }: { readonly ids: Tensor; readonly targets: Tensor },
+): Tensor {
+  const logits = languageLogits(model, decode(model.model, config, { ids }).hidden);
+  return mul(sum(logProbability(logits, targets)), -1 / (ids.shape[0]! * ids.shape[1]!));
+}
+
+interface Signature {
+  readonly weights: LanguageModelWeights;
+  readonly ids: TensorType;
+  readonly targets: TensorType;
+}
+
+/**
+ * Cross-entropy of a text in bits a byte, which compares models with different tokenizers. The text is cut into windows
+ * side by side, each predicted from its own beginning. Owns a compiled program: dispose of it.
+ */
+export class BitsPerByte {
+  readonly #config: LlamaConfig;
+  readonly #text: ValidationText;
+  readonly #rows: number;
+  readonly #time: number;
+  readonly #batches: number;
+  #program: CompiledProgram<Signature, { readonly loss: Tensor }> | undefined;
+
+  /** `batches` of `rows` × `time` tokens at most (default: 8); fewer where the text is shorter. */
+  constructor(
+    config: LlamaConfig,
+    text: ValidationText,
+    { rows, time, batches = 8 }: { readonly rows: number; readonly time: number; readonly batches?: number },
+  ) {
+    const windows = Math.floor((text.tokens.length - 1) / time);
+    this.#config = config;
+    this.#text = text;
+    // A text of less than one window is one short window; of less than one batch, one smaller batch.
+    this.#time = windows === 0 ? Math.max(1, text.tokens.length - 1) : time;
+    this.#rows = Math.max(1, Math.min(rows, windows));
+    this.#batches = Math.max(1, Math.min(batches, Math.floor(windows / rows)));
+  }
+
+  async measure(weights: LanguageModelWeights): Promise<number> {
+    const { tokens, bytes } = this.#text;
+    const [rows, time] = [this.#rows, this.#time];
+    const type: TensorType = { shape: [rows, time], dtype: 'int32' };
+    this.#program ??= await compile<Signature, { loss: Tensor }>(
+      { weights, ids: type, targets: type },
+      (symbols) => ({ loss: meanPredictionLoss(symbols.weights, this.#config, symbols) }),
+      { name: 'validation' },
+    );
+    let nats = 0;
+    for (let n = 0; n < this.#batches; n++) {
+      const { ids, targets } = windowBatch(rows, time, (row, window) => {
+        const start = (n * rows + row) * time;
+        window.set(tokens.subarray(start, start + time + 1));
+      });
+      nats += itemOf((await this.#program.run({ weights, ids, targets })).loss);
+    }
+    return (nats / this.#batches) * (tokens.length / bytes) * Math.LOG2E;
+  }
+
+  async dispose(): Promise<void> {
+    await this.#program?.dispose();
+    this.#program = undefined;
+  }
+}

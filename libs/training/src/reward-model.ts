@@ -1,0 +1,209 @@
+/**
+ * Stage 3, the reward model: model C learns from graded answers which one people prefer. It is B with a scalar head in
+ * place of the vocabulary; the score is read at the token that ends the answer. Bradley–Terry loss over all pairs of one
+ * prompt's answers (Ouyang et al. 2022).
+ *
+ * Afterwards it is normalised: scores of a reference set (answers as the policy gives them) get mean 0 and standard
+ * deviation 1, the deviation folded into the head and the mean kept beside it, so that one KL coefficient suits every
+ * reward model.
+ */
+import { invalidInput, Random } from '@crucible/foundation';
+import { ScalarScorer } from '@crucible/inference';
+import {
+  initScalarHead,
+  isInnerMatrix,
+  type LanguageModelWeights,
+  type LlamaConfig,
+  type ScalarModelWeights,
+} from '@crucible/nn';
+import { createOptimizer, type OptimizerState, warmupDecay } from '@crucible/optim';
+import { floats, type NdArray } from '@crucible/tensor';
+import {
+  answerBatch,
+  type AnswerBatch,
+  type AnswerGroup,
+  type AnswerSource,
+  orderedPairs,
+} from './batches/answer-groups.ts';
+import { packSequences } from './batches/packing.ts';
+import { pairLoss, scoresAt } from './losses.ts';
+import { runLoop, type StageContext } from './stage.ts';
+import { TrainStep } from './train-step.ts';
+
+export interface RewardSettings {
+  readonly seed: number;
+  readonly steps: number;
+  /** Prompts of a batch, each with all of its answers. */
+  readonly groups: number;
+  /** Longest prompt with answer, in tokens; longer ones lose their beginning. */
+  readonly time: number;
+  readonly learningRate: number;
+  readonly warmupSteps: number;
+  readonly weightDecay: number;
+  readonly clipNorm: number;
+  readonly validateEvery: number;
+}
+
+export const rewardDefaults: RewardSettings = {
+  seed: 1,
+  steps: 250,
+  groups: 12,
+  time: 256,
+  learningRate: 0.003,
+  warmupSteps: 10,
+  weightDecay: 0.05,
+  clipNorm: 1,
+  validateEvery: 50,
+};
+
+export interface RewardInputs {
+  readonly config: LlamaConfig;
+  /** Model B. */
+  readonly base: LanguageModelWeights;
+  readonly source: AnswerSource;
+  readonly pad: number;
+  /** Held-out answers, for the accuracy. */
+  readonly heldOut: readonly AnswerGroup[];
+  /** Prompts with answers whose scores shall have mean 0 and deviation 1. Default: the held-out ones. */
+  readonly reference?: readonly (readonly number[])[];
+}
+
+export interface RewardModel {
+  readonly weights: ScalarModelWeights;
+  /** Subtracted from every score. */
+  readonly bias: number;
+}
+
+/** Metrics: `loss`, `accuracy` and `margin` of the batch's pairs, `val_accuracy`, `grad_norm`, `lr`. */
+export async function trainRewardModel(
+  { config, base, source, pad, heldOut, reference }: RewardInputs,
+  given: Partial<RewardSettings> = {},
+  context: StageContext<RewardModel> = {},
+): Promise<{ readonly model: RewardModel; readonly metrics: Readonly<Record<string, number>> }> {
+  const settings = { ...rewardDefaults, ...given };
+  const { steps, time, seed } = settings;
+  if (heldOut.length === 0) throw invalidInput('reward model: there are no held-out answers to measure it on');
+  const identity = { ...settings, config };
+  const optimizer = createOptimizer({
+    clipNorm: settings.clipNorm,
+    useMuon: isInnerMatrix,
+    muon: { weightDecay: settings.weightDecay },
+    adamW: { weightDecay: settings.weightDecay },
+  });
+  const schedule = warmupDecay({ steps, warmup: Math.min(settings.warmupSteps, steps), shape: 'linear' });
+
+  const saved = context.checkpoint?.load(identity);
+  const training = new TrainStep<ScalarModelWeights, AnswerBatch>(
+    (saved?.trees['parameters'] as ScalarModelWeights | undefined) ?? {
+      model: base.model,
+      score: initScalarHead(config, Random.seeded(seed).fork('head')),
+    },
+    (parameters, batch) => {
+      const scores = scoresAt(parameters, config, batch, batch['ends']!);
+      const { loss, accuracy, margin } = pairLoss(scores, batch['better']!, batch['worse']!, batch['weights']!);
+      return { loss, metrics: { accuracy, margin } };
+    },
+    { name: 'reward model', optimizer },
+    saved && { state: saved.trees['optimizer'] as OptimizerState<NdArray>, steps: saved.step },
+  );
+  const scorer = new ScalarScorer(training.parameters, config);
+
+  try {
+    const metrics = await runLoop(
+      {
+        stage: 'reward',
+        steps,
+        done: training.steps,
+        step: async (n) => {
+          const learningRate = settings.learningRate * schedule(n);
+          const batch = answerBatch(source.groups(n, settings.groups), { time, pad });
+          const { loss, gradientNorm, metrics: own } = await training.run(batch, learningRate);
+          return { loss, ...own, grad_norm: gradientNorm, lr: learningRate };
+        },
+        weights: () => ({ weights: training.parameters, bias: 0 }),
+        save: (checkpoint) =>
+          checkpoint.save({
+            step: training.steps,
+            record: { settings: identity },
+            trees: { parameters: training.parameters, optimizer: training.state },
+          }),
+        evaluate: async () => ({
+          val_accuracy: await pairAccuracy(scorer, training.parameters, heldOut, { time, pad }),
+        }),
+        evaluateEvery: settings.validateEvery,
+      },
+      context,
+    );
+    const sequences = reference ?? heldOut.flat().map(({ ids }) => ids);
+    const model = await normalise(scorer, training.parameters, sequences, { time, pad });
+    await context.publish?.(model, { step: steps, finished: true, metrics });
+    return { model, metrics };
+  } finally {
+    await training.dispose();
+    await scorer.dispose();
+  }
+}
+
+interface RowOptions {
+  readonly time: number;
+  readonly pad: number;
+}
+
+/** Scores of whole sequences, read at their last tokens. */
+export async function scoreSequences(
+  scorer: ScalarScorer,
+  weights: ScalarModelWeights,
+  sequences: readonly (readonly number[])[],
+  { time, pad }: RowOptions,
+): Promise<number[]> {
+  const scores: number[] = [];
+  const atOnce = 64;
+  for (let first = 0; first < sequences.length; first += atOnce) {
+    const part = sequences.slice(first, first + atOnce).map((ids) => ids.slice(-time));
+    const { packed, places } = packSequences(part, { time, pad, rowMultiple: 8 });
+    const ends = places.map(({ start, length }) => start + length - 1);
+    scores.push(...(await scorer.score(weights, packed, ends)));
+  }
+  return scores;
+}
+
+/** Share of held-out pairs that the model orders as people did; every prompt counts the same. */
+export async function pairAccuracy(
+  scorer: ScalarScorer,
+  weights: ScalarModelWeights,
+  groups: readonly AnswerGroup[],
+  options: RowOptions,
+): Promise<number> {
+  const scores = await scoreSequences(
+    scorer,
+    weights,
+    groups.flat().map(({ ids }) => ids),
+    options,
+  );
+  let first = 0;
+  let total = 0;
+  for (const group of groups) {
+    const own = scores.slice(first, (first += group.length));
+    const pairs = orderedPairs(group);
+    total += pairs.filter(([better, worse]) => own[better]! > own[worse]!).length / pairs.length;
+  }
+  return total / groups.length;
+}
+
+/** Scales the head so that the scores of `sequences` have deviation 1; the bias makes their mean 0. */
+async function normalise(
+  scorer: ScalarScorer,
+  weights: ScalarModelWeights,
+  sequences: readonly (readonly number[])[],
+  options: RowOptions,
+): Promise<RewardModel> {
+  const scores = await scoreSequences(scorer, weights, sequences, options);
+  const mean = scores.reduce((a, b) => a + b, 0) / scores.length;
+  const deviation = Math.sqrt(scores.reduce((sum, score) => sum + (score - mean) ** 2, 0) / scores.length) || 1;
+  const head = weights.score.weight;
+  const scaled = floats(
+    head.shape,
+    (head.data as Float32Array).map((value) => value / deviation),
+  );
+  return { weights: { ...weights, score: { weight: scaled } }, bias: mean / deviation };
+}

@@ -1,0 +1,116 @@
+/**
+ * Stage 2, supervised fine-tuning: model B learns to answer, from A. Only answers are learned, and the token that ends
+ * them, so the model learns to stop. Conversations are packed into rows and do not see each other.
+ *
+ * Departures from the literature: Muon for the matrices, as in pre-training; a constant learning rate with a linear fall
+ * at the end.
+ */
+import { isInnerMatrix, type LanguageModelWeights, type LlamaConfig } from '@crucible/nn';
+import { createOptimizer, type OptimizerState, warmupDecay } from '@crucible/optim';
+import type { NdArray } from '@crucible/tensor';
+import type { ChatSource } from './batches/chat-rows.ts';
+import type { PredictionBatch } from './batches/prediction.ts';
+import { logitsAt, predictionLoss } from './losses.ts';
+import { runLoop, type StageContext } from './stage.ts';
+import { TrainStep } from './train-step.ts';
+
+export interface SftSettings {
+  readonly seed: number;
+  readonly steps: number;
+  readonly rows: number;
+  readonly time: number;
+  readonly learningRate: number;
+  readonly warmupSteps: number;
+  /** Share of the steps over which the learning rate falls to 0. */
+  readonly decayShare: number;
+  readonly weightDecay: number;
+  readonly clipNorm: number;
+  readonly validateEvery: number;
+}
+
+export const sftDefaults: SftSettings = {
+  seed: 1,
+  steps: 600,
+  rows: 16,
+  time: 256,
+  learningRate: 0.006,
+  warmupSteps: 20,
+  decayShare: 0.5,
+  weightDecay: 0.05,
+  clipNorm: 1,
+  validateEvery: 100,
+};
+
+export interface SftInputs {
+  readonly config: LlamaConfig;
+  /** Model A. */
+  readonly base: LanguageModelWeights;
+  readonly source: ChatSource;
+  /** Held-out figures of the model as it is, by name. */
+  readonly evaluate?: (weights: LanguageModelWeights) => Promise<Readonly<Record<string, number>>>;
+}
+
+/** Metrics: `loss` (nats an answer token), `token_accuracy`, `grad_norm`, `lr`, `tokens_per_s`. */
+export async function sft(
+  { config, base, source, evaluate }: SftInputs,
+  given: Partial<SftSettings> = {},
+  context: StageContext<LanguageModelWeights> = {},
+): Promise<{ readonly weights: LanguageModelWeights; readonly metrics: Readonly<Record<string, number>> }> {
+  const settings = { ...sftDefaults, ...given };
+  const { steps, rows, time } = settings;
+  const identity = { ...settings, config };
+  const optimizer = createOptimizer({
+    clipNorm: settings.clipNorm,
+    useMuon: isInnerMatrix,
+    muon: { weightDecay: settings.weightDecay },
+    adamW: { weightDecay: settings.weightDecay },
+  });
+  const schedule = warmupDecay({
+    steps,
+    warmup: Math.min(settings.warmupSteps, steps),
+    decayShare: settings.decayShare,
+    shape: 'linear',
+  });
+
+  const saved = context.checkpoint?.load(identity);
+  const training = new TrainStep<LanguageModelWeights, PredictionBatch>(
+    (saved?.trees['parameters'] as LanguageModelWeights | undefined) ?? base,
+    (parameters, batch) => {
+      const logits = logitsAt(parameters, config, batch, batch['at']!);
+      const { loss, accuracy } = predictionLoss(logits, batch['targets']!, batch['weights']!);
+      return { loss, metrics: { token_accuracy: accuracy } };
+    },
+    { name: 'fine-tuning', optimizer },
+    saved && { state: saved.trees['optimizer'] as OptimizerState<NdArray>, steps: saved.step },
+  );
+
+  try {
+    const metrics = await runLoop(
+      {
+        stage: 'sft',
+        steps,
+        done: training.steps,
+        step: async (n) => {
+          const start = performance.now();
+          const learningRate = settings.learningRate * schedule(n);
+          const { loss, gradientNorm, metrics: own } = await training.run(source.batch(n, rows, time), learningRate);
+          const seconds = (performance.now() - start) / 1000;
+          return { loss, ...own, grad_norm: gradientNorm, lr: learningRate, tokens_per_s: (rows * time) / seconds };
+        },
+        weights: () => training.parameters,
+        save: (checkpoint) =>
+          checkpoint.save({
+            step: training.steps,
+            record: { settings: identity },
+            trees: { parameters: training.parameters, optimizer: training.state },
+          }),
+        ...(evaluate && { evaluate: () => evaluate(training.parameters), evaluateEvery: settings.validateEvery }),
+      },
+      context,
+    );
+    await context.publish?.(training.parameters, { step: steps, finished: true, metrics });
+    return { weights: training.parameters, metrics };
+  } finally {
+    await training.dispose();
+  }
+}
