@@ -2,7 +2,6 @@
  * Added tokens: vocabulary entries that are found in the text as they are written, before it is cut into pieces. Those
  * marked special steer the model (end of turn, roles, …) and must only ever come from us, never from a user's text.
  */
-
 import { escapeSplitPattern } from './split-pattern.ts';
 
 export interface AddedToken {
@@ -18,6 +17,12 @@ export interface AddedToken {
    * after normalizing, which makes a difference only where a combining character follows the token.
    */
   readonly normalized: boolean;
+}
+
+/** From `start` up to, not including, `end`. */
+export interface Stretch {
+  readonly start: number;
+  readonly end: number;
 }
 
 /** Splits text at added tokens. Where several match, the leftmost wins, then the longest. */
@@ -50,7 +55,7 @@ export class AddedTokenMatcher {
   }
 
   /** Every occurrence, with its place. */
-  occurrences(text: string): { start: number; end: number }[] {
+  occurrences(text: string): Stretch[] {
     return Array.from(this.#matches(text), ({ index, 0: content }) => ({ start: index, end: index + content.length }));
   }
 

@@ -1,9 +1,11 @@
 import { invalidInput } from '@crucible/foundation';
 
+/** Who may speak in a conversation. */
 export const chatRoles = ['system', 'user', 'assistant', 'tool'] as const;
 
 export type ChatRole = (typeof chatRoles)[number];
 
+/** `content` is plain text, also where it looks like special tokens. */
 export interface ChatMessage {
   readonly role: ChatRole;
   readonly content: string;

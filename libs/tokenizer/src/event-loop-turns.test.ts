@@ -2,15 +2,11 @@ import { expect, it } from 'vitest';
 import { EventLoopTurns } from './event-loop-turns.ts';
 
 it('EventLoopTurns lets others run when a turn is due, and not before', async () => {
-  const turns = new EventLoopTurns(5);
-  expect(turns.due()).toBe(false);
+  expect(new EventLoopTurns(60_000).due()).toBe(false);
+  const turns = new EventLoopTurns(0);
   let othersRan = false;
   setImmediate(() => (othersRan = true));
-  const start = performance.now();
-  while (!turns.due());
-  expect(performance.now() - start).toBeGreaterThan(3);
-  expect(othersRan).toBe(false);
+  expect(turns.due()).toBe(true);
   await turns.take();
   expect(othersRan).toBe(true);
-  expect(turns.due()).toBe(false);
 });

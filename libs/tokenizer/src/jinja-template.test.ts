@@ -22,12 +22,25 @@ describe('JinjaTemplate', () => {
     ['what the template raises', "{{ raise_exception('roles must alternate') }}", 'roles must alternate'],
     ['what the interpreter does not know', '{{ 1 | frobnicate }}', 'Unknown NumericValue filter: frobnicate'],
     ['times in other formats', "{{ strftime_now('%Q') }}", 'strftime_now: %Q is not supported'],
-    ['ranges beyond bounds', '{{ range(1000000000) | length }}', 'asked for a range of 1000000000'],
-    ['ranges without an end', '{{ range(0, 1, 0) | length }}', 'asked for a range of Infinity'],
+    [
+      'ranges beyond bounds',
+      '{{ range(1000000000) | length }}',
+      'asked for a range of 1000000000 items; at most 131072 are allowed',
+    ],
+    [
+      'ranges without an end',
+      '{{ range(0, 1, 0) | length }}',
+      'asked for a range of Infinity items; at most 131072 are allowed',
+    ],
     [
       'strings beyond bounds',
       "{% set n = namespace(s='x') %}{% for i in range(40) %}{% set n.s = n.s + n.s %}{% endfor %}",
-      'made a value longer than 16777216',
+      'made a text of 33554432 characters; at most 16777216 are allowed',
+    ],
+    [
+      'lists beyond bounds',
+      '{% set n = namespace(a=[1]) %}{% for i in range(40) %}{% set n.a = n.a + n.a %}{% endfor %}',
+      'made a list of 262144 items; at most 131072 are allowed',
     ],
     [
       'nesting beyond the stack',

@@ -2,8 +2,9 @@
  * Jinja templates, run by @huggingface/jinja: an interpreter that reaches nothing but the variables it is given. A
  * template is code all the same, from whoever made the model, so that its time and its values are bounded.
  *
- * Not guarded: one operation may take up to `longestValue` at a time, and values nested in one another many times over
- * may use much memory when they are printed. Do not load models from people whom you would not let use up a process.
+ * Not guarded: a single operation on values within these bounds is not interrupted, and lists nested in one another
+ * many times over may use much memory when they are printed. Do not load models from people whom you would not let use
+ * up a process.
  */
 import * as jinja from '@huggingface/jinja';
 
@@ -11,8 +12,8 @@ import * as jinja from '@huggingface/jinja';
 export class JinjaTemplateError extends Error {}
 
 const longestTemplate = 2 ** 18;
-/** Characters of a string, items of a list. */
-const longestValue = 2 ** 24;
+const longestText = 2 ** 24;
+const longestList = 2 ** 17;
 
 /** What we use of the interpreter. (The package's type declarations do not resolve under Node's module rules.) */
 interface RuntimeValue {
@@ -83,8 +84,11 @@ function bounded(interpreter: Engine, longestRun: number): Engine {
     if (performance.now() > deadline) throw new JinjaTemplateError(`ran longer than ${longestRun} ms`);
     const result = evaluate(statement, scope);
     const { value } = result;
-    if ((typeof value === 'string' || Array.isArray(value)) && value.length > longestValue) {
-      throw new JinjaTemplateError(`made a value longer than ${longestValue}`);
+    if (typeof value === 'string' && value.length > longestText) {
+      throw new JinjaTemplateError(`made a text of ${value.length} characters; at most ${longestText} are allowed`);
+    }
+    if (Array.isArray(value) && value.length > longestList) {
+      throw new JinjaTemplateError(`made a list of ${value.length} items; at most ${longestList} are allowed`);
     }
     return result;
   };
@@ -95,7 +99,9 @@ function bounded(interpreter: Engine, longestRun: number): Engine {
 function range(start: number, stop?: number, step = 1): number[] {
   const [from, to] = stop === undefined ? [0, start] : [start, stop];
   const length = Math.max(0, Math.ceil((to - from) / step));
-  if (!(length <= longestValue)) throw new JinjaTemplateError(`asked for a range of ${length}`);
+  if (!(length <= longestList)) {
+    throw new JinjaTemplateError(`asked for a range of ${length} items; at most ${longestList} are allowed`);
+  }
   return Array.from({ length }, (_, i) => from + i * step);
 }
 

@@ -67,9 +67,12 @@ describe('createPieceSplitter', () => {
     expect(pieces([split('x*', 'Isolated', false)], '😀ax')).toEqual(['😀', 'a', 'x']);
   });
 
-  it('puts no space where one is, nor where the pieces must be the text', () => {
-    const prefixing = [{ ...byteLevel, add_prefix_space: true }];
-    expect(pieces(prefixing, ' a')).toEqual([' a']);
-    expect(pieces(prefixing, 'a', true)).toEqual(['a']);
+  it('puts no space where one is', () => {
+    expect(pieces([{ ...byteLevel, add_prefix_space: true }], ' a')).toEqual([' a']);
+  });
+
+  it('neither adds nor removes where the pieces must be the text', () => {
+    const steps = [split('b', 'Removed', false), split(' ', 'Removed', true), { ...byteLevel, add_prefix_space: true }];
+    expect(pieces(steps, 'ab c', true)).toEqual(['a', 'b', ' ', 'c']);
   });
 });

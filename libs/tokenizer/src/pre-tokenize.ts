@@ -55,8 +55,8 @@ export const ownPreTokenizer: readonly PreTokenizerStep[] = [
 export type PieceSplitter = (text: string, emit: (piece: string) => void) => void;
 
 /**
- * Makes the splitter of a configuration. `exact` leaves out add_prefix_space, so that the pieces are the text. Throws
- * SplitPatternError for a pattern that is not supported.
+ * Makes the splitter of a configuration. `exact`: nothing is added (add_prefix_space) or removed, so that the pieces are
+ * the text. Throws SplitPatternError for a pattern that is not supported.
  */
 export function createPieceSplitter(steps: readonly PreTokenizerStep[], options: { exact: boolean }): PieceSplitter {
   const splitters = steps.flatMap((step) => stepSplitters(step, options.exact));
@@ -76,8 +76,8 @@ function stepSplitters(step: PreTokenizerStep, exact: boolean): PieceSplitter[] 
     case 'Split': {
       const { pattern, behavior, invert } = step;
       const regex = parseSplitPattern('Regex' in pattern ? pattern.Regex : escapeSplitPattern(pattern.String));
-      const isolated = behavior === 'Isolated';
-      return [createPatternSplitter(regex, { matches: isolated || invert, gaps: isolated || !invert })];
+      const all = exact || behavior === 'Isolated';
+      return [createPatternSplitter(regex, { matches: all || invert, gaps: all || !invert })];
     }
     case 'Digits':
       return [isolating(step.individual_digits ? '\\p{N}' : '\\p{N}+')];

@@ -1,3 +1,5 @@
+import { invalidInput } from '@crucible/foundation';
+
 /** What a model's users need to know beyond the vocabulary; kept in tokenizer_config.json. Nothing has a default. */
 export interface TokenizerSettings {
   /** Begins a text. */
@@ -16,3 +18,17 @@ export interface TokenizerSettings {
 
 /** The settings that name a token. */
 export const tokenSettings = ['bosToken', 'eosToken', 'padToken', 'unkToken'] as const;
+
+/** Throws unless the settings are possible for a tokenizer that has the tokens of which `hasToken` says so. */
+export function assertSettings(settings: TokenizerSettings, hasToken: (token: string) => boolean): void {
+  for (const name of tokenSettings) {
+    const token = settings[name];
+    if (token !== undefined && !hasToken(token)) {
+      throw invalidInput(`${name}: ${JSON.stringify(token)} is not a token of this tokenizer`, { at: name });
+    }
+  }
+  const { modelMaxLength } = settings;
+  if (modelMaxLength !== undefined && !(Number.isSafeInteger(modelMaxLength) && modelMaxLength > 0)) {
+    throw invalidInput(`modelMaxLength: ${modelMaxLength} is not a whole number above 0`, { at: 'modelMaxLength' });
+  }
+}

@@ -1,12 +1,6 @@
 /** Finding, in a text by somebody else, what is a special token or could become one next to other text. */
 import { AddedTokenMatcher } from './added-tokens.ts';
-import type { AddedToken } from './added-tokens.ts';
-
-/** From `start` up to, not including, `end`. */
-export interface Stretch {
-  readonly start: number;
-  readonly end: number;
-}
+import type { AddedToken, Stretch } from './added-tokens.ts';
 
 export class SpecialTokenParts {
   readonly #matcher: AddedTokenMatcher;

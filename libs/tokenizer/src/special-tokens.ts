@@ -1,24 +1,29 @@
 /** The special tokens of our own models, and the chat format made of them. */
 import type { TokenizerSettings } from './settings.ts';
 
+/** Stands between documents, and at the beginning of a text. */
 export const endOfTextToken = '<|endoftext|>';
+/** Fills up batches, and has no other meaning. */
 export const padToken = '<|pad|>';
+/** Begins a message of the system. */
 export const systemToken = '<|system|>';
+/** Begins a message of the user. */
 export const userToken = '<|user|>';
+/** Begins an answer. */
 export const assistantToken = '<|assistant|>';
+/** Begins what a tool has answered. */
 export const toolToken = '<|tool|>';
+/** Ends every message; generation stops at it. */
 export const endToken = '<|end|>';
 
-/** In the order of their ids, from 0. */
+/** All of them, in the order of their ids, from 0. */
 export const ownSpecialTokens: readonly string[] = [
-  /** Between documents, and at the beginning of a text. */
   endOfTextToken,
   padToken,
   systemToken,
   userToken,
   assistantToken,
   toolToken,
-  /** Ends every message; generation stops at it. */
   endToken,
 ];
 
@@ -33,6 +38,7 @@ export const ownChatTemplate = [
   "{% if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}",
 ].join('');
 
+/** What `trainBpe` gives a tokenizer of ours. */
 export const ownSettings: TokenizerSettings = {
   bosToken: endOfTextToken,
   eosToken: endToken,

@@ -1,11 +1,10 @@
-import { invalidInput } from '@crucible/foundation';
 import { AddedTokenMatcher } from './added-tokens.ts';
 import { BpeEncoder } from './bpe.ts';
 import { tokensOf } from './definition.ts';
 import type { TokenizerDefinition } from './definition.ts';
 import { createPieceSplitter } from './pre-tokenize.ts';
 import type { PieceSplitter } from './pre-tokenize.ts';
-import { tokenSettings } from './settings.ts';
+import { assertSettings } from './settings.ts';
 import type { TokenizerSettings } from './settings.ts';
 import { TokenBytes } from './token-bytes.ts';
 import type { TokenIds } from './token-bytes.ts';
@@ -58,7 +57,7 @@ export class Tokenizer {
     this.#splitExactly = createPieceSplitter(preTokenizer, { exact: true });
     this.#encoder = new BpeEncoder(model, this.#specialIds);
     this.#bytes = new TokenBytes(tokens, (id) => added.has(id));
-    this.#assertSettings();
+    assertSettings(settings, (token) => this.#ids.has(token));
   }
 
   /** The same tokenizer with `changes` made to its settings. */
@@ -125,8 +124,8 @@ export class Tokenizer {
 
   /**
    * The ids of any bytes; `decodeBytes` gives exactly these bytes back. Stretches of well-formed UTF-8 are encoded as
-   * text is, other bytes one by one. What would lose something is left out: the normalizer, a space put in front, and
-   * added tokens. Tokenizers without these (ours are) give the ids of `encode` for well-formed text.
+   * text is, other bytes one by one. What could change them is left out: the normalizer, a space put in front, pieces
+   * removed, and added tokens. Tokenizers without these (ours are) give the ids of `encode` for well-formed text.
    */
   encodeBytes(bytes: Uint8Array): number[] {
     const ids: number[] = [];
@@ -154,18 +153,5 @@ export class Tokenizer {
 
   #idOfSetting(token: string | undefined): number | undefined {
     return token === undefined ? undefined : this.tokenToId(token);
-  }
-
-  #assertSettings(): void {
-    for (const name of tokenSettings) {
-      const token = this.settings[name];
-      if (token !== undefined && this.tokenToId(token) === undefined) {
-        throw invalidInput(`${name}: ${JSON.stringify(token)} is not a token of this tokenizer`, { at: name });
-      }
-    }
-    const { modelMaxLength } = this.settings;
-    if (modelMaxLength !== undefined && !(Number.isSafeInteger(modelMaxLength) && modelMaxLength > 0)) {
-      throw invalidInput(`modelMaxLength: ${modelMaxLength} is not a whole number above 0`, { at: 'modelMaxLength' });
-    }
   }
 }

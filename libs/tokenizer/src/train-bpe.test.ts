@@ -1,3 +1,4 @@
+import { Random } from '@crucible/foundation';
 import { describe, expect, it } from 'vitest';
 import { trainBpe } from './train-bpe.ts';
 import type { TrainBpeProgress } from './train-bpe.ts';
@@ -69,9 +70,12 @@ describe('trainBpe', () => {
     const progress: TrainBpeProgress[] = [];
     let turns = 0;
     const ticking = setInterval(() => turns++, 1);
-    const random = (i: number): string => ((i * 2654435761) >>> 0).toString(36);
+    const random = Random.seeded(12);
     function* texts(): Generator<string> {
-      for (let i = 0; i < 60; i++) yield Array.from({ length: 2000 }, (_, j) => random(i * 2000 + j)).join(' ');
+      for (let i = 0; i < 40; i++) {
+        yield Array.from({ length: 3000 }, () => random.uint32().toString(36)).join(' ');
+        for (const until = performance.now() + 5; performance.now() < until;);
+      }
     }
     const tokenizer = await trainBpe(texts(), { vocabSize: 3000, onProgress: (each) => progress.push(each) });
     clearInterval(ticking);

@@ -7,6 +7,7 @@ import { learnMerges } from './learn-merges.ts';
 import type { Word } from './learn-merges.ts';
 import { maximumVocabSize } from './merge.ts';
 import { createPieceSplitter, ownPreTokenizer } from './pre-tokenize.ts';
+import { assertSettings } from './settings.ts';
 import type { TokenizerSettings } from './settings.ts';
 import { ownSettings, ownSpecialTokens } from './special-tokens.ts';
 import { Tokenizer } from './tokenizer.ts';
@@ -16,7 +17,7 @@ export interface TrainBpeOptions {
   readonly vocabSize: number;
   /** They get the first ids, in this order. Default: `ownSpecialTokens`. */
   readonly specialTokens?: readonly string[];
-  /** Default: `ownSettings`; with `specialTokens` of one's own, none. */
+  /** The tokens that it names are special tokens. Default: `ownSettings`; with `specialTokens` of one's own, none. */
   readonly settings?: TokenizerSettings;
   readonly signal?: AbortSignal;
   /** Called several times a second. */
@@ -36,6 +37,7 @@ export async function trainBpe(texts: Iterable<string>, options: TrainBpeOptions
   const { vocabSize, specialTokens = ownSpecialTokens, signal, onProgress } = options;
   const settings = options.settings ?? (options.specialTokens === undefined ? ownSettings : {});
   assertTrainable(vocabSize, specialTokens);
+  assertSettings(settings, (token) => specialTokens.includes(token));
   throwIfCancelled(signal, 'training the tokenizer');
   const turns = new EventLoopTurns(50);
   const takeTurn = async (progress: TrainBpeProgress): Promise<void> => {
