@@ -119,16 +119,16 @@ function parseLlamaConfig(json: Readonly<Record<string, unknown>>, path: string)
     const value = json[key] ?? fallback;
     return typeof value === 'number' && Number.isFinite(value)
       ? value
-      : fail(`${key} is ${String(value)}, not a number`);
+      : fail(`${key} is ${JSON.stringify(value)}, not a number`);
   };
   // What this decoder does not compute must not be ignored.
   if (json['hidden_act'] !== undefined && json['hidden_act'] !== 'silu')
-    fail(`hidden_act is ${String(json['hidden_act'])}; only silu is supported`);
+    fail(`hidden_act is ${JSON.stringify(json['hidden_act'])}; only silu is supported`);
   if (json['attention_bias'] === true || json['mlp_bias'] === true)
     fail('biases in attention or MLP are not supported');
   const rope = (json['rope_parameters'] ?? json['rope_scaling'] ?? {}) as Record<string, unknown>;
   const ropeType = rope['rope_type'] ?? rope['type'] ?? 'default';
-  if (ropeType !== 'default') fail(`rope type ${String(ropeType)} is not supported; only default is`);
+  if (ropeType !== 'default') fail(`rope type ${JSON.stringify(ropeType)} is not supported; only default is`);
   const heads = number('num_attention_heads');
   const config: LlamaConfig = {
     vocabularySize: number('vocab_size'),

@@ -50,7 +50,7 @@ export function createOptimizer(options: OptimizerOptions = {}): Optimizer {
     adamW = {},
     muon = {},
     useMuon = () => false,
-    decays = (_path, shape) => shape.length > 1,
+    decays = (_path: string, shape: readonly number[]) => shape.length > 1,
     rateFactor = () => 1,
   } = options;
   return {

@@ -1,1 +1,14 @@
-export {};
+export { createLogger } from './logger.ts';
+export type { LogLevel } from './logger.ts';
+export { closeAll, runUntilStopped } from './run-until-stopped.ts';
+export type { Logger, Service } from './service.ts';
+export { resolveSettings } from './settings.ts';
+export type { Settings } from './settings.ts';
+export { serveWorker, WorkerProcess } from './worker-process.ts';
+export type {
+  WorkerCallOptions,
+  WorkerContext,
+  WorkerHandlers,
+  WorkerMethods,
+  WorkerOptions,
+} from './worker-process.ts';

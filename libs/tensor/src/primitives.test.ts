@@ -51,10 +51,11 @@ const ids = (shape: Shape, n: number): Operand => ({ shape, dtype: 'int32', draw
 const bools = (shape: Shape): Operand => ({ shape, dtype: 'bool', draw: coin });
 const wholes = (shape: Shape): Operand => ({ shape, dtype: 'int32', draw: (random) => random.integer(1, 5) });
 
-const noParams = <P extends Primitive>(): PrimitiveParams[P] => ({}) as PrimitiveParams[P];
+/** For primitives without parameters. */
+const none = {} as never;
 
 function unary<P extends Primitive>(operand: Operand, differentiable = true): Row<P> {
-  const cases = [{ params: noParams<P>(), operands: [operand] }];
+  const cases = [{ params: none, operands: [operand] }];
   return differentiable ? { cases, differentiable: [0], smooth: true } : { cases };
 }
 
@@ -73,7 +74,7 @@ function binary<P extends Primitive>(a: Partial<Operand> = {}, b: Partial<Operan
   ];
   const cases = pairs.map(([left, right]) => {
     return {
-      params: noParams<P>(),
+      params: none,
       operands: [
         { ...a, shape: left },
         { ...b, shape: right },
@@ -85,7 +86,7 @@ function binary<P extends Primitive>(a: Partial<Operand> = {}, b: Partial<Operan
 
 function comparison<P extends Primitive>(dtype: DType, draw: (random: Random) => number): Row<P> {
   const operand = { shape: [3, 4], dtype, draw };
-  return { cases: [{ params: noParams<P>(), operands: [operand, operand] }] };
+  return { cases: [{ params: none, operands: [operand, operand] }] };
 }
 
 const product = { transposeA: false, transposeB: false, alpha: 1 };

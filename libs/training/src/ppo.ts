@@ -176,12 +176,12 @@ class PpoRun {
     this.policy = new TrainStep<LanguageModelWeights, ExperienceBatch>(
       (saved?.trees['policy'] as LanguageModelWeights | undefined) ?? reference,
       (parameters, batch) => {
-        const logits = mul(logitsAt(parameters, config, batch, batch['at']!), 1 / settings.temperature);
-        const logProbabilities = logProbability(logits, batch['targets']!);
+        const logits = mul(logitsAt(parameters, config, batch, batch.at), 1 / settings.temperature);
+        const logProbabilities = logProbability(logits, batch.targets);
         const old = {
-          logProbabilities: batch['oldLogProbabilities']!,
-          advantages: batch['advantages']!,
-          weights: batch['weights']!,
+          logProbabilities: batch.oldLogProbabilities,
+          advantages: batch.advantages,
+          weights: batch.weights,
         };
         const { loss, approxKl, clipFraction, ratio } = policyLoss(logProbabilities, old, settings.clip);
         const entropy = mul(sum(mul(logProbabilities, old.weights)), -1);
@@ -193,9 +193,9 @@ class PpoRun {
     this.#value = new TrainStep<ScalarModelWeights, ExperienceBatch>(
       (saved?.trees['value'] as ScalarModelWeights | undefined) ?? value,
       (parameters, batch) => {
-        const old = { values: batch['oldValues']!, returns: batch['returns']!, weights: batch['weights']! };
+        const old = { values: batch.oldValues, returns: batch.returns, weights: batch.weights };
         const { loss, clipFraction } = valueLoss(
-          scoresAt(parameters, config, batch, batch['at']!),
+          scoresAt(parameters, config, batch, batch.at),
           old,
           settings.valueClip,
         );

@@ -99,8 +99,8 @@ export async function trainRewardModel(
       score: initScalarHead(config, Random.seeded(seed).fork('head')),
     },
     (parameters, batch) => {
-      const scores = scoresAt(parameters, config, batch, batch['ends']!);
-      const { loss, accuracy, margin } = pairLoss(scores, batch['better']!, batch['worse']!, batch['weights']!);
+      const scores = scoresAt(parameters, config, batch, batch.ends);
+      const { loss, accuracy, margin } = pairLoss(scores, batch.better, batch.worse, batch.weights);
       return { loss, metrics: { accuracy, margin } };
     },
     { name: 'reward model', optimizer },

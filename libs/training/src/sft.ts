@@ -76,8 +76,8 @@ export async function sft(
   const training = new TrainStep<LanguageModelWeights, PredictionBatch>(
     (saved?.trees['parameters'] as LanguageModelWeights | undefined) ?? base,
     (parameters, batch) => {
-      const logits = logitsAt(parameters, config, batch, batch['at']!);
-      const { loss, accuracy } = predictionLoss(logits, batch['targets']!, batch['weights']!);
+      const logits = logitsAt(parameters, config, batch, batch.at);
+      const { loss, accuracy } = predictionLoss(logits, batch.targets, batch.weights);
       return { loss, metrics: { token_accuracy: accuracy } };
     },
     { name: 'fine-tuning', optimizer },

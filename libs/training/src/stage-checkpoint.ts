@@ -47,8 +47,9 @@ export class StageCheckpoint {
     if (newest === undefined) return undefined;
     const home = join(this.folder, newest);
     const state = readState(join(home, 'state.json'));
+    const savedSettings = (state.record['settings'] ?? {}) as Record<string, unknown>;
     for (const [key, value] of Object.entries(settings)) {
-      const saved = JSON.stringify((state.record['settings'] as Record<string, unknown> | undefined)?.[key]);
+      const saved = JSON.stringify(savedSettings[key]) as string | undefined;
       if (saved !== JSON.stringify(value)) {
         throw new CrucibleError(
           'failed-precondition',

@@ -174,7 +174,7 @@ function compileWhole(carried: Carried, batch: Batch, lossOf: LossFunction<objec
     { ...carried, ...scalarTypes, batch },
     ({ parameters, state, batch: symbols, ...scalars }) => {
       const { loss, metrics = {} } = lossOf(parameters, symbols);
-      const updated = options.optimizer.update(parameters, gradient(loss, parameters) as object, state, scalars);
+      const updated = options.optimizer.update(parameters, gradient<object>(loss, parameters), state, scalars);
       return { loss, metrics: { ...metrics }, ...updated };
     },
     options,

@@ -1,0 +1,220 @@
+/**
+ * Work in a process of its own: calls that answer once, with items on the way. ONNX Runtime blocks the thread it runs on,
+ * and a native crash takes the whole process along, so engines and training jobs live behind this.
+ */
+import { type ChildProcess, fork } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { CrucibleError, type ErrorCode, withDeadline } from '@crucible/foundation';
+
+/** Methods of a worker: arguments, result, and the type of the items that come before it. */
+export type WorkerMethods = Readonly<
+  Record<string, { readonly args: unknown; readonly result: unknown; readonly item: unknown }>
+>;
+
+export interface WorkerCallOptions<Item> {
+  /** Cancels the call; the worker is told, and the call fails with `cancelled`. */
+  readonly signal?: AbortSignal;
+  readonly onItem?: (item: Item) => void;
+}
+
+export interface WorkerOptions {
+  /** Named in errors. */
+  readonly name: string;
+  /** Additional environment. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Milliseconds until the worker must be ready. Default: 30,000. */
+  readonly startDeadline?: number;
+}
+
+type ToWorker =
+  | { readonly kind: 'call'; readonly id: number; readonly method: string; readonly args: unknown }
+  | { readonly kind: 'cancel'; readonly id: number };
+
+type FromWorker =
+  | { readonly kind: 'ready' }
+  | { readonly kind: 'item'; readonly id: number; readonly item: unknown }
+  | { readonly kind: 'result'; readonly id: number; readonly result: unknown }
+  | { readonly kind: 'error'; readonly id: number; readonly error: WireError };
+
+interface WireError {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly at: string | undefined;
+}
+
+interface Pending {
+  readonly resolve: (result: unknown) => void;
+  readonly reject: (error: CrucibleError) => void;
+  readonly onItem: ((item: never) => void) | undefined;
+}
+
+/** The host's end. When the process dies, every call that waits fails with `unavailable`. */
+export class WorkerProcess<M extends WorkerMethods> implements AsyncDisposable {
+  readonly #child: ChildProcess;
+  readonly #name: string;
+  readonly #pending = new Map<number, Pending>();
+  #nextId = 0;
+  /** Resolves when the process has ended, with what ended it. */
+  readonly exited: Promise<string>;
+
+  private constructor(child: ChildProcess, name: string) {
+    this.#child = child;
+    this.#name = name;
+    this.exited = new Promise((resolve) => {
+      child.once('exit', (code, signal) => {
+        const reason = signal === null ? `exit code ${code}` : `signal ${signal}`;
+        this.#failAll(new CrucibleError('unavailable', `${name} ended unexpectedly (${reason})`));
+        resolve(reason);
+      });
+    });
+  }
+
+  /** Starts `module`, a file that calls `serveWorker`, and waits until it is ready. */
+  static async start<M extends WorkerMethods>(module: URL, options: WorkerOptions): Promise<WorkerProcess<M>> {
+    const { name, env = {}, startDeadline = 30_000 } = options;
+    const child = fork(fileURLToPath(module), {
+      serialization: 'advanced',
+      env: { ...process.env, ...env },
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    });
+    const worker = new WorkerProcess<M>(child, name);
+    const ready = new Promise<void>((resolve, reject) => {
+      child.once('error', (reason) =>
+        reject(new CrucibleError('internal', `${name} did not start: ${reason.message}`)),
+      );
+      child.on('message', (message: FromWorker) => (message.kind === 'ready' ? resolve() : worker.#receive(message)));
+      void worker.exited.then((reason) =>
+        reject(new CrucibleError('unavailable', `${name} did not start (${reason})`)),
+      );
+    });
+    try {
+      await withDeadline(ready, startDeadline, name);
+    } catch (reason) {
+      child.kill('SIGKILL');
+      throw reason;
+    }
+    return worker;
+  }
+
+  get pid(): number | undefined {
+    return this.#child.pid;
+  }
+
+  call<K extends keyof M & string>(
+    method: K,
+    args: M[K]['args'],
+    { signal, onItem }: WorkerCallOptions<M[K]['item']> = {},
+  ): Promise<M[K]['result']> {
+    const id = this.#nextId++;
+    return new Promise<M[K]['result']>((resolve, reject) => {
+      if (signal?.aborted) {
+        reject(new CrucibleError('cancelled', `${method} was cancelled`, { cause: signal.reason }));
+        return;
+      }
+      const cancel = (): void => this.#send({ kind: 'cancel', id });
+      const settle = (then: () => void): void => {
+        signal?.removeEventListener('abort', cancel);
+        this.#pending.delete(id);
+        then();
+      };
+      signal?.addEventListener('abort', cancel, { once: true });
+      this.#pending.set(id, {
+        resolve: (result) => settle(() => resolve(result)),
+        reject: (error) => settle(() => reject(error)),
+        onItem,
+      });
+      this.#send({ kind: 'call', id, method, args });
+    });
+  }
+
+  /** Ends the process: politely, and by force after `graceMs` (default: 2,000). */
+  async stop(graceMs = 2000): Promise<void> {
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
+    if (this.#child.connected) this.#child.disconnect();
+    const timer = setTimeout(() => this.#child.kill('SIGKILL'), graceMs);
+    await this.exited;
+    clearTimeout(timer);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+
+  #send(message: ToWorker): void {
+    if (!this.#child.connected) {
+      this.#failAll(new CrucibleError('unavailable', `${this.#name} is not running`));
+      return;
+    }
+    this.#child.send(message, (error) => {
+      if (error) this.#failAll(new CrucibleError('unavailable', `${this.#name} cannot be reached: ${error.message}`));
+    });
+  }
+
+  #receive(message: Exclude<FromWorker, { kind: 'ready' }>): void {
+    const pending = this.#pending.get(message.id);
+    if (!pending) return;
+    switch (message.kind) {
+      case 'item':
+        pending.onItem?.(message.item as never);
+        break;
+      case 'result':
+        pending.resolve(message.result);
+        break;
+      case 'error': {
+        const { code, message: text, at } = message.error;
+        pending.reject(new CrucibleError(code, text, at === undefined ? {} : { at }));
+      }
+    }
+  }
+
+  #failAll(error: CrucibleError): void {
+    for (const pending of [...this.#pending.values()]) pending.reject(error);
+  }
+}
+
+export interface WorkerContext<Item> {
+  /** Aborted when the host cancels the call. */
+  readonly signal: AbortSignal;
+  /** Sends an item; resolves when there is room for the next. */
+  readonly emit: (item: Item) => Promise<void>;
+}
+
+export type WorkerHandlers<M extends WorkerMethods> = {
+  readonly [K in keyof M]: (
+    args: M[K]['args'],
+    context: WorkerContext<M[K]['item']>,
+  ) => Promise<M[K]['result']> | M[K]['result'];
+};
+
+/** The worker's end: answers calls until the host goes away, then the process ends. */
+export function serveWorker<M extends WorkerMethods>(handlers: WorkerHandlers<M>): void {
+  const running = new Map<number, AbortController>();
+  const send = (message: FromWorker): Promise<void> =>
+    new Promise((resolve) => {
+      if (process.connected) process.send!(message, () => resolve());
+      else resolve();
+    });
+  const answer = async (id: number, method: string, args: unknown): Promise<void> => {
+    const controller = new AbortController();
+    running.set(id, controller);
+    try {
+      if (!Object.hasOwn(handlers, method)) throw new Error(`internal: the worker has no method ${method}`);
+      const emit = (item: unknown): Promise<void> => send({ kind: 'item', id, item });
+      const result = await handlers[method]!(args, { signal: controller.signal, emit });
+      await send({ kind: 'result', id, result });
+    } catch (reason) {
+      const { code, message, at } = CrucibleError.from(reason);
+      await send({ kind: 'error', id, error: { code, message, at } });
+    } finally {
+      running.delete(id);
+    }
+  };
+  process.on('message', (message: ToWorker) => {
+    if (message.kind === 'call') void answer(message.id, message.method, message.args);
+    else running.get(message.id)?.abort(new CrucibleError('cancelled', 'the caller cancelled'));
+  });
+  // The host owns this process: it must not outlive it, and a signal to the whole group is the host's to handle.
+  process.on('disconnect', () => process.exit(0));
+  process.on('SIGINT', () => undefined);
+  void send({ kind: 'ready' });
+}
