@@ -228,7 +228,8 @@ describe('a deadline', () => {
     const { handlers, ended } = waitingHandlers();
     await using pair = await startPair(handlers);
     await expect(kinds[kind](pair.client, { deadlineMs: 100 })).rejects.toMatchObject({ code: 'deadline-exceeded' });
-    expect(await ended).toMatchObject({ code: 'deadline-exceeded' });
+    // The client's clock may be the first to see it, and then it cancels.
+    expect(['deadline-exceeded', 'cancelled']).toContain(((await ended) as CrucibleError).code);
     await expect.poll(() => pair.server.activeCalls).toBe(0);
   });
 
@@ -245,13 +246,16 @@ describe('a deadline', () => {
 
   it('ends a handler whose caller does not read what was written', async () => {
     const ended = Promise.withResolvers<unknown>();
-    await using pair = await startPair({
-      serverStream: async function* (_request, { signal }) {
-        signal.addEventListener('abort', () => ended.resolve(signal.reason));
-        for (;;) yield await Promise.resolve({ padding: new Uint8Array(10_000) });
+    await using pair = await startPair(
+      {
+        serverStream: async function* (_request, { signal }) {
+          signal.addEventListener('abort', () => ended.resolve(signal.reason));
+          for (;;) yield await Promise.resolve({ padding: new Uint8Array(10_000) });
+        },
       },
-    });
-    const stream = pair.client.serverStream({}, { deadlineMs: 200 });
+      { limits: { maxDeadlineMs: 200 } },
+    );
+    const stream = pair.client.serverStream({});
     await stream.next();
     expect(await ended.promise).toMatchObject({ code: 'deadline-exceeded' });
     await stream.return();

@@ -79,9 +79,9 @@ function isErrorCode(code: string): code is ErrorCode {
   return (errorCodes as readonly string[]).includes(code);
 }
 
-/** Whole characters only: grpc-js throws on half a surrogate pair. */
+/** Whole characters only, which `Buffer` sees to: grpc-js throws on half a surrogate pair. */
 function shorten(text: string, maxBytes: number): string {
-  const bytes = Buffer.from(text.toWellFormed());
+  const bytes = Buffer.from(text);
   if (bytes.byteLength <= maxBytes) return bytes.toString();
   return `${new TextDecoder().decode(bytes.subarray(0, maxBytes), { stream: true })}…`;
 }
