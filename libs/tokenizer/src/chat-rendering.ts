@@ -18,10 +18,10 @@ export class ChatRendering {
     assertChatMessages(messages);
     this.#tokenizer = tokenizer;
     this.#format = formatOf(tokenizer);
-    const contents = messages.map(({ content }) => content.toWellFormed());
     const { special, fixedTexts } = this.#format;
-    this.#concealment = explained(() => new Concealment(special, [...fixedTexts, ...contents]));
-    this.messages = messages.map(({ role }, i) => ({ role, content: this.#concealment.conceal(contents[i]!) }));
+    const texts = [...fixedTexts, ...messages.map(({ content }) => content)];
+    this.#concealment = explained(() => new Concealment(special, texts));
+    this.messages = messages.map(({ role, content }) => ({ role, content: this.#concealment.conceal(content) }));
   }
 
   /** A content that occurs in no message. */

@@ -43,11 +43,11 @@ export class JsonField {
     this.#path = path;
   }
 
-  /** A member of an object; absent members are undefined. Only own members count: "__proto__" is a name like others. */
+  /** A member of an object; absent members are undefined. */
   get(name: string): JsonField {
     const object = this.#object();
     const path = this.#path === '' ? name : `${this.#path}.${name}`;
-    return new JsonField(Object.hasOwn(object, name) ? object[name] : undefined, this.#file, path);
+    return new JsonField(object[name], this.#file, path);
   }
 
   /** Neither there nor null. */

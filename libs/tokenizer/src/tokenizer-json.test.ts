@@ -46,11 +46,14 @@ function vocab(file: File): Record<string, unknown> {
 
 describe('parseTokenizerJson', () => {
   it('reads a file, with merges as pairs and as strings, and fills in what may be missing', () => {
-    const definition = parse();
+    const definition = parse((file) => (file.added_tokens as object[]).push({ id: 259, content: '<x>' }));
     expect(definition).toMatchObject({
       normalizers: [],
       preTokenizer: [{ type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: true }],
-      addedTokens: [{ id: 258, content: '<|end|>', special: true, lstrip: false, rstrip: false, normalized: false }],
+      addedTokens: [
+        { id: 258, content: '<|end|>', special: true, lstrip: false, rstrip: false, normalized: false },
+        { id: 259, content: '<x>', special: false, lstrip: false, rstrip: false, normalized: true },
+      ],
       postProcessor: null,
     });
     const [a, b, c] = ['a', 'b', 'c'].map((token) => byteAlphabet.indexOf(token));

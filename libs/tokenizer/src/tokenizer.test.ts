@@ -40,6 +40,13 @@ describe('encode', () => {
     }
   });
 
+  it('takes a lone surrogate for U+FFFD before anything else', () => {
+    const { definition, settings } = tokenizer;
+    const symbols = { type: 'Split', pattern: { Regex: '\\p{S}+' }, behavior: 'Removed', invert: true } as const;
+    const foreign = new Tokenizer({ ...definition, preTokenizer: [symbols, ...definition.preTokenizer] }, settings);
+    expect(foreign.decode(foreign.encode('a\ud800b'))).toBe('\ufffd');
+  });
+
   it('copes with a word of a megabyte', () => {
     const word = 'heated'.repeat(170_000);
     const ids = tokenizer.encode(word);

@@ -119,7 +119,7 @@ export class Tokenizer {
 
   /** The special tokens of a text, as ids, and the stretches between them; none of them empty. */
   splitAtSpecialTokens(text: string): (number | string)[] {
-    return this.#specialMatcher.split(text.toWellFormed());
+    return this.#specialMatcher.split(text);
   }
 
   /**

@@ -107,7 +107,7 @@ class PieceCounts {
 
   add(text: string): void {
     this.characters += text.length;
-    this.#split(text.toWellFormed(), (piece) => {
+    this.#split(text, (piece) => {
       const count = this.#counts.get(piece);
       if (count === undefined) this.#counts.set(detachedString(piece), 1);
       else this.#counts.set(piece, count + 1);
@@ -115,6 +115,7 @@ class PieceCounts {
   }
 
   words(idOfByte: Int32Array): Word[] {
+    // Writes lone surrogates as U+FFFD.
     const utf8 = new TextEncoder();
     return Array.from(this.#counts, ([piece, count]) => ({
       symbols: Array.from(utf8.encode(piece), (byte) => idOfByte[byte]!),
