@@ -1,1 +1,2 @@
-export {};
+export { createPolicyService } from './policy-service.ts';
+export type { PolicyDependencies } from './policy-service.ts';

@@ -1,1 +1,2 @@
-export {};
+export { createRewardService } from './reward-service.ts';
+export type { RewardDependencies } from './reward-service.ts';

@@ -23,7 +23,13 @@ export interface SpecialTokenIds {
 
 export type SavedModel =
   | { readonly kind: 'language'; readonly config: LlamaConfig; readonly weights: LanguageModelWeights }
-  | { readonly kind: 'scalar'; readonly config: LlamaConfig; readonly weights: ScalarModelWeights };
+  | {
+      readonly kind: 'scalar';
+      readonly config: LlamaConfig;
+      readonly weights: ScalarModelWeights;
+      /** Subtracted from every score; LlamaForSequenceClassification has no place for it. */
+      readonly bias: number;
+    };
 
 const architectures = { language: 'LlamaForCausalLM', scalar: 'LlamaForSequenceClassification' } as const;
 
@@ -50,7 +56,7 @@ export function loadModel(folder: string): SavedModel {
   const weights = loadWeights(folder, kind, config);
   return kind === 'language'
     ? { kind, config, weights: weights as LanguageModelWeights }
-    : { kind, config, weights: weights as ScalarModelWeights };
+    : { kind, config, weights: weights as ScalarModelWeights, bias: parseBias(json, configPath) };
 }
 
 /** The tokens that a folder's configuration names; absent ones are undefined. */
@@ -73,7 +79,17 @@ export function loadSpecialTokenIds(folder: string): Partial<SpecialTokenIds> {
   };
 }
 
-function configJson({ kind, config }: SavedModel, tokens: SpecialTokenIds): Record<string, unknown> {
+/** The key of config.json that holds a reward model's bias. */
+const biasKey = 'reward_bias';
+
+function parseBias(json: Readonly<Record<string, unknown>>, path: string): number {
+  const bias = json[biasKey] ?? 0;
+  if (typeof bias === 'number' && Number.isFinite(bias)) return bias;
+  throw invalidInput(`${path}: ${biasKey} is ${JSON.stringify(bias)}, not a number`, { at: path });
+}
+
+function configJson(model: SavedModel, tokens: SpecialTokenIds): Record<string, unknown> {
+  const { kind, config } = model;
   return {
     architectures: [architectures[kind]],
     model_type: 'llama',
@@ -98,7 +114,7 @@ function configJson({ kind, config }: SavedModel, tokens: SpecialTokenIds): Reco
     torch_dtype: 'float32',
     use_cache: true,
     vocab_size: config.vocabularySize,
-    ...(kind === 'scalar' ? { id2label: { 0: 'score' }, label2id: { score: 0 } } : {}),
+    ...(model.kind === 'scalar' ? { id2label: { 0: 'score' }, label2id: { score: 0 }, [biasKey]: model.bias } : {}),
   };
 }
 

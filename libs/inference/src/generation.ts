@@ -5,7 +5,7 @@ import { type Choice, resolveSampling, type ResolvedSampling, type Sampling } fr
 export interface GenerationRequest {
   /** Token ids, at least one. */
   readonly prompt: readonly number[];
-  /** Tokens at most; the context may end it sooner. Default: what the context leaves. */
+  /** Tokens at most; prompt and answer must fit the context. Default: what the context leaves. */
   readonly maxTokens?: number;
   readonly sampling?: Sampling;
   /** Tokens that end the answer; the one that did is its last token. Default: none. */
@@ -57,8 +57,11 @@ export function resolveRequest(request: GenerationRequest, config: LlamaConfig):
   }
   const room = context - prompt.length;
   const { maxTokens = room } = request;
-  if (!Number.isInteger(maxTokens) || maxTokens < 1) {
-    throw invalidInput(`max_tokens is ${maxTokens}; it must be a whole number from 1`, { at: 'max_tokens' });
+  if (!Number.isInteger(maxTokens) || maxTokens < 1 || maxTokens > room) {
+    throw invalidInput(
+      `max_tokens is ${maxTokens}; it must be a whole number from 1 to ${room}, which the context of ${context} leaves after a prompt of ${prompt.length} tokens`,
+      { at: 'max_tokens' },
+    );
   }
   if (!Number.isInteger(alternatives) || alternatives < 0 || alternatives > config.vocabularySize) {
     throw invalidInput(
@@ -70,7 +73,7 @@ export function resolveRequest(request: GenerationRequest, config: LlamaConfig):
   }
   return {
     prompt,
-    maxTokens: Math.min(maxTokens, room),
+    maxTokens,
     sampling: resolveSampling(request.sampling),
     stopTokens: new Set(stopTokens),
     alternatives,

@@ -4,5 +4,7 @@ export type { FinishReason, GeneratedToken, Generation, GenerationRequest } from
 export type { ServedModel } from './cohort.ts';
 export { resolveSampling } from './sampling.ts';
 export type { Choice, ResolvedSampling, Sampling } from './sampling.ts';
-export { LogProbabilityScorer, ScalarScorer } from './scorers.ts';
-export type { TokenRows } from './scorers.ts';
+export { LogProbabilityScorer, ScalarScorer, scoreSequences } from './scorers.ts';
+export type { RowOptions } from './scorers.ts';
+export { packSequences, RowFiller } from './packing.ts';
+export type { PackedRows, Packing, Place } from './packing.ts';

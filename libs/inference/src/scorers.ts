@@ -8,17 +8,12 @@ import {
   type ScalarModelWeights,
   scalarScores,
 } from '@crucible/nn';
-import { compile, type IntArray, ints, logProbability, mul, type Tensor, type TensorType } from '@crucible/tensor';
+import { compile, ints, logProbability, mul, scalar, type Tensor, type TensorType } from '@crucible/tensor';
+import { packSequences, type PackedRows } from './packing.ts';
+import { type Choice, topTokens } from './sampling.ts';
 import { nextPowerOfTwo } from './buckets.ts';
 import { ProgramCache } from './program-cache.ts';
 import type { ProgramOptions } from './language-programs.ts';
-
-/** Packed rows of tokens; see the packing of batches. int32 [rows, time] each. */
-export interface TokenRows {
-  readonly ids: IntArray;
-  readonly positions: IntArray;
-  readonly segments: IntArray;
-}
 
 interface RowSignature {
   readonly ids: TensorType;
@@ -42,20 +37,27 @@ function rowTypes(rows: number, time: number, count: number): RowSignature {
 /** Log-probabilities of tokens under a language model. Programs serve any weights of the same shapes. */
 export class LogProbabilityScorer {
   readonly #programs: ProgramCache<LanguageSignature, { readonly values: Tensor }>;
+  readonly #logits: ProgramCache<LanguageSignature, { readonly logits: Tensor }>;
 
   constructor(weights: LanguageModelWeights, config: LlamaConfig, options: ProgramOptions = {}) {
-    this.#programs = new ProgramCache<LanguageSignature, { readonly values: Tensor }>((rows, time, count) => {
-      const types = rowTypes(rows, time, count);
-      return compile<LanguageSignature, { values: Tensor }>(
-        { weights, ...types, targets: types.at, inverseTemperature: { shape: [], dtype: 'float32' } },
-        (inputs) => {
-          const { hidden } = decode(inputs.weights.model, config, inputs);
-          const logits = languageLogits(inputs.weights, hiddenRows(hidden, inputs.at));
-          return { values: logProbability(mul(logits, inputs.inverseTemperature), inputs.targets) };
-        },
-        { ...options, name: 'log-probabilities' },
-      );
-    });
+    const compileFor = <O>(finish: (logits: Tensor, targets: Tensor) => O, name: string) =>
+      new ProgramCache<LanguageSignature, O>((rows, time, count) => {
+        const types = rowTypes(rows, time, count);
+        return compile<LanguageSignature, O>(
+          { weights, ...types, targets: types.at, inverseTemperature: { shape: [], dtype: 'float32' } },
+          (inputs) => {
+            const { hidden } = decode(inputs.weights.model, config, inputs);
+            const logits = languageLogits(inputs.weights, hiddenRows(hidden, inputs.at));
+            return finish(mul(logits, inputs.inverseTemperature), inputs.targets);
+          },
+          { ...options, name },
+        );
+      });
+    this.#programs = compileFor(
+      (logits, targets) => ({ values: logProbability(logits, targets) }),
+      'log-probabilities',
+    );
+    this.#logits = compileFor((logits) => ({ logits }), 'logits');
   }
 
   /**
@@ -64,26 +66,62 @@ export class LogProbabilityScorer {
    */
   async score(
     weights: LanguageModelWeights,
-    rows: TokenRows,
+    rows: PackedRows,
     at: readonly number[],
     targets: readonly number[],
     temperature: number,
   ): Promise<Float32Array> {
+    const { program, inputs } = await this.#prepare(this.#programs, weights, rows, at, targets, temperature);
+    const { values } = await program.run(inputs);
+    return (values.data as Float32Array).subarray(0, at.length);
+  }
+
+  /** The `count` most probable tokens after each index `at[i]`, most probable first. */
+  async mostProbable(
+    weights: LanguageModelWeights,
+    rows: PackedRows,
+    at: readonly number[],
+    temperature: number,
+    count: number,
+  ): Promise<Choice[][]> {
+    const { program, inputs } = await this.#prepare(
+      this.#logits,
+      weights,
+      rows,
+      at,
+      at.map(() => 0),
+      temperature,
+    );
+    const { logits } = await program.run(inputs);
+    const vocabulary = logits.shape[1]!;
+    const row = (i: number): Float32Array =>
+      (logits.data as Float32Array).subarray(i * vocabulary, (i + 1) * vocabulary);
+    return at.map((_at, i) => topTokens(row(i), 1, count));
+  }
+
+  async #prepare<O>(
+    programs: ProgramCache<LanguageSignature, O>,
+    weights: LanguageModelWeights,
+    rows: PackedRows,
+    at: readonly number[],
+    targets: readonly number[],
+    temperature: number,
+  ) {
     const [height, time] = rows.ids.shape as [number, number];
     const count = nextPowerOfTwo(at.length, 64);
-    const program = await this.#programs.get(height, time, count);
-    const { values } = await program.run({
+    const inputs = {
       weights,
       ...pick(rows),
       at: ints([count], padded(at, count)),
       targets: ints([count], padded(targets, count)),
-      inverseTemperature: { dtype: 'float32', shape: [], data: Float32Array.of(1 / temperature) },
-    });
-    return (values.data as Float32Array).subarray(0, at.length);
+      inverseTemperature: scalar(1 / temperature),
+    };
+    return { program: await programs.get(height, time, count), inputs };
   }
 
   async dispose(): Promise<void> {
     await this.#programs.dispose();
+    await this.#logits.dispose();
   }
 }
 
@@ -105,7 +143,7 @@ export class ScalarScorer {
   }
 
   /** The model's number for the token at each index `at[i]`, counted over all rows. */
-  async score(weights: ScalarModelWeights, rows: TokenRows, at: readonly number[]): Promise<Float32Array> {
+  async score(weights: ScalarModelWeights, rows: PackedRows, at: readonly number[]): Promise<Float32Array> {
     const [height, time] = rows.ids.shape as [number, number];
     const count = nextPowerOfTwo(at.length, 64);
     const program = await this.#programs.get(height, time, count);
@@ -118,7 +156,31 @@ export class ScalarScorer {
   }
 }
 
-function pick({ ids, positions, segments }: TokenRows): TokenRows {
+export interface RowOptions {
+  /** Tokens of a row; longer sequences lose their beginning. */
+  readonly time: number;
+  readonly pad: number;
+}
+
+/** Scores of whole sequences, read at their last tokens, in their order. */
+export async function scoreSequences(
+  scorer: ScalarScorer,
+  weights: ScalarModelWeights,
+  sequences: readonly (readonly number[])[],
+  { time, pad }: RowOptions,
+): Promise<number[]> {
+  const scores: number[] = [];
+  const atOnce = 64;
+  for (let first = 0; first < sequences.length; first += atOnce) {
+    const part = sequences.slice(first, first + atOnce).map((ids) => ids.slice(-time));
+    const { packed, places } = packSequences(part, { time, pad, rowMultiple: 8 });
+    const ends = places.map(({ start, length }) => start + length - 1);
+    scores.push(...(await scorer.score(weights, packed, ends)));
+  }
+  return scores;
+}
+
+function pick({ ids, positions, segments }: PackedRows): PackedRows {
   return { ids, positions, segments };
 }
 

@@ -9,6 +9,7 @@ export type {
   WorkerCallOptions,
   WorkerContext,
   WorkerHandlers,
+  WorkerMethod,
   WorkerMethods,
   WorkerOptions,
 } from './worker-process.ts';

@@ -6,10 +6,15 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { CrucibleError, type ErrorCode, withDeadline } from '@crucible/foundation';
 
-/** Methods of a worker: arguments, result, and the type of the items that come before it. */
-export type WorkerMethods = Readonly<
-  Record<string, { readonly args: unknown; readonly result: unknown; readonly item: unknown }>
->;
+/** A method of a worker: its arguments, its result, and the items that may come before it. */
+export interface WorkerMethod {
+  readonly args: unknown;
+  readonly result: unknown;
+  readonly item: unknown;
+}
+
+/** An interface whose every member is a WorkerMethod. */
+export type WorkerMethods<M> = { readonly [K in keyof M]: WorkerMethod };
 
 export interface WorkerCallOptions<Item> {
   /** Cancels the call; the worker is told, and the call fails with `cancelled`. */
@@ -49,7 +54,7 @@ interface Pending {
 }
 
 /** The host's end. When the process dies, every call that waits fails with `unavailable`. */
-export class WorkerProcess<M extends WorkerMethods> implements AsyncDisposable {
+export class WorkerProcess<M extends WorkerMethods<M>> implements AsyncDisposable {
   readonly #child: ChildProcess;
   readonly #name: string;
   readonly #pending = new Map<number, Pending>();
@@ -70,7 +75,7 @@ export class WorkerProcess<M extends WorkerMethods> implements AsyncDisposable {
   }
 
   /** Starts `module`, a file that calls `serveWorker`, and waits until it is ready. */
-  static async start<M extends WorkerMethods>(module: URL, options: WorkerOptions): Promise<WorkerProcess<M>> {
+  static async start<M extends WorkerMethods<M>>(module: URL, options: WorkerOptions): Promise<WorkerProcess<M>> {
     const { name, env = {}, startDeadline = 30_000 } = options;
     const child = fork(fileURLToPath(module), {
       serialization: 'advanced',
@@ -179,15 +184,19 @@ export interface WorkerContext<Item> {
   readonly emit: (item: Item) => Promise<void>;
 }
 
-export type WorkerHandlers<M extends WorkerMethods> = {
+export type WorkerHandlers<M extends WorkerMethods<M>> = {
   readonly [K in keyof M]: (
     args: M[K]['args'],
     context: WorkerContext<M[K]['item']>,
   ) => Promise<M[K]['result']> | M[K]['result'];
 };
 
+/** A handler whose method is known at run time alone. */
+type AnyHandler = (args: unknown, context: WorkerContext<unknown>) => unknown;
+
 /** The worker's end: answers calls until the host goes away, then the process ends. */
-export function serveWorker<M extends WorkerMethods>(handlers: WorkerHandlers<M>): void {
+export function serveWorker<M extends WorkerMethods<M>>(handlers: WorkerHandlers<M>): void {
+  const byName = handlers as unknown as Readonly<Record<string, AnyHandler>>;
   const running = new Map<number, AbortController>();
   const send = (message: FromWorker): Promise<void> =>
     new Promise((resolve) => {
@@ -198,9 +207,9 @@ export function serveWorker<M extends WorkerMethods>(handlers: WorkerHandlers<M>
     const controller = new AbortController();
     running.set(id, controller);
     try {
-      if (!Object.hasOwn(handlers, method)) throw new Error(`internal: the worker has no method ${method}`);
+      if (!Object.hasOwn(byName, method)) throw new Error(`internal: the worker has no method ${method}`);
       const emit = (item: unknown): Promise<void> => send({ kind: 'item', id, item });
-      const result = await handlers[method]!(args, { signal: controller.signal, emit });
+      const result = await byName[method]!(args, { signal: controller.signal, emit });
       await send({ kind: 'result', id, result });
     } catch (reason) {
       const { code, message, at } = CrucibleError.from(reason);

@@ -12,13 +12,12 @@
  * policies drift).
  */
 import { invalidInput, Random, throwIfCancelled } from '@crucible/foundation';
-import { GenerationEngine, LogProbabilityScorer, ScalarScorer } from '@crucible/inference';
+import { GenerationEngine, LogProbabilityScorer, packSequences, ScalarScorer } from '@crucible/inference';
 import type { LanguageModelWeights, LlamaConfig, ScalarModelWeights } from '@crucible/nn';
 import { createOptimizer, type OptimizerState, warmupDecay } from '@crucible/optim';
 import { logProbability, mul, type NdArray, sum } from '@crucible/tensor';
 import { estimateAdvantages, type Experience, KlController, sequenceKl, tokenRewards, whiten } from './advantages.ts';
 import { type ExperienceBatch, experienceBatch, type Learned, responsePlaces } from './batches/experience-batch.ts';
-import { packSequences } from './batches/packing.ts';
 import { logitsAt, policyLoss, scoresAt, valueLoss } from './losses.ts';
 import { runLoop, type StageContext } from './stage.ts';
 import type { StageCheckpoint } from './stage-checkpoint.ts';

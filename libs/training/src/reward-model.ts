@@ -8,7 +8,7 @@
  * reward model.
  */
 import { invalidInput, Random } from '@crucible/foundation';
-import { ScalarScorer } from '@crucible/inference';
+import { type RowOptions, ScalarScorer, scoreSequences } from '@crucible/inference';
 import {
   initScalarHead,
   isInnerMatrix,
@@ -25,7 +25,6 @@ import {
   type AnswerSource,
   orderedPairs,
 } from './batches/answer-groups.ts';
-import { packSequences } from './batches/packing.ts';
 import { pairLoss, scoresAt } from './losses.ts';
 import { runLoop, type StageContext } from './stage.ts';
 import { TrainStep } from './train-step.ts';
@@ -142,29 +141,6 @@ export async function trainRewardModel(
     await training.dispose();
     await scorer.dispose();
   }
-}
-
-interface RowOptions {
-  readonly time: number;
-  readonly pad: number;
-}
-
-/** Scores of whole sequences, read at their last tokens. */
-export async function scoreSequences(
-  scorer: ScalarScorer,
-  weights: ScalarModelWeights,
-  sequences: readonly (readonly number[])[],
-  { time, pad }: RowOptions,
-): Promise<number[]> {
-  const scores: number[] = [];
-  const atOnce = 64;
-  for (let first = 0; first < sequences.length; first += atOnce) {
-    const part = sequences.slice(first, first + atOnce).map((ids) => ids.slice(-time));
-    const { packed, places } = packSequences(part, { time, pad, rowMultiple: 8 });
-    const ends = places.map(({ start, length }) => start + length - 1);
-    scores.push(...(await scorer.score(weights, packed, ends)));
-  }
-  return scores;
 }
 
 /** Share of held-out pairs that the model orders as people did; every prompt counts the same. */

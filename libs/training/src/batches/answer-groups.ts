@@ -1,7 +1,7 @@
 /** Answers of different worth to one prompt, as batches for the reward model. */
 import { Random } from '@crucible/foundation';
 import { floats, type FloatArray, type IntArray, ints, type NdArray } from '@crucible/tensor';
-import { packSequences, type PackedRows } from './packing.ts';
+import { packSequences, type PackedRows } from '@crucible/inference';
 
 export interface GradedAnswer {
   /** Prompt and answer, the token that ends it included. */

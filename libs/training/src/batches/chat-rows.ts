@@ -1,7 +1,7 @@
 /** Conversations as packed rows for fine-tuning: every token is read, the answers' tokens are learned. */
 import { Random } from '@crucible/foundation';
 import { type PredictionBatch, predictionBatch, type Target, targetsOf } from './prediction.ts';
-import { RowFiller } from './packing.ts';
+import { RowFiller } from '@crucible/inference';
 
 /** A conversation as tokens; `answerMask` marks what the assistant says, the closing token included. */
 export interface TokenizedChat {

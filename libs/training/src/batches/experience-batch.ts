@@ -1,7 +1,7 @@
 /** Batches for PPO: every response token with what was worked out for it, sequences packed into rows. */
 import { floats, type FloatArray, type IntArray, ints, type NdArray } from '@crucible/tensor';
 import type { Advantages, Experience } from '../advantages.ts';
-import { packSequences, type PackedRows } from './packing.ts';
+import { packSequences, type PackedRows } from '@crucible/inference';
 
 export interface ExperienceBatch extends PackedRows {
   readonly [name: string]: NdArray;

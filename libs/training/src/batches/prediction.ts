@@ -1,6 +1,6 @@
 /** Batches for next-token losses over chosen tokens: the logits of other tokens are never computed. */
 import { floats, type FloatArray, type IntArray, ints, type NdArray } from '@crucible/tensor';
-import type { PackedRows, Place } from './packing.ts';
+import type { PackedRows, Place } from '@crucible/inference';
 
 export interface PredictionBatch extends PackedRows {
   readonly [name: string]: NdArray;

@@ -1,0 +1,50 @@
+/** What the policy service and its engine process say to each other. */
+import type { Choice, FinishReason, Sampling } from '@crucible/inference';
+
+export interface PolicyEngineMethods {
+  /** Loads a checkpoint folder and serves new calls to `name` from it. */
+  load: {
+    args: { readonly name: string; readonly version: number; readonly folder: string };
+    result: {
+      readonly contextLength: number;
+      readonly vocabularySize: number;
+      readonly parameterCount: number;
+      readonly endTokenIds: readonly number[];
+    };
+    item: never;
+  };
+  generate: {
+    args: {
+      readonly name: string;
+      readonly prompt: readonly number[];
+      readonly maxTokens: number | undefined;
+      readonly sampling: Sampling;
+      readonly stopTokens: readonly number[];
+      readonly alternatives: number;
+    };
+    result: { readonly finish: FinishReason };
+    item:
+      | { readonly kind: 'started'; readonly version: number }
+      | { readonly kind: 'tokens'; readonly tokens: readonly TokenChoice[] };
+  };
+  score: {
+    args: {
+      readonly name: string;
+      readonly sequences: readonly { readonly prompt: readonly number[]; readonly completion: readonly number[] }[];
+      readonly temperature: number;
+      readonly alternatives: number;
+    };
+    result: { readonly version: number; readonly scores: readonly SequenceScore[] };
+    item: never;
+  };
+}
+
+export interface TokenChoice extends Choice {
+  readonly alternatives: readonly Choice[];
+}
+
+export interface SequenceScore {
+  readonly logProbabilities: readonly number[];
+  /** Empty unless asked for. */
+  readonly alternatives: readonly (readonly Choice[])[];
+}

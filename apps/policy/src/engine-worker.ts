@@ -1,0 +1,107 @@
+/** The engine process of the policy service: holds the weights and runs ONNX Runtime. */
+import { loadModel, loadSpecialTokenIds } from '@crucible/checkpoint';
+import { CrucibleError, invalidInput } from '@crucible/foundation';
+import { GenerationEngine, LogProbabilityScorer, packSequences, type ServedModel } from '@crucible/inference';
+import type { LanguageModelWeights } from '@crucible/nn';
+import { countParameters } from '@crucible/optim';
+import { serveWorker } from '@crucible/service';
+import type { PolicyEngineMethods, SequenceScore, TokenChoice } from './engine-protocol.ts';
+
+interface Loaded {
+  readonly engine: GenerationEngine;
+  readonly scorer: LogProbabilityScorer;
+}
+
+const loaded = new Map<string, Loaded>();
+
+serveWorker<PolicyEngineMethods>({
+  load: async ({ name, version, folder }) => {
+    const model = loadModel(folder);
+    if (model.kind !== 'language') throw invalidInput(`${folder} holds no language model`, { at: 'uri' });
+    const { weights, config } = model;
+    const before = loaded.get(name);
+    const isSame = before && sameConfig(before.engine.model, config);
+    const engine = isSame ? before.engine : new GenerationEngine();
+    engine.setModel({ weights, config, version });
+    if (!isSame) {
+      loaded.set(name, { engine, scorer: new LogProbabilityScorer(weights, config) });
+      // Answers that run on a model of another shape are ended; such a change is a new model under an old name.
+      await before?.engine.dispose();
+      await before?.scorer.dispose();
+    }
+    return {
+      contextLength: config.maxPositions,
+      vocabularySize: config.vocabularySize,
+      parameterCount: countParameters(weights),
+      endTokenIds: loadSpecialTokenIds(folder).eos ?? [],
+    };
+  },
+
+  generate: async ({ name, maxTokens, ...request }, { signal, emit }) => {
+    const { engine } = find(name);
+    const stream = engine.generate({ ...request, signal, ...(maxTokens === undefined ? {} : { maxTokens }) });
+    await emit({ kind: 'started', version: stream.version });
+    // Tokens that come while the last message is on its way go together in the next.
+    let collected: TokenChoice[] = [];
+    let sending: Promise<void> | undefined;
+    const send = async (): Promise<void> => {
+      while (collected.length > 0) {
+        const tokens = collected;
+        collected = [];
+        await emit({ kind: 'tokens', tokens });
+      }
+    };
+    for await (const token of stream.tokens) {
+      collected.push(token);
+      sending ??= send().finally(() => (sending = undefined));
+    }
+    await sending;
+    await send();
+    return { finish: await stream.finish };
+  },
+
+  score: async ({ name, sequences, temperature, alternatives }) => {
+    const { engine, scorer } = find(name);
+    const { weights, config, version } = engine.model!;
+    const scores: SequenceScore[] = [];
+    const atOnce = 32;
+    for (let first = 0; first < sequences.length; first += atOnce) {
+      const part = sequences.slice(first, first + atOnce);
+      scores.push(...(await scorePart(scorer, weights, config.maxPositions, part, temperature, alternatives)));
+    }
+    return { version, scores };
+  },
+});
+
+async function scorePart(
+  scorer: LogProbabilityScorer,
+  weights: LanguageModelWeights,
+  context: number,
+  sequences: PolicyEngineMethods['score']['args']['sequences'],
+  temperature: number,
+  alternatives: number,
+): Promise<SequenceScore[]> {
+  const tokens = sequences.map(({ prompt, completion }) => [...prompt, ...completion]);
+  const { packed, places } = packSequences(tokens, { time: context, pad: 0 });
+  const at = sequences.flatMap(({ prompt, completion }, i) =>
+    completion.map((_id, t) => places[i]!.start + prompt.length - 1 + t),
+  );
+  const targets = sequences.flatMap(({ completion }) => completion);
+  const values = await scorer.score(weights, packed, at, targets, temperature);
+  const likely = alternatives > 0 ? await scorer.mostProbable(weights, packed, at, temperature, alternatives) : [];
+  let next = 0;
+  return sequences.map(({ completion }) => {
+    const [first, last] = [next, (next += completion.length)];
+    return { logProbabilities: [...values.subarray(first, last)], alternatives: likely.slice(first, last) };
+  });
+}
+
+function find(name: string): Loaded {
+  const found = loaded.get(name);
+  if (!found) throw new CrucibleError('not-found', `model ${name} is not loaded`, { at: 'model' });
+  return found;
+}
+
+function sameConfig(model: ServedModel | undefined, config: object): boolean {
+  return JSON.stringify(model?.config) === JSON.stringify(config);
+}

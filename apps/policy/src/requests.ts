@@ -1,0 +1,93 @@
+/** The edge of the policy: requests are checked here, before any work. */
+import { invalidInput } from '@crucible/foundation';
+import { resolveSampling } from '@crucible/inference';
+import type { GenerateRequest } from '@crucible/protos/policy/v1';
+import type { LoadedModel } from '@crucible/serving';
+import type { PolicyEngineMethods } from './engine-protocol.ts';
+
+const mostTemperature = 2;
+const mostAlternatives = 20;
+const mostStopTokens = 64;
+const mostSequences = 1024;
+
+export function resolveGenerateRequest(
+  { promptTokenIds: prompt, sampling, topLogprobs }: GenerateRequest,
+  model: LoadedModel,
+): Omit<PolicyEngineMethods['generate']['args'], 'name'> {
+  assertTokens(prompt, model, 'prompt_token_ids');
+  const room = model.contextLength - prompt.length;
+  if (room < 1) {
+    throw invalidInput(
+      `prompt_token_ids: ${prompt.length} tokens leave no room for an answer in the context of ${model.contextLength}`,
+      { at: 'prompt_token_ids' },
+    );
+  }
+  const { maxTokens = 0, temperature = 1, topK = 0, topP = 1, seed, stopTokenIds = [] } = sampling ?? {};
+  if (maxTokens > room) {
+    throw invalidInput(
+      `max_tokens: ${maxTokens} is more than the ${room} that the context of ${model.contextLength} leaves after a prompt of ${prompt.length} tokens`,
+      { at: 'sampling.max_tokens' },
+    );
+  }
+  assertRange('sampling.temperature', temperature, 0, mostTemperature);
+  assertRange('top_logprobs', topLogprobs, 0, mostAlternatives);
+  if (stopTokenIds.length > mostStopTokens) {
+    throw invalidInput(`stop_token_ids: ${stopTokenIds.length} are given, at most ${mostStopTokens} are allowed`, {
+      at: 'sampling.stop_token_ids',
+    });
+  }
+  return {
+    prompt,
+    maxTokens: maxTokens === 0 ? undefined : maxTokens,
+    sampling: resolveSampling({ temperature, topK, topP, ...(seed === undefined ? {} : { seed }) }),
+    stopTokens: stopTokenIds.length === 0 ? model.endTokenIds : stopTokenIds,
+    alternatives: topLogprobs,
+  };
+}
+
+export function assertScoreRequest(
+  request: Pick<PolicyEngineMethods['score']['args'], 'sequences' | 'temperature' | 'alternatives'>,
+  model: LoadedModel,
+): void {
+  const { sequences, temperature, alternatives } = request;
+  if (sequences.length === 0 || sequences.length > mostSequences) {
+    throw invalidInput(`sequences: ${sequences.length} are given; 1 to ${mostSequences} are allowed`, {
+      at: 'sequences',
+    });
+  }
+  if (!(temperature > 0 && temperature <= mostTemperature)) {
+    throw invalidInput(`temperature: ${temperature} is not above 0 and at most ${mostTemperature}`, {
+      at: 'temperature',
+    });
+  }
+  assertRange('top_logprobs', alternatives, 0, mostAlternatives);
+  sequences.forEach(({ prompt, completion }, i) => {
+    assertTokens(prompt, model, `sequences[${i}].prompt_token_ids`);
+    assertTokens(completion, model, `sequences[${i}].completion_token_ids`);
+    const length = prompt.length + completion.length;
+    if (length > model.contextLength) {
+      throw invalidInput(`sequences[${i}]: ${length} tokens are more than the context of ${model.contextLength}`, {
+        at: `sequences[${i}]`,
+      });
+    }
+  });
+}
+
+function assertTokens(ids: readonly number[], model: LoadedModel, field: string): void {
+  if (ids.length === 0) throw invalidInput(`${field}: at least one token is needed`, { at: field });
+  const outside = ids.find((id) => id >= model.vocabularySize);
+  if (outside !== undefined) {
+    throw invalidInput(
+      `${field}: token ${outside} is outside of the vocabulary, whose ids go from 0 to ${model.vocabularySize - 1}`,
+      {
+        at: field,
+      },
+    );
+  }
+}
+
+function assertRange(field: string, value: number, least: number, most: number): void {
+  if (!(value >= least && value <= most)) {
+    throw invalidInput(`${field}: ${value} is not from ${least} to ${most}`, { at: field });
+  }
+}

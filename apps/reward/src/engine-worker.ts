@@ -1,0 +1,42 @@
+/** The engine process of the reward service: holds the weights and runs ONNX Runtime. */
+import { loadModel, type SavedModel } from '@crucible/checkpoint';
+import { CrucibleError, invalidInput } from '@crucible/foundation';
+import { ScalarScorer, scoreSequences } from '@crucible/inference';
+import { countParameters } from '@crucible/optim';
+import { serveWorker } from '@crucible/service';
+import type { RewardEngineMethods } from './engine-protocol.ts';
+
+interface Loaded {
+  readonly model: Extract<SavedModel, { kind: 'scalar' }>;
+  readonly version: number;
+  readonly scorer: ScalarScorer;
+}
+
+const loaded = new Map<string, Loaded>();
+
+serveWorker<RewardEngineMethods>({
+  load: async ({ name, version, folder }) => {
+    const model = loadModel(folder);
+    if (model.kind !== 'scalar') throw invalidInput(`${folder} holds no reward model`, { at: 'uri' });
+    const { weights, config } = model;
+    const before = loaded.get(name);
+    const isSame = before && JSON.stringify(before.model.config) === JSON.stringify(config);
+    loaded.set(name, { model, version, scorer: isSame ? before.scorer : new ScalarScorer(weights, config) });
+    if (!isSame) await before?.scorer.dispose();
+    return {
+      contextLength: config.maxPositions,
+      vocabularySize: config.vocabularySize,
+      parameterCount: countParameters(weights),
+      endTokenIds: [],
+    };
+  },
+
+  score: async ({ name, sequences }) => {
+    const found = loaded.get(name);
+    if (!found) throw new CrucibleError('not-found', `model ${name} is not loaded`, { at: 'model' });
+    const { model, version, scorer } = found;
+    const options = { time: model.config.maxPositions, pad: 0 };
+    const scores = await scoreSequences(scorer, model.weights, sequences, options);
+    return { version, scores: scores.map((score) => score - model.bias) };
+  },
+});

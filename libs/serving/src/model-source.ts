@@ -1,0 +1,40 @@
+/** A version of a model, as it lies in a checkpoint folder. */
+export interface ModelDescription {
+  readonly name: string;
+  readonly version: number;
+  /** The training stage that made it. */
+  readonly stage: string;
+  readonly kind: 'language' | 'scalar';
+  readonly folder: string;
+  readonly uri: string;
+  /** Of model.safetensors. */
+  readonly sha256: string;
+  readonly tokenizerSha256: string;
+  /** ISO 8601. */
+  readonly createdAt: string;
+}
+
+/** Where models come from: the registry. */
+export interface ModelSource {
+  /** The newest version of every model. */
+  readonly list: () => readonly ModelDescription[];
+  /** The model in a folder that `uri` names; `not-found` or `invalid-input` where there is none. */
+  readonly open: (uri: string) => ModelDescription;
+}
+
+/** What an engine says of a model that it has loaded. */
+export interface LoadedModel {
+  readonly contextLength: number;
+  readonly vocabularySize: number;
+  readonly parameterCount: number;
+  /** Empty for a model that does not generate. */
+  readonly endTokenIds: readonly number[];
+}
+
+/** What holds the weights. */
+export interface ModelEngine {
+  /** Loads a version and serves new calls from it; on failure the old one goes on. */
+  readonly load: (model: ModelDescription) => Promise<LoadedModel>;
+  /** Calls back when the engine was restarted and has lost its models. */
+  readonly onRestart: (listener: () => Promise<void>) => void;
+}

@@ -1,0 +1,183 @@
+import type { MessageInitShape } from '@bufbuild/protobuf';
+import { timestampFromDate } from '@bufbuild/protobuf/wkt';
+import type { Bus, Subscription } from '@crucible/bus';
+import { CrucibleError, invalidInput } from '@crucible/foundation';
+import type { ModelInfoSchema } from '@crucible/protos/model/v1';
+import type { Logger } from '@crucible/service';
+import type { LoadedModel, ModelDescription, ModelEngine, ModelSource } from './model-source.ts';
+
+export interface WeightUpdate {
+  readonly model: string;
+  /** From 1. */
+  readonly version: number;
+  readonly uri: string;
+  /** Empty: not compared. */
+  readonly sha256: string;
+  readonly allowRollback: boolean;
+}
+
+export interface ServedModelsOptions {
+  readonly kind: ModelDescription['kind'];
+  readonly source: ModelSource;
+  readonly engine: ModelEngine;
+  readonly log: Logger;
+}
+
+interface Served {
+  readonly model: ModelDescription;
+  readonly loaded: LoadedModel;
+  readonly loadedAt: Date;
+}
+
+/**
+ * The models that a service answers with: the registry's at the start, then whatever is published. The newest one
+ * answers calls that name none. Updates of one model follow one another; a failed one leaves the old weights serving.
+ */
+export class ServedModels {
+  readonly #options: ServedModelsOptions;
+  readonly #served = new Map<string, Served>();
+  readonly #updating = new Map<string, Promise<unknown>>();
+  #subscription: Subscription | undefined;
+
+  constructor(options: ServedModelsOptions) {
+    this.#options = options;
+    options.engine.onRestart(() => this.#reload());
+  }
+
+  /** Loads what the registry has and follows the bus. */
+  async start(bus: Bus): Promise<void> {
+    // First the subscription: what is published while the registry is read must not be missed.
+    this.#subscription = await bus.subscribe('crucible.weights.published', {}, async ({ event }) => {
+      const { model, version, uri, sha256 = '' } = event.data;
+      await this.#follow({ model, version, uri, sha256, allowRollback: false });
+    });
+    for (const { name, version, uri, sha256 } of this.#ofKind(this.#options.source.list())) {
+      await this.#follow({ model: name, version, uri, sha256, allowRollback: false });
+    }
+  }
+
+  async stop(): Promise<void> {
+    await this.#subscription?.close();
+  }
+
+  /** Name of the model that answers calls that name none; undefined while there is none. */
+  get defaultName(): string | undefined {
+    const newest = [...this.#served.values()].sort((a, b) => b.model.createdAt.localeCompare(a.model.createdAt))[0];
+    return newest?.model.name;
+  }
+
+  /** The model for a call: `name`, or the default when it is empty. */
+  resolve(name: string): { readonly name: string; readonly loaded: LoadedModel; readonly version: number } {
+    const wanted = name === '' ? this.defaultName : name;
+    if (wanted === undefined) throw new CrucibleError('failed-precondition', 'no model is loaded yet', { at: 'model' });
+    const served = this.#served.get(wanted);
+    if (!served) {
+      const known = [...this.#served.keys()].sort();
+      throw new CrucibleError(
+        'not-found',
+        `model ${wanted} is not served; served are ${known.length === 0 ? 'none yet' : known.join(', ')}`,
+        { at: 'model' },
+      );
+    }
+    return { name: wanted, loaded: served.loaded, version: served.model.version };
+  }
+
+  /** What is known of one model, or of all. */
+  info(name: string): MessageInitShape<typeof ModelInfoSchema>[] {
+    const names = name === '' ? [...this.#served.keys()].sort() : [this.resolve(name).name];
+    return names.map((one) => infoOf(this.#served.get(one)!));
+  }
+
+  /** Swaps weights in; resolves when they serve. Repeating an update changes nothing. */
+  async update(update: WeightUpdate): Promise<MessageInitShape<typeof ModelInfoSchema>> {
+    if (update.model === '') throw invalidInput('model is empty; it names the model to update', { at: 'model' });
+    if (update.version < 1) throw invalidInput('version is 0; versions count from 1', { at: 'version' });
+    const before = this.#updating.get(update.model) ?? Promise.resolve();
+    const own = before.catch(() => undefined).then(() => this.#swap(update));
+    this.#updating.set(update.model, own);
+    try {
+      await own;
+    } finally {
+      if (this.#updating.get(update.model) === own) this.#updating.delete(update.model);
+    }
+    return infoOf(this.#served.get(update.model)!);
+  }
+
+  async #swap({ model: name, version, uri, sha256, allowRollback }: WeightUpdate): Promise<void> {
+    const { source, engine, kind, log } = this.#options;
+    const current = this.#served.get(name)?.model;
+    if (current?.version === version) {
+      if (sameFolder(current.uri, uri)) return;
+      throw new CrucibleError('conflict', `${name}@${version} is served from ${current.uri} already`, { at: 'uri' });
+    }
+    if (current && version < current.version && !allowRollback) {
+      throw new CrucibleError(
+        'failed-precondition',
+        `${name}@${current.version} is served, which is newer than ${version}; set allow_rollback to go back`,
+        { at: 'version' },
+      );
+    }
+    const found = source.open(uri);
+    if (found.kind !== kind) {
+      const needed = kind === 'language' ? 'a language model' : 'a reward model';
+      throw invalidInput(`${uri} holds a ${found.kind} model; ${needed} is needed`, { at: 'uri' });
+    }
+    if (sha256 !== '' && sha256 !== found.sha256) {
+      throw new CrucibleError('data-loss', `${uri}: the weights' digest is ${found.sha256}, announced was ${sha256}`, {
+        at: 'sha256',
+      });
+    }
+    const model = { ...found, name, version };
+    const loaded = await engine.load(model);
+    this.#served.set(name, { model, loaded, loadedAt: new Date() });
+    log.info({ model: name, version, stage: model.stage }, 'serving new weights');
+  }
+
+  /** Follows a published version; one that cannot be served is logged, and the old weights go on. */
+  async #follow(update: WeightUpdate): Promise<void> {
+    const { log, source, kind } = this.#options;
+    try {
+      const current = this.#served.get(update.model)?.model.version ?? 0;
+      if (update.version <= current || source.open(update.uri).kind !== kind) return;
+      await this.update(update);
+    } catch (reason) {
+      const { code, message } = CrucibleError.from(reason);
+      // A snapshot that has been replaced meanwhile is gone from the disk; its successor is on its way.
+      log[code === 'not-found' ? 'debug' : 'error'](
+        { model: update.model, version: update.version, error: message },
+        'published weights were not loaded',
+      );
+    }
+  }
+
+  async #reload(): Promise<void> {
+    for (const [name, { model }] of this.#served) {
+      const loaded = await this.#options.engine.load(model);
+      this.#served.set(name, { model, loaded, loadedAt: new Date() });
+    }
+  }
+
+  #ofKind(models: readonly ModelDescription[]): ModelDescription[] {
+    return models.filter(({ kind }) => kind === this.#options.kind);
+  }
+}
+
+function infoOf({ model, loaded, loadedAt }: Served): MessageInitShape<typeof ModelInfoSchema> {
+  return {
+    name: model.name,
+    version: model.version,
+    stage: model.stage,
+    contextLength: loaded.contextLength,
+    vocabularySize: loaded.vocabularySize,
+    parameterCount: BigInt(loaded.parameterCount),
+    tokenizerSha256: model.tokenizerSha256,
+    uri: model.uri,
+    loadedAt: timestampFromDate(loadedAt),
+    endTokenIds: [...loaded.endTokenIds],
+  };
+}
+
+function sameFolder(a: string, b: string): boolean {
+  const plain = (uri: string): string => uri.replace(/^file:\/\//, '').replace(/\/+$/, '');
+  return plain(a) === plain(b);
+}
