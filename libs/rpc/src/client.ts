@@ -95,7 +95,10 @@ export type Client<S extends DescService> = {
 
 const defaultDeadlineMs = 60_000;
 
-/** `target`: `host:port`, `dns:///host:port` (all addresses of the name), `ipv4:address:port,…` or `unix:/path`. Nothing is connected before the first call. */
+/**
+ * `target`: `host:port`, `dns:///host:port`, `ipv4:address:port,address:port` or `unix:/path`. Nothing is connected
+ * before the first call.
+ */
 export function createClient<S extends DescService>(
   service: S,
   target: string,
@@ -163,11 +166,11 @@ function idempotentMethod(service: DescService, name: string): DescMethod {
 }
 
 async function only(responses: AsyncIterable<object>, method: DescMethod): Promise<object> {
-  let only: object | undefined;
+  let answer: object | undefined;
   for await (const response of responses) {
-    if (only !== undefined) throw new CrucibleError('internal', `${methodName(method)}: more than one answer came`);
-    only = response;
+    if (answer !== undefined) throw new CrucibleError('internal', `${methodName(method)}: more than one answer came`);
+    answer = response;
   }
-  if (only === undefined) throw new CrucibleError('internal', `${methodName(method)}: no answer came`);
-  return only;
+  if (answer === undefined) throw new CrucibleError('internal', `${methodName(method)}: no answer came`);
+  return answer;
 }

@@ -94,11 +94,8 @@ export async function createServer(options: ServerOptions): Promise<Server> {
       Object.fromEntries(methods.map(([name, method]) => [name, calls.handle(method, handler(method))])),
     );
   }
-  if (reflection)
-    addReflection(
-      grpc,
-      all.map(({ service }) => service),
-    );
+  const described = all.map(({ service }) => service);
+  if (reflection) addReflection(grpc, described);
   for (const name of ['', ...services.map(({ service }) => service.typeName)])
     if (health.get(name) === undefined) health.set('SERVING', name);
 

@@ -500,7 +500,7 @@ export type UpdateWeightsRequest = Message<"crucible.policy.v1.UpdateWeightsRequ
   uri: string;
 
   /**
-   * The digest of the checkpoint as its publisher announced it, 64 lower-case hexadecimal digits. Empty: not compared.
+   * SHA-256 of the folder's model.safetensors, 64 lower-case hexadecimal digits. Empty: not compared.
    *
    * @generated from field: string sha256 = 4;
    */
