@@ -4,6 +4,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import type { Bus, BusNotice, Delivery, Subscription } from './bus.ts';
 import { createEvent } from './event.ts';
 import type { BusEvent } from './event.ts';
+import { progress, submitted } from './sample-events.ts';
 
 export interface BusUnderTest {
   /** Opens a bus on the store of this test, with a `drainDeadline` of a second. */
@@ -12,16 +13,6 @@ export interface BusUnderTest {
   readonly isKept: boolean;
   /** Called after every test, when all its buses are closed. */
   dispose(): Promise<void>;
-}
-
-export function submitted(jobId: string): BusEvent<'crucible.job.submitted'> {
-  const data = { jobId, kind: 'sft', spec: { steps: 10 } };
-  return createEvent('crucible.job.submitted', { id: jobId, source: '/test', subject: jobId, data });
-}
-
-export function progress(jobId: string, step: number): BusEvent<'crucible.job.progress'> {
-  const data = { jobId, kind: 'sft', stage: 'sft', step, steps: 100, metrics: { loss: 1 / (step + 1) } };
-  return createEvent('crucible.job.progress', { id: `${jobId}-${step}`, source: '/test', subject: jobId, data });
 }
 
 const never = (signal: AbortSignal): Promise<never> =>

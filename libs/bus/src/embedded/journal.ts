@@ -147,7 +147,7 @@ export class Journal {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
     return new Promise((resolve, reject) => {
       this.#waiting.push({ payload, durable, replacesAll, resolve, reject });
-      this.#writing ??= this.#write().finally(() => (this.#writing = undefined));
+      this.#writing ??= this.#write();
     });
   }
 
@@ -165,6 +165,8 @@ export class Journal {
         for (const { reject } of batch) reject(error);
       }
     }
+    // In the same turn as the look at what waits: nothing can be added in between.
+    this.#writing = undefined;
   }
 
   #nextBatch(): Append[] {
