@@ -1,0 +1,87 @@
+/** Sizes of the model and lengths of the training that a forge can be asked for by name. */
+import { invalidInput } from '@crucible/foundation';
+import type { LlamaConfig } from '@crucible/nn';
+import { type PpoSettings, ppoDefaults } from '../ppo.ts';
+import { type PretrainSettings, pretrainDefaults } from '../pretrain.ts';
+import { type RewardSettings, rewardDefaults } from '../reward-model.ts';
+import { type SftSettings, sftDefaults } from '../sft.ts';
+
+/** The model without its vocabulary, which the tokenizer decides. */
+export type ModelShape = Omit<LlamaConfig, 'vocabularySize'>;
+
+export interface ForgeSettings {
+  readonly vocabulary: number;
+  readonly model: ModelShape;
+  readonly pretrain: Omit<PretrainSettings, 'seed'>;
+  readonly sft: Omit<SftSettings, 'seed'>;
+  readonly reward: Omit<RewardSettings, 'seed'>;
+  readonly ppo: Omit<PpoSettings, 'seed'>;
+  /** Held-out examples that each of A, B and D is measured on. */
+  readonly evaluation: number;
+}
+
+const shape = {
+  rmsNormEpsilon: 1e-5,
+  ropeTheta: 10_000,
+  tieEmbeddings: true,
+} as const;
+
+/** Two million parameters; a few minutes on two cores. */
+const tiny: ForgeSettings = {
+  vocabulary: 2048,
+  model: { ...shape, hiddenSize: 192, intermediateSize: 512, layers: 4, heads: 6, keyValueHeads: 2, maxPositions: 512 },
+  pretrain: pretrainDefaults,
+  sft: sftDefaults,
+  reward: rewardDefaults,
+  ppo: ppoDefaults,
+  evaluation: 384,
+};
+
+/** Every stage in a few steps, to see that all fits together. */
+const smoke: ForgeSettings = {
+  vocabulary: 512,
+  model: { ...shape, hiddenSize: 32, intermediateSize: 64, layers: 2, heads: 2, keyValueHeads: 1, maxPositions: 384 },
+  pretrain: { ...pretrainDefaults, steps: 8, rows: 4, time: 64, warmupSteps: 2, validateEvery: 4 },
+  sft: { ...sftDefaults, steps: 6, rows: 2, time: 384, warmupSteps: 2, validateEvery: 6 },
+  reward: { ...rewardDefaults, steps: 4, groups: 2, time: 384, warmupSteps: 1, validateEvery: 4 },
+  ppo: { ...ppoDefaults, iterations: 2, samples: 4, maxTokens: 8, time: 384, valueOnlyIterations: 0, evaluateEvery: 2 },
+  evaluation: 8,
+};
+
+export const presets = { tiny, smoke } as const satisfies Record<string, ForgeSettings>;
+
+export const defaultPreset = 'tiny';
+
+/** The settings of a preset (empty: the default), with the given options over them: {sft: {steps: 100}}. */
+export function resolvePreset(name: string, options: Readonly<Record<string, unknown>> = {}): ForgeSettings {
+  const wanted = name === '' ? defaultPreset : name;
+  if (!Object.hasOwn(presets, wanted)) {
+    throw invalidInput(`preset ${wanted} does not exist; there are ${Object.keys(presets).join(', ')}`, {
+      at: 'preset',
+    });
+  }
+  return overlay(presets[wanted as keyof typeof presets], options, '') as ForgeSettings;
+}
+
+/** Replaces values by given ones of the same type; unknown names and other types are errors that name them. */
+export function overlay(base: object, options: Readonly<Record<string, unknown>>, path: string): object {
+  const result: Record<string, unknown> = { ...base };
+  for (const [key, value] of Object.entries(options)) {
+    const at = path === '' ? key : `${path}.${key}`;
+    if (!Object.hasOwn(base, key)) {
+      throw invalidInput(`option ${at} does not exist; there are ${Object.keys(base).join(', ')}`, { at });
+    }
+    const old = result[key];
+    if (typeof old === 'object' && old !== null) {
+      if (typeof value !== 'object' || value === null) throw invalidInput(`option ${at} is a group of options`, { at });
+      result[key] = overlay(old, value as Record<string, unknown>, at);
+    } else if (typeof value !== typeof old && old !== null) {
+      throw invalidInput(`option ${at} is ${JSON.stringify(value)}; a ${typeof old} is needed`, { at });
+    } else if (typeof value === 'number' && !(Number.isFinite(value) && value >= 0)) {
+      throw invalidInput(`option ${at} is ${value}; a number from 0 is needed`, { at });
+    } else {
+      result[key] = value;
+    }
+  }
+  return result;
+}
