@@ -239,7 +239,7 @@ describe('a deadline', () => {
     await expect(pair.client.unary({})).rejects.toMatchObject({
       code: 'deadline-exceeded',
       message: expect.stringContaining(
-        `crucible.rpctest.v1.RpcTestService/Unary at ${pair.server.target}: Deadline exceeded after 0.05`,
+        `crucible.rpctest.v1.RpcTestService/Unary at ${pair.server.target}: Deadline exceeded after 0.`,
       ) as string,
     });
   });
@@ -330,11 +330,14 @@ describe('cancelling', () => {
         await aborted(signal);
       },
     });
-    for (let i = 0; i < 2000; i++) {
-      const stream = pair.client.serverStream({});
-      await stream.next();
-      await stream.return();
-    }
+    const cancelMany = async (): Promise<void> => {
+      for (let i = 0; i < 50; i++) {
+        const stream = pair.client.serverStream({});
+        await stream.next();
+        await stream.return();
+      }
+    };
+    await Promise.all(Array.from({ length: 40 }, cancelMany));
     expect(connections.size).toBe(1);
   });
 

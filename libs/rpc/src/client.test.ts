@@ -2,6 +2,9 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer as createTcpServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
+import { promisify } from 'node:util';
+import { Server as GrpcServer, ServerCredentials } from '@grpc/grpc-js';
+import type { ServerWritableStream } from '@grpc/grpc-js';
 import { CrucibleError } from '@crucible/foundation';
 import { describe, expect, it } from 'vitest';
 import { createClient } from './client.ts';
@@ -52,7 +55,7 @@ describe('a client', () => {
   });
 
   it('learns that the server was killed in the middle of a stream', async () => {
-    const child = fork(`${import.meta.dirname}/test-server-process.ts`);
+    const child = fork(new URL('./test-server-process.ts', import.meta.url));
     try {
       const [port] = (await once(child, 'message')) as [number];
       using client = createClient(RpcTestService, `127.0.0.1:${port}`);
@@ -107,6 +110,52 @@ describe('a client', () => {
     });
     const seen = new Set<string>();
     await expect.poll(async () => seen.add((await client.unary({})).text).size).toBe(2);
+  });
+});
+
+describe('a server that breaks the protocol', () => {
+  /** Answers Unary with these messages. */
+  async function startForeign(...answers: Buffer[]) {
+    const asIs = (bytes: Buffer): Buffer => bytes;
+    const path = '/crucible.rpctest.v1.RpcTestService/Unary';
+    const unary = {
+      path,
+      requestStream: false,
+      responseStream: true,
+      requestSerialize: asIs,
+      requestDeserialize: asIs,
+    };
+    const server = new GrpcServer();
+    server.addService(
+      { unary: { ...unary, responseSerialize: asIs, responseDeserialize: asIs } },
+      {
+        unary: (call: ServerWritableStream<Buffer, Buffer>) => {
+          for (const answer of answers) call.write(answer);
+          call.end();
+        },
+      },
+    );
+    const port = await promisify(server.bindAsync.bind(server))('127.0.0.1:0', ServerCredentials.createInsecure());
+    const client = createClient(RpcTestService, `127.0.0.1:${port}`);
+    return {
+      client,
+      [Symbol.dispose]: () => {
+        client.close();
+        server.forceShutdown();
+      },
+    };
+  }
+
+  it.each([
+    ['no answer', [], 'crucible.rpctest.v1.RpcTestService/Unary: no answer came'],
+    ['two answers', ['', ''], 'crucible.rpctest.v1.RpcTestService/Unary: more than one answer came'],
+    ['rubbish', ['\xff'], /Unary at [\d.:]+: the answer is not a crucible\.rpctest\.v1\.UnaryResponse: /],
+  ])('is found out when it gives %s', async (_name, answers, message) => {
+    using foreign = await startForeign(...answers.map((text) => Buffer.from(text, 'latin1')));
+    await expect(foreign.client.unary({})).rejects.toMatchObject({
+      code: 'internal',
+      message: typeof message === 'string' ? message : (expect.stringMatching(message) as string),
+    });
   });
 });
 

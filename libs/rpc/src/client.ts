@@ -6,7 +6,7 @@ import type { DescMethod, DescService, MessageInitShape, MessageShape } from '@b
 import { MethodOptions_IdempotencyLevel as Idempotency } from '@bufbuild/protobuf/wkt';
 import { CrucibleError, invalidInput } from '@crucible/foundation';
 import type { CallContext } from './call-context.ts';
-import { assertWholeNumber, maxTimerMs } from './check-number.ts';
+import { assertWholeNumber, maxTimerMs } from './whole-number.ts';
 import { createChannel } from './channel.ts';
 import { openCall } from './client-call.ts';
 import { resolveMessageLimits } from './limits.ts';

@@ -1,9 +1,10 @@
 export type { CallContext } from './call-context.ts';
 export { createClient } from './client.ts';
-export type { CallOptions, Client, ClientOptions } from './client.ts';
+export type { CallOptions, Client, ClientMethod, ClientOptions } from './client.ts';
 export { Health } from './health.ts';
 export type { ServingStatus } from './health.ts';
 export type { MessageLimits, ServerLimits } from './limits.ts';
+export type { MetadataInit } from './metadata.ts';
 export type { CallReport } from './serve-call.ts';
 export { createServer } from './server.ts';
 export type { DrainOptions, Server, ServerOptions } from './server.ts';

@@ -1,5 +1,5 @@
 /** What a server allows its callers, and what a client and a server allow each other. docs/grpc.md has the same figures. */
-import { assertWholeNumber, maxTimerMs } from './check-number.ts';
+import { assertWholeNumber, maxTimerMs } from './whole-number.ts';
 
 export interface MessageLimits {
   /**
@@ -36,7 +36,7 @@ export interface ServerLimits extends MessageLimits {
   readonly keepaliveTimeoutMs?: number;
 }
 
-export const defaultMessageLimits: Required<MessageLimits> = {
+const defaultMessageLimits: Required<MessageLimits> = {
   maxReceiveBytes: 4 * 2 ** 20,
   maxSendBytes: 4 * 2 ** 20,
 };

@@ -1,3 +1,4 @@
+import { Metadata } from '@grpc/grpc-js';
 import { describe, expect, it } from 'vitest';
 import { headersFromMetadata, metadataFromHeaders, propagatedHeaders } from './metadata.ts';
 
@@ -9,6 +10,12 @@ describe('metadata', () => {
       ['key-bin', 'AAEC'],
       ['x-trace', 'a'],
     ]);
+  });
+
+  it('leaves out names that headers cannot have', () => {
+    const metadata = new Metadata();
+    metadata.set('a:b', 'x');
+    expect([...headersFromMetadata(metadata)]).toEqual([]);
   });
 
   it('takes the later of two values', () => {

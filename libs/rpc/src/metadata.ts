@@ -12,7 +12,8 @@ export type MetadataInit = Headers | Readonly<Record<string, string>>;
 
 export function headersFromMetadata(metadata: Metadata): Headers {
   const headers = new Headers();
-  for (const [name, values] of Object.entries(metadata.toJSON()))
+  // gRPC allows colons in names, `Headers` does not.
+  for (const [name, values] of Object.entries(metadata.toJSON()).filter(([name]) => !name.includes(':')))
     for (const value of values) headers.append(name, typeof value === 'string' ? value : value.toString('base64'));
   return headers;
 }

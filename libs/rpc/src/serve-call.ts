@@ -46,6 +46,9 @@ interface OpenCall {
   readonly close: () => void;
 }
 
+/** Timers may fire a little before the clock says so. */
+const timerToleranceMs = 2;
+
 const requestIdPattern = /^[\x21-\x7e]{1,128}$/;
 
 /** The calls of one server. */
@@ -139,7 +142,7 @@ function openCall(call: ServerCall, method: DescMethod): OpenCall {
   // grpc-js tells of a passed deadline as of a cancelled call, and not before the caller has read all that was written.
   const timer = deadline === Infinity ? undefined : setTimeout(expire, deadline - Date.now());
   const onCancelled = (): void => {
-    if (Date.now() >= deadline) expire();
+    if (Date.now() + timerToleranceMs >= deadline) expire();
     else abort(new CrucibleError('cancelled', `${name}: the caller cancelled the call or is gone`));
   };
   call.on('cancelled', onCancelled);

@@ -164,6 +164,15 @@ describe('drain()', () => {
     release.resolve({});
   });
 
+  it('refuses times that are none', async () => {
+    await using server = await createServer({ port: 0, services: [] });
+    await expect(server.drain({ graceMs: -1 })).rejects.toMatchObject({
+      code: 'invalid-input',
+      message: 'graceMs: -1 is not a whole number from 0 to 2147483647',
+    });
+    expect(server.health.get()).toBe('SERVING');
+  });
+
   it('frees the port, and may be called twice', async () => {
     const server = await createServer({ port: 0, services: [] });
     await Promise.all([server.drain(), server.drain()]);

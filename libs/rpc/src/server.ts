@@ -2,14 +2,12 @@
  * A gRPC server: services, health and reflection on one port, limits on everything that a caller could do without end,
  * and a shutdown that lets calls finish.
  */
-import { lookup } from 'node:dns/promises';
 import type { ServerOptions as ServerOptionsOfNode } from 'node:http2';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Server as GrpcServer, logVerbosity, setLogVerbosity } from '@grpc/grpc-js';
-import type { ServerCredentials } from '@grpc/grpc-js';
-import { CrucibleError, invalidInput, withDeadline } from '@crucible/foundation';
+import { CrucibleError, withDeadline } from '@crucible/foundation';
 import { Health as HealthService } from '@crucible/protos/grpc/health/v1';
-import { assertWholeNumber } from './check-number.ts';
+import { bind } from './bind.ts';
 import { deadlineBound } from './deadline-bound.ts';
 import { Health } from './health.ts';
 import { resolveServerLimits } from './limits.ts';
@@ -22,6 +20,7 @@ import type { ServiceImplementation } from './service.ts';
 import { targetFrom } from './target.ts';
 import { serverCredentials } from './tls.ts';
 import type { ServerTls } from './tls.ts';
+import { assertWholeNumber, maxTimerMs } from './whole-number.ts';
 
 export interface ServerOptions {
   /** The address to listen at. Default 127.0.0.1: this machine alone. 0.0.0.0 or :: for all its addresses. */
@@ -99,7 +98,12 @@ export async function createServer(options: ServerOptions): Promise<Server> {
   for (const name of ['', ...services.map(({ service }) => service.typeName)])
     if (health.get(name) === undefined) health.set('SERVING', name);
 
-  return new RunningServer(grpc, calls, health, host, await bind(grpc, host, port, credentials));
+  try {
+    return new RunningServer(grpc, calls, health, host, await bind(grpc, host, port, credentials));
+  } catch (reason) {
+    grpc.forceShutdown();
+    throw reason;
+  }
 }
 
 /** A server that listens; made by `createServer`. */
@@ -146,16 +150,18 @@ class RunningServer implements Server {
     return this.#calls.activeCalls;
   }
 
-  drain(options: DrainOptions = {}): Promise<void> {
-    this.#drained ??= this.#drain(options);
-    return this.#drained;
+  async drain({ delayMs = 0, graceMs = 30_000 }: DrainOptions = {}): Promise<void> {
+    assertWholeNumber('delayMs', delayMs, 0, maxTimerMs);
+    assertWholeNumber('graceMs', graceMs, 0, maxTimerMs);
+    this.#drained ??= this.#drain(delayMs, graceMs);
+    await this.#drained;
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.drain();
   }
 
-  async #drain({ delayMs = 0, graceMs = 30_000 }: DrainOptions): Promise<void> {
+  async #drain(delayMs: number, graceMs: number): Promise<void> {
     this.health.stop();
     await delay(delayMs);
     this.health.endWatches();
@@ -185,35 +191,4 @@ async function endsWithin(promise: Promise<void>, ms: number): Promise<boolean> 
     () => true,
     () => false,
   );
-}
-
-async function bind(grpc: GrpcServer, host: string, port: number, credentials: ServerCredentials): Promise<number> {
-  // One address: of several, grpc-js would be content with any that is free.
-  const { address } = await lookup(host).catch((reason: unknown) => {
-    throw invalidInput(`host: ${host} is no address of this machine`, { cause: reason, at: 'host' });
-  });
-  return new Promise((resolve, reject) => {
-    grpc.bindAsync(targetFrom(address, port), credentials, (error, bound) => {
-      if (error === null) resolve(bound);
-      else reject(bindError(error, host, port));
-    });
-  });
-}
-
-function bindError(error: Error, host: string, port: number): CrucibleError {
-  const where = targetFrom(host, port);
-  // grpc-js keeps nothing but the text of the system's error.
-  if (error.message.includes('EADDRINUSE'))
-    return new CrucibleError('conflict', `${where}: the port is in use; another server may be running`, {
-      cause: error,
-      at: 'port',
-    });
-  if (error.message.includes('EACCES'))
-    return new CrucibleError('permission-denied', `${where}: this user may not listen at the port`, {
-      cause: error,
-      at: 'port',
-    });
-  if (error.message.includes('EADDRNOTAVAIL'))
-    return invalidInput(`host: ${host} is no address of this machine`, { cause: error, at: 'host' });
-  return new CrucibleError('internal', `${where}: ${error.message}`, { cause: error });
 }
