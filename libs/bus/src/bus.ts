@@ -80,7 +80,8 @@ export interface Receipt {
 export interface DeliveryOptions {
   /**
    * How long a handler may take in ms, from the delivery or from its last `working()`; then its signal is aborted and
-   * the event is delivered again. 30,000 by default, at least 100.
+   * the event is delivered again. 30,000 by default, at least 100. The workers of a queue, and the subscriptions of one
+   * name, use the same: over NATS, that of the last one counts for all.
    */
   readonly ackWait?: number;
   /**
@@ -97,8 +98,8 @@ export interface DeliveryOptions {
 export interface SubscribeOptions extends DeliveryOptions {
   /**
    * The name under which the subscription goes on where it stopped, also after a restart: letters, digits, `-` and `_`,
-   * at most 64. Subscriptions of one name share its place: each event goes to one of them. Without a name, the place
-   * is lost when the subscription ends.
+   * at most 64. Subscriptions of one name share its place, each event goes to one of them; they have to ask for the same
+   * types. Without a name, the place is lost when the subscription ends.
    */
   readonly durable?: string;
   /**

@@ -29,111 +29,139 @@ const conversation = z
 
 /** The data of every event type. */
 export const eventData = {
-  'crucible.job.submitted': z.object({
-    jobId,
-    kind,
-    spec: z.record(z.string(), z.unknown()).describe('The specification of the job, in the words of its kind.'),
-  }),
-  'crucible.job.started': z.object({
-    jobId,
-    kind,
-    attempt: z.int().min(1).describe('How often the job has been started, this time included.'),
-  }),
-  'crucible.job.progress': z.object({
-    jobId,
-    kind,
-    stage: name.describe('The stage that runs: tokenizer, pretrain, sft, reward, ppo, …'),
-    step: count.describe('Steps of the stage that are done.'),
-    steps: count.describe('Steps of the stage in all; 0 while unknown.'),
-    metrics,
-    message: z.string().optional().describe('For a person.'),
-  }),
-  'crucible.job.completed': z.object({
-    jobId,
-    kind,
-    outputs: z
-      .object({ models: z.array(name).describe('As name@version, in the order of publishing.') })
-      .describe('What the job made.'),
-    metrics,
-  }),
-  'crucible.job.failed': z.object({
-    jobId,
-    kind,
-    code: name.describe('One of the error codes of libs/foundation: invalid-input, resource-exhausted, …'),
-    message: z.string().describe('For a person.'),
-  }),
-  'crucible.job.cancelled': z.object({ jobId, kind, reason: z.string().optional().describe('For a person.') }),
-  'crucible.rollout.requested': z.object({
-    rolloutId: name.describe('The request; the completed event names it again.'),
-    jobId,
-    model,
-    version,
-    prompts: z.array(tokens).min(1).describe('Prompts as token ids.'),
-    samples: z.int().min(1).describe('Answers to draw for each prompt.'),
-    sampling: z
-      .object({
-        maxTokens: z.int().min(1).describe('The most tokens of an answer.'),
-        temperature: z.number().min(0).describe('0: the most probable token always.'),
-        topP: z.number().gt(0).max(1).optional().describe('1 by default: all tokens.'),
-        seed: count.describe('The same seed draws the same answers from the same weights.'),
-      })
-      .describe('How to draw.'),
-  }),
-  'crucible.rollout.completed': z.object({
-    rolloutId: name.describe('The request that this answers.'),
-    jobId,
-    model,
-    version: version.describe('The version that the answers were drawn from.'),
-    uri: uri.describe('The trajectories: file:// or s3://.'),
-    samples: count.describe('Answers in all.'),
-    tokens: count.describe('Tokens of the answers in all.'),
-    metrics,
-  }),
-  'crucible.weights.published': z.object({
-    model,
-    version,
-    uri: uri.describe('The checkpoint folder: file:// or s3://.'),
-    stage: name.describe('The training stage that made the weights: pretrain, sft, reward, ppo, import, …'),
-    step: count.describe('The step of the stage after which they were taken.'),
-    parent: name.optional().describe('The model that training began from, as name@version.'),
-    sha256: sha256.optional(),
-  }),
-  'crucible.feedback.rated': z.object({
-    conversationId: name,
-    messageId: name.describe('The answer that was rated.'),
-    model,
-    version,
-    prompt: conversation,
-    answer: z.string(),
-    rating: z.number().min(-1).max(1).describe('From -1 (bad) to 1 (good).'),
-    comment: z.string().optional().describe('In the words of who rated.'),
-  }),
-  'crucible.feedback.ranked': z.object({
-    conversationId: name,
-    prompt: conversation,
-    answers: z
-      .array(z.object({ text: z.string(), model, version }))
-      .min(2)
-      .describe('The best first.'),
-    comment: z.string().optional().describe('In the words of who ranked.'),
-  }),
-  'crucible.document.ingested': z.object({
-    documentId: name,
-    collection: name,
-    title: z.string(),
-    uri: z.string().optional().describe('Where it came from.'),
-    passages: count.describe('Passages it was cut into.'),
-    sha256: sha256.optional(),
-  }),
-  'crucible.document.deleted': z.object({ documentId: name, collection: name }),
-  'crucible.agent.step': z.object({
-    runId: name.describe('The run of the actor that took the step.'),
-    strategy: name.describe('cot, rag, pal, react, …'),
-    step: z.int().min(1).describe('Steps of a run count up from 1.'),
-    kind: name.describe('thought, action, observation, answer, …'),
-    content: z.string(),
-    tool: name.optional().describe('The tool that an action calls or an observation comes from.'),
-  }),
+  'crucible.job.submitted': z
+    .object({
+      jobId,
+      kind,
+      spec: z.record(z.string(), z.unknown()).describe('The specification of the job, in the words of its kind.'),
+    })
+    .describe('A job waits to be done. Feeds the queue `jobs`.'),
+  'crucible.job.started': z
+    .object({
+      jobId,
+      kind,
+      attempt: z.int().min(1).describe('How often the job has been started, this time included.'),
+    })
+    .describe('A worker has begun a job, for the first time or again.'),
+  'crucible.job.progress': z
+    .object({
+      jobId,
+      kind,
+      stage: name.describe('The stage that runs: tokenizer, pretrain, sft, reward, ppo, …'),
+      step: count.describe('Steps of the stage that are done.'),
+      steps: count.describe('Steps of the stage in all; 0 while unknown.'),
+      metrics,
+      message: z.string().optional().describe('For a person.'),
+    })
+    .describe('A job has come further.'),
+  'crucible.job.completed': z
+    .object({
+      jobId,
+      kind,
+      outputs: z
+        .object({ models: z.array(name).describe('As name@version, in the order of publishing.') })
+        .describe('What the job made.'),
+      metrics,
+    })
+    .describe('A job is done.'),
+  'crucible.job.failed': z
+    .object({
+      jobId,
+      kind,
+      code: name.describe('One of the error codes of libs/foundation: invalid-input, resource-exhausted, …'),
+      message: z.string().describe('For a person.'),
+    })
+    .describe('A job has ended without success and is not tried again.'),
+  'crucible.job.cancelled': z
+    .object({ jobId, kind, reason: z.string().optional().describe('For a person.') })
+    .describe('A job was cancelled before its end.'),
+  'crucible.rollout.requested': z
+    .object({
+      rolloutId: name.describe('The request; the completed event names it again.'),
+      jobId,
+      model,
+      version,
+      prompts: z.array(tokens).min(1).describe('Prompts as token ids.'),
+      samples: z.int().min(1).describe('Answers to draw for each prompt.'),
+      sampling: z
+        .object({
+          maxTokens: z.int().min(1).describe('The most tokens of an answer.'),
+          temperature: z.number().min(0).describe('0: the most probable token always.'),
+          topP: z.number().gt(0).max(1).optional().describe('1 by default: all tokens.'),
+          seed: count.describe('The same seed draws the same answers from the same weights.'),
+        })
+        .describe('How to draw.'),
+    })
+    .describe('Answers of a policy are wanted to learn from. Feeds the queue `rollouts`.'),
+  'crucible.rollout.completed': z
+    .object({
+      rolloutId: name.describe('The request that this answers.'),
+      jobId,
+      model,
+      version: version.describe('The version that the answers were drawn from.'),
+      uri: uri.describe('The trajectories: file:// or s3://.'),
+      samples: count.describe('Answers in all.'),
+      tokens: count.describe('Tokens of the answers in all.'),
+      metrics,
+    })
+    .describe('The answers that were asked for are there.'),
+  'crucible.weights.published': z
+    .object({
+      model,
+      version,
+      uri: uri.describe('The checkpoint folder: file:// or s3://.'),
+      stage: name.describe('The training stage that made the weights: pretrain, sft, reward, ppo, import, …'),
+      step: count.describe('The step of the stage after which they were taken.'),
+      parent: name.optional().describe('The model that training began from, as name@version.'),
+      sha256: sha256.optional(),
+    })
+    .describe('A model has new weights, ready to be loaded.'),
+  'crucible.feedback.rated': z
+    .object({
+      conversationId: name,
+      messageId: name.describe('The answer that was rated.'),
+      model,
+      version,
+      prompt: conversation,
+      answer: z.string(),
+      rating: z.number().min(-1).max(1).describe('From -1 (bad) to 1 (good).'),
+      comment: z.string().optional().describe('In the words of who rated.'),
+    })
+    .describe('Somebody has rated an answer.'),
+  'crucible.feedback.ranked': z
+    .object({
+      conversationId: name,
+      prompt: conversation,
+      answers: z
+        .array(z.object({ text: z.string(), model, version }))
+        .min(2)
+        .describe('The best first.'),
+      comment: z.string().optional().describe('In the words of who ranked.'),
+    })
+    .describe('Somebody has put several answers to one prompt in order.'),
+  'crucible.document.ingested': z
+    .object({
+      documentId: name,
+      collection: name,
+      title: z.string(),
+      uri: z.string().optional().describe('Where it came from.'),
+      passages: count.describe('Passages it was cut into.'),
+      sha256: sha256.optional(),
+    })
+    .describe('A document can be found by retrieval.'),
+  'crucible.document.deleted': z
+    .object({ documentId: name, collection: name })
+    .describe('A document cannot be found any more.'),
+  'crucible.agent.step': z
+    .object({
+      runId: name.describe('The run of the actor that took the step.'),
+      strategy: name.describe('cot, rag, pal, react, …'),
+      step: z.int().min(1).describe('Steps of a run count up from 1.'),
+      kind: name.describe('thought, action, observation, answer, …'),
+      content: z.string(),
+      tool: name.optional().describe('The tool that an action calls or an observation comes from.'),
+    })
+    .describe('The actor has taken a step of a run.'),
 } as const satisfies Record<`crucible.${string}.${string}`, z.ZodObject>;
 
 export type EventType = keyof typeof eventData;

@@ -162,6 +162,7 @@ describe('Journal', () => {
     const { journal } = await open(1 << 20, told(folderSegments(folder, 'log'), failAt('sync', faults)));
     faults.push(new Error('EIO: i/o error, fdatasync'));
     const failure = {
+      code: 'data-loss',
       at: file(1),
       message: `${file(1)}: the disk did not confirm what was written (EIO: i/o error, fdatasync); check it, then start again`,
     };

@@ -212,7 +212,7 @@ export class Journal {
     } catch (reason) {
       const { code, message } = CrucibleError.from(reason);
       this.#failure = new CrucibleError(
-        code,
+        code === 'internal' ? 'data-loss' : code,
         `${segment.name}: the disk did not confirm what was written (${message}); check it, then start again`,
         { cause: reason, at: segment.name },
       );

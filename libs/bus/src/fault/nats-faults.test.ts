@@ -42,6 +42,12 @@ requireNatsServer('the bus over NATS, when things break', () => {
     expect(performance.now() - before).toBeLessThan(2000);
   });
 
+  it('waits for a name that is not there yet', async () => {
+    await expect(
+      createNatsBus({ servers: 'nats://nats.does-not-exist.invalid', connectDeadline: 300 }),
+    ).rejects.toMatchObject({ code: 'unavailable' });
+  });
+
   it('connects to a server that comes a little later', async () => {
     const port = await freePort();
     const opening = open(`nats://127.0.0.1:${port}`);

@@ -1,3 +1,7 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { headers as createHeaders, connect } from '@nats-io/transport-node';
 import { jetstream } from '@nats-io/jetstream';
@@ -134,6 +138,36 @@ requireNatsServer('createNatsBus', () => {
     await (await open(byToken.url, { token: 'sesame' })).publish(progress('a', 1));
     await (await open(`nats://sesame@127.0.0.1:${byToken.port}`)).publish(progress('a', 2));
     await expect(open(byToken.url)).rejects.toMatchObject({ code: 'unauthenticated' });
+  });
+
+  it('speaks TLS, checks the server, and shows its own certificate', async ({ skip }) => {
+    const folder = mkdtempSync(join(tmpdir(), 'crucible-tls-'));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    const [certFile, keyFile] = [join(folder, 'cert.pem'), join(folder, 'key.pem')];
+    const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=IP:127.0.0.1,DNS:localhost'];
+    const files = ['-keyout', keyFile, '-out', certFile];
+    const made = spawnSync('openssl', [
+      'req',
+      '-x509',
+      '-newkey',
+      'rsa:2048',
+      '-nodes',
+      '-days',
+      '1',
+      ...subject,
+      ...files,
+    ]);
+    if (made.status !== 0) skip('openssl is missing, which makes the certificate');
+    const server = await start({
+      config: `tls { cert_file: "${certFile}", key_file: "${keyFile}", ca_file: "${certFile}", verify: true }`,
+    });
+    const url = `tls://127.0.0.1:${server.port}`;
+    const bus = await open(url, { tls: { caFile: certFile, certFile, keyFile } });
+    await expect(bus.publish(progress('a', 1))).resolves.toEqual({ sequence: 1, duplicate: false });
+    await expect(open(url)).rejects.toMatchObject({
+      code: 'unauthenticated',
+      message: `${url}: self-signed certificate`,
+    });
   });
 
   it('turns to another server of its list', async () => {

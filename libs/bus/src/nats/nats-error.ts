@@ -33,7 +33,15 @@ function codeOf(reason: unknown): ErrorCode {
     reason instanceof errors.ConnectionError ||
     reason instanceof errors.ClosedConnectionError ||
     reason instanceof errors.DrainingConnectionError;
-  return isTransient ? 'unavailable' : CrucibleError.from(reason).code;
+  return isTransient ? 'unavailable' : codeOfSystem(reason);
+}
+
+/** Names and networks that are not there yet, and certificates that one side does not accept. */
+function codeOfSystem(reason: unknown): ErrorCode {
+  const code = reason instanceof Error ? ((reason as NodeJS.ErrnoException).code ?? '') : '';
+  if (/^(ENOTFOUND|EAI_AGAIN|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH)$/.test(code)) return 'unavailable';
+  if (/CERT|TLS|SSL/.test(code)) return 'unauthenticated';
+  return CrucibleError.from(reason).code;
 }
 
 function codeOfApi({ code, status }: JetStreamApiError): ErrorCode {

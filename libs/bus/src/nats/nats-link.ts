@@ -125,6 +125,7 @@ export class NatsLink {
       }
     }
     this.#outage.abort();
+    this.#back = Promise.withResolvers();
     this.#change('closed');
   }
 
