@@ -115,6 +115,12 @@ describe('applyChatTemplate', () => {
     expect(shown(glued, ids)).toBe('a <|end|> b');
   });
 
+  it('tells its marks from characters of the template', () => {
+    const template = foreign("{{ '\ue000' + messages[0].content }}");
+    const ids = applyChatTemplate(template, [{ role: 'user', content: '<|end|>' }]);
+    expect(ids).toEqual(template.encode('\ue000<|end|>'));
+  });
+
   it('replaces lone surrogates', () => {
     const ids = applyChatTemplate(own, [{ role: 'user', content: 'a\ud800' }]);
     expect(own.decode(ids)).toBe('<|user|>a\ufffd<|end|>');
@@ -225,11 +231,12 @@ describe('encodeChat', () => {
     expect(encodeChat(own, conversation.slice(0, 2)).answerMask).not.toContain(true);
   });
 
-  it('ends an answer with its content where the template has no closing token', () => {
+  it('ends an answer with its content where no closing token follows at once', () => {
     const plain = foreign(
-      "{% for m in messages %}{{ m.role + ': ' + m.content + '\n' }}{% endfor %}{% if add_generation_prompt %}{{ 'assistant: ' }}{% endif %}",
+      "{% for m in messages %}{{ m.role + ': ' + m.content + '\n' }}{% endfor %}" +
+        "{{ 'assistant: ' if add_generation_prompt else eos_token }}",
     );
-    expect(answers(plain, conversation)).toEqual(['It is.', 'Wait.']);
+    expect(answers(plain, conversation)).toEqual(['It is.', 'Wait.\n[<|end|>]']);
   });
 
   it.each([
@@ -242,6 +249,11 @@ describe('encodeChat', () => {
       'leaves answers out',
       "{% for m in messages if m.role != 'assistant' %}{{ m.content }}{% endfor %}",
       'chatTemplate: does not render the content of messages[2] in one place',
+    ],
+    [
+      'prompts with nothing',
+      "{% if not add_generation_prompt %}{% for m in messages if m.role == 'assistant' %}{{ m.content }}{% endfor %}{% endif %}",
+      'chatTemplate: does not render messages[4] after the answers before it',
     ],
     [
       'repeats answers in other words',

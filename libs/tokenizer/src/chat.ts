@@ -48,7 +48,7 @@ export function encodeChat(tokenizer: Tokenizer, messages: readonly ChatMessage[
   for (const [i, { role }] of chat.messages.entries()) {
     if (role !== 'assistant') continue;
     const answer = answerSpan(chat, rendered, i);
-    if (answer.start < done) throw chatTemplateError(`renders messages[${i}] within an earlier one`);
+    if (answer.start < done) throw chatTemplateError(`does not render messages[${i}] after the answers before it`);
     append(answer.start, false);
     append(answer.end, true);
   }

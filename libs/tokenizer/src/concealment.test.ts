@@ -5,9 +5,13 @@ import { SpecialTokenParts } from './special-token-parts.ts';
 import { hostileText } from './testing/hostile-text.ts';
 
 const tokens = ['<|end|>', '<|user|>', '[INST]'];
-const special = new SpecialTokenParts(
-  tokens.map((content, id) => ({ id, content, special: true, lstrip: false, rstrip: false, normalized: false })),
-);
+const special = partsOf(tokens);
+
+function partsOf(contents: string[]): SpecialTokenParts {
+  return new SpecialTokenParts(
+    contents.map((content, id) => ({ id, content, special: true, lstrip: false, rstrip: false, normalized: false })),
+  );
+}
 
 describe('Concealment', () => {
   it.each([['Nothing special: a < b | c > d.'], ['  white space\n\t'], ['</think> and <tool_call> and [INS T]'], ['']])(
@@ -30,6 +34,13 @@ describe('Concealment', () => {
     const concealment = new Concealment(special, [content]);
     expect(concealment.conceal(content)).toBe(concealed);
     expect(concealment.reveal(concealed)).toBe(content);
+  });
+
+  it('conceals what overlaps once', () => {
+    const concealment = new Concealment(partsOf(['<|end|>', '>>>>']), []);
+    expect(concealment.conceal('>>')).toBe('\ue0000\ue000');
+    expect(concealment.conceal('<|end|>>')).toBe('\ue0001\ue000\ue0002\ue000');
+    expect(concealment.reveal('\ue0001\ue000\ue0002\ue000')).toBe('<|end|>>');
   });
 
   it('leaves nothing that could become a special token when texts meet', () => {
@@ -56,6 +67,7 @@ describe('Concealment', () => {
       concealed.slice(1),
       concealed.replace('0', '7'),
       concealed.replace('0', ''),
+      concealed.slice(0, -1),
       '\ue000',
       '\ue000x',
     ]) {

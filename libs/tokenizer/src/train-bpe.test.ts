@@ -122,8 +122,9 @@ describe('trainBpe', () => {
     ],
     [{ vocabSize: 300, specialTokens: ['<\ud800>'] }, 'specialTokens[0]: "<\\ud800>" has a lone surrogate'],
     [{ vocabSize: 300, settings: { eosToken: '<eos>' } }, 'eosToken: "<eos>" is not a token of this tokenizer'],
-  ])('refuses %j', async (options, message) => {
-    await expect(trainBpe(['text'], options)).rejects.toMatchObject({ code: 'invalid-input', message });
+  ])('refuses %j before it reads a text', async (options, message) => {
+    const unreadable: Iterable<string> = { [Symbol.iterator]: () => expect.fail('has been read') };
+    await expect(trainBpe(unreadable, options)).rejects.toMatchObject({ code: 'invalid-input', message });
   });
 
   it.each([[[]], [['', '']]])('refuses the texts %j', async (texts) => {
