@@ -29,8 +29,9 @@ export function applyChatTemplate(
 }
 
 /**
- * A conversation to learn the answers of. The ids before each answer are exactly those that `applyChatTemplate` gives
- * for the messages before it with a generation prompt: text is cut into tokens anew where an answer begins and ends.
+ * A conversation to learn the answers of. The ids are those of `applyChatTemplate`, except that text is cut into tokens
+ * anew where an answer begins and ends: no token is half prompt, half answer, and the ids before the first answer are
+ * exactly those of the prompt for it. (With our own template, special tokens stand there and nothing differs.)
  */
 export function encodeChat(tokenizer: Tokenizer, messages: readonly ChatMessage[]): EncodedChat {
   const chat = new ChatRendering(tokenizer, messages);

@@ -5,7 +5,7 @@
  */
 import { escapeSplitPattern, parseSplitPattern } from './split-pattern.ts';
 
-export interface SplitStep {
+interface SplitStep {
   readonly type: 'Split';
   readonly pattern: { readonly Regex: string } | { readonly String: string };
   /** Isolated: matches and what lies between them are pieces. Removed: only one of the two is kept, see `invert`. */
@@ -14,13 +14,13 @@ export interface SplitStep {
   readonly invert: boolean;
 }
 
-export interface DigitsStep {
+interface DigitsStep {
   readonly type: 'Digits';
   /** Every digit is a piece; otherwise every run of digits. */
   readonly individual_digits: boolean;
 }
 
-export interface ByteLevelStep {
+interface ByteLevelStep {
   readonly type: 'ByteLevel';
   readonly add_prefix_space: boolean;
   /** Concerns character offsets only, which we do not have. */
