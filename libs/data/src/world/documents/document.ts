@@ -1,0 +1,39 @@
+/** Raw text to pre-train on: prose, statements and programs, without questions and without dialogue. */
+import type { Draw } from '../task.ts';
+import { drawEncyclopediaArticle } from './encyclopedia-article.ts';
+import { drawLists } from './lists.ts';
+import { drawNews } from './news.ts';
+import { drawNotes } from './notes.ts';
+import { drawPrograms } from './programs.ts';
+import { drawStory } from './story.ts';
+import { drawSums } from './sums.ts';
+
+/** How often each kind of document is drawn. */
+export const documentWeights = {
+  article: 0.3,
+  notes: 0.16,
+  story: 0.14,
+  news: 0.08,
+  sums: 0.16,
+  program: 0.08,
+  lists: 0.08,
+} as const;
+
+export type DocumentKind = keyof typeof documentWeights;
+
+export const documentKinds = Object.keys(documentWeights) as DocumentKind[];
+
+const documents: Readonly<Record<DocumentKind, (draw: Draw) => string>> = {
+  article: drawEncyclopediaArticle,
+  notes: drawNotes,
+  story: drawStory,
+  news: drawNews,
+  sums: drawSums,
+  program: drawPrograms,
+  lists: drawLists,
+};
+
+export function drawDocument(draw: Draw, kind?: DocumentKind): string {
+  const drawn = kind ?? documentKinds[draw.random.weighted(Object.values(documentWeights))]!;
+  return documents[drawn](draw);
+}

@@ -1,0 +1,41 @@
+import { Random } from '@crucible/foundation';
+import { describe, expect, it } from 'vitest';
+import { attributes, entityKinds } from './attributes.ts';
+import { createEncyclopedia, pageCounts } from './encyclopedia.ts';
+import { isFactOnSide } from './facts.ts';
+import { splits } from './split.ts';
+import { factsIn } from './testing/fact-reading.ts';
+
+describe.each(splits)('the encyclopedia of %s', (split) => {
+  const encyclopedia = createEncyclopedia(split, Random.seeded(1));
+
+  it('has hundreds of pages, all with different titles', () => {
+    expect(encyclopedia.pages).toHaveLength(280);
+    expect(new Set(encyclopedia.pages.map(({ title }) => title)).size).toBe(280);
+    for (const kind of entityKinds) {
+      expect(encyclopedia.pages.filter((page) => page.kind === kind)).toHaveLength(pageCounts[kind]);
+    }
+  });
+
+  it('states two or three facts of the split on a page', () => {
+    for (const { title, facts, sentences } of encyclopedia.pages) {
+      expect([2, 3]).toContain(facts.length);
+      expect(factsIn(sentences.join(' '))).toEqual(facts);
+      for (const fact of facts) {
+        expect(fact.subject).toBe(title);
+        expect(isFactOnSide(split, fact)).toBe(true);
+      }
+    }
+  });
+
+  it('has a page for every town, person and river that a page names', () => {
+    for (const { facts } of encyclopedia.pages) {
+      for (const { attribute, value } of facts) {
+        const kind = attributes[attribute].value;
+        if (kind === 'town' || kind === 'person' || kind === 'river') {
+          expect(encyclopedia.page(value)?.kind, value).toBe(kind);
+        }
+      }
+    }
+  });
+});

@@ -1,0 +1,22 @@
+import type { Random } from '@crucible/foundation';
+import type { Encyclopedia } from './encyclopedia.ts';
+import type { Example, Format } from './example.ts';
+import type { Split } from './split.ts';
+
+/** What a task draws its examples from. */
+export interface Draw {
+  readonly split: Split;
+  readonly random: Random;
+  /** The name of the country. */
+  readonly country: string;
+  /** The pages of the split; made when they are first asked for. */
+  encyclopedia(): Encyclopedia;
+}
+
+export type Drawn = Pick<Example, 'messages' | 'response' | 'answer' | 'phrasing' | 'expected'>;
+
+export interface Task {
+  /** How often each format is drawn; formats that are missing do not exist for the task. */
+  readonly formats: Readonly<Partial<Record<Format, number>>>;
+  draw(draw: Draw, format: Format): Drawn;
+}

@@ -1,0 +1,178 @@
+/**
+ * The built-in world: tasks with exact verifiers, pages to search, and text to pre-train on. Seeded, unlimited, and
+ * split by construction; docs/world.md shows it.
+ */
+import { invalidInput, Random } from '@crucible/foundation';
+import type { ChatMessage } from '@crucible/tokenizer';
+import { drawDocument } from './documents/document.ts';
+import type { Encyclopedia } from './encyclopedia.ts';
+import { createEncyclopedia } from './encyclopedia.ts';
+import type { Example, Format, TaskName } from './example.ts';
+import { formats, taskNames } from './example.ts';
+import type { Demonstration, DemonstrationMix, GradedAnswer } from './graded-answers.ts';
+import { demonstration, demonstrationMix, gradedAnswers } from './graded-answers.ts';
+import { drawCountryName } from './names.ts';
+import { trajectoryMessages } from './react.ts';
+import type { Trajectory } from './react.ts';
+import type { Split } from './split.ts';
+import { splits } from './split.ts';
+import type { Draw, Task } from './task.ts';
+import { arithmetic } from './tasks/arithmetic.ts';
+import { calculation, drawCalculationTrajectory } from './tasks/calculation.ts';
+import { instructions } from './tasks/instructions.ts';
+import { lookup } from './tasks/lookup.ts';
+import { drawMultihopTrajectory, multihop } from './tasks/multihop.ts';
+import { questionType } from './tasks/question-type.ts';
+import { sentiment } from './tasks/sentiment.ts';
+import { smalltalk } from './tasks/smalltalk.ts';
+import { topic } from './tasks/topic.ts';
+import type { Verdict, VerifyOptions } from './verdict.ts';
+import { verify } from './verdict.ts';
+
+/** How often each task is drawn. */
+export const taskWeights: Readonly<Record<TaskName, number>> = {
+  arithmetic: 0.2,
+  calculation: 0.14,
+  lookup: 0.18,
+  multihop: 0.12,
+  sentiment: 0.08,
+  topic: 0.06,
+  'question-type': 0.06,
+  instructions: 0.12,
+  smalltalk: 0.04,
+};
+
+export interface WorldOptions {
+  /** A whole number from 0 to 2^53 - 1; default 0. Decides the name of the country and the pages of its encyclopedia. */
+  readonly seed?: number;
+}
+
+export interface ExampleOptions {
+  readonly split: Split;
+  readonly random: Random;
+  /** Default: drawn by `taskWeights` among the tasks that have the format. */
+  readonly task?: TaskName;
+  /** Default: drawn by the weights of the task. */
+  readonly format?: Format;
+}
+
+export interface TrajectoryOptions {
+  readonly split: Split;
+  readonly random: Random;
+  readonly task: 'calculation' | 'multihop';
+}
+
+/** A whole conversation of thoughts, actions and observations. */
+export interface Conversation {
+  readonly messages: readonly ChatMessage[];
+  readonly answer: string;
+  readonly phrasing: string;
+}
+
+export interface World {
+  readonly seed: number;
+  readonly country: string;
+  example(options: ExampleOptions): Example;
+  verify(example: Example, response: string, options: VerifyOptions): Verdict;
+  gradedAnswers(example: Example, random: Random): GradedAnswer[];
+  /** `mix` replaces some of the weights of `demonstrationMix`. */
+  demonstration(example: Example, random: Random, mix?: Partial<DemonstrationMix>): Demonstration;
+  trajectory(options: TrajectoryOptions): Conversation;
+  /** Raw text for pre-training. Default split: train. */
+  document(random: Random, split?: Split): string;
+  encyclopedia(split: Split): Encyclopedia;
+}
+
+const tasks: Readonly<Record<TaskName, Task>> = {
+  arithmetic,
+  calculation,
+  lookup,
+  multihop,
+  sentiment,
+  topic,
+  'question-type': questionType,
+  instructions,
+  smalltalk,
+};
+
+/** The formats of a task. */
+export function formatsOf(task: TaskName): Format[] {
+  return Object.keys(tasks[task].formats) as Format[];
+}
+
+export function createWorld({ seed = 0 }: WorldOptions = {}): World {
+  if (!Number.isSafeInteger(seed) || seed < 0) {
+    throw invalidInput(`seed: ${seed} is not a whole number from 0 to 2^53 - 1`, { at: 'seed' });
+  }
+  const root = Random.seeded(seed).fork('world');
+  const country = drawCountryName(root.fork('country'));
+  const encyclopedias = new Map<Split, Encyclopedia>();
+  const encyclopedia = (split: Split): Encyclopedia => {
+    assertOneOf('split', split, splits);
+    const known = encyclopedias.get(split);
+    if (known !== undefined) return known;
+    const created = createEncyclopedia(split, root.fork(`encyclopedia ${split}`));
+    encyclopedias.set(split, created);
+    return created;
+  };
+  const drawFrom = (split: Split, random: Random): Draw => {
+    assertOneOf('split', split, splits);
+    return { split, random, country, encyclopedia: () => encyclopedia(split) };
+  };
+
+  return {
+    seed,
+    country,
+    encyclopedia,
+    example({ split, random, ...wanted }) {
+      const draw = drawFrom(split, random);
+      const task = wanted.task ?? drawTask(wanted.format, random);
+      const format = wanted.format ?? drawFormat(task, random);
+      assertFormat(task, format);
+      return { task, format, split, ...tasks[task].draw(draw, format) };
+    },
+    verify,
+    gradedAnswers,
+    demonstration(example, random, mix) {
+      return demonstration(example, random, { ...demonstrationMix, ...mix });
+    },
+    trajectory({ split, random, task }) {
+      const draw = drawFrom(split, random);
+      const trajectory = trajectories[task](draw);
+      return { messages: trajectoryMessages(trajectory), answer: trajectory.answer, phrasing: trajectory.phrasing };
+    },
+    document(random, split = 'train') {
+      return drawDocument(drawFrom(split, random));
+    },
+  };
+}
+
+const trajectories: Readonly<Record<TrajectoryOptions['task'], (draw: Draw) => Trajectory>> = {
+  calculation: drawCalculationTrajectory,
+  multihop: drawMultihopTrajectory,
+};
+
+function drawTask(format: Format | undefined, random: Random): TaskName {
+  if (format !== undefined) assertOneOf('format', format, formats);
+  const names = taskNames.filter((name) => format === undefined || tasks[name].formats[format] !== undefined);
+  return names[random.weighted(names.map((name) => taskWeights[name]))]!;
+}
+
+function drawFormat(task: TaskName, random: Random): Format {
+  assertOneOf('task', task, taskNames);
+  const names = formatsOf(task);
+  return names[random.weighted(names.map((name) => tasks[task].formats[name]!))]!;
+}
+
+function assertFormat(task: TaskName, format: Format): void {
+  assertOneOf('task', task, taskNames);
+  assertOneOf('format', format, formats);
+  if (tasks[task].formats[format] !== undefined) return;
+  throw invalidInput(`format: ${task} has no format ${format}; it has ${formatsOf(task).join(', ')}`, { at: 'format' });
+}
+
+/** Options come from command lines and requests, so their types are no promise. */
+function assertOneOf(option: string, value: string, allowed: readonly string[]): void {
+  if (allowed.includes(value)) return;
+  throw invalidInput(`${option}: ${JSON.stringify(value)} is none of ${allowed.join(', ')}`, { at: option });
+}
