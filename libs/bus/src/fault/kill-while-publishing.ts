@@ -23,9 +23,10 @@ export async function killWhilePublishing(kills: number) {
     await server.kill();
     await sleep(200);
     await server.restart();
+    for (let waited = 0; publisher.status !== 'connected' && waited < 10_000; waited += 20) await sleep(20);
   }
   await sleep(400);
   await stopPublishing();
-  for (let waited = 0; !ledger.hasReadAllAcknowledged && waited < 30_000; waited += 50) await sleep(50);
+  for (let waited = 0; !ledger.hasReadAllAcknowledged && waited < 120_000; waited += 50) await sleep(50);
   return { verdict: ledger.verdict(), statuses };
 }

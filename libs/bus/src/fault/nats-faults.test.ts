@@ -72,7 +72,7 @@ requireNatsServer('the bus over NATS, when things break', () => {
     const before = performance.now();
     await expect(bus.publish(progress('a', 2), { deadline: 400 })).rejects.toMatchObject({
       code: 'unavailable',
-      message: `${server.url}: publishing crucible.job.progress a-2: not acknowledged within 400 ms: there was no connection`,
+      message: `${server.url}: publishing crucible.job.progress a-2: no answer within 400 ms: there was no connection`,
     });
     expect(performance.now() - before).toBeGreaterThanOrEqual(395);
 

@@ -7,8 +7,8 @@ import type { JetStreamManager, StoredMsg } from '@nats-io/jetstream';
 import { headers as createHeaders } from '@nats-io/transport-node';
 import type { DeadLetter } from '../bus.ts';
 import { encodeData } from '../event.ts';
-import type { Publication } from './acknowledged-publish.ts';
 import { decodeHeader, encodeHeader, eventFromMessage, headersFromEvent } from './cloud-event.ts';
+import type { Publication } from './publication.ts';
 import { deadLetterStream, deadLetterSubject } from './streams.ts';
 
 export function publicationFromDeadLetter(letter: DeadLetter): Publication {

@@ -10,6 +10,7 @@ import { errorFromNats } from './nats-error.ts';
 import type { NatsLink } from './nats-link.ts';
 import type { ResolvedNatsBusOptions } from './options.ts';
 import { ensureStreams, eventStream, workStream, workSubject } from './streams.ts';
+import { untilAnswered } from './until-answered.ts';
 
 /**
  * How long the server keeps a request for a message, in ms. Short, because requests cannot be taken back: server 2.9
@@ -20,7 +21,8 @@ const pullExpires = 5000;
 const heartbeat = 2000;
 /** How long the server keeps the place of a subscription without a name that nobody asks for, in ms. */
 const inactiveThreshold = 300_000;
-const settleTimeout = 5000;
+/** How long to try to tell the server what is settled, in ms; it delivers again what it does not hear of. */
+const settleDeadline = 10_000;
 
 export class NatsCursor implements Cursor {
   readonly name: string;
@@ -167,13 +169,12 @@ export class NatsCursor implements Cursor {
       attempt: info.deliveryCount,
       settle: async () => {
         this.#begin = Math.max(this.#begin, seq + 1);
-        // After an outage the server remembers what is out; the acknowledgement may wait for it.
-        await this.#link.isConnectedWithin(this.#request.ackWait);
-        try {
-          await message.ackAck({ timeout: settleTimeout });
-        } catch (reason) {
-          throw this.#error(reason);
-        }
+        // The server remembers over an outage what is out, and answers an acknowledgement.
+        await untilAnswered(this.#link, {
+          what: `${this.#request.kind} ${this.name}: settling ${seq}`,
+          deadline: Math.min(this.#request.ackWait, settleDeadline),
+          ask: (timeout) => this.#link.connection.request(acknowledgeSubject(message), '+ACK', { timeout }),
+        });
       },
       giveBack: (delay) => {
         message.nak(delay);
@@ -203,6 +204,11 @@ async function pullOne(consumer: Consumer, signals: readonly AbortSignal[]): Pro
   } finally {
     for (const signal of signals) signal.removeEventListener('abort', stop);
   }
+}
+
+/** The client keeps it to itself, and its own `ackAck` cannot be repeated. */
+function acknowledgeSubject(message: JsMsg): string {
+  return (message as JsMsg & { readonly reply: string }).reply;
 }
 
 /** The narrowest single filter that lets all of the types through: servers before 2.10 take no more than one. */

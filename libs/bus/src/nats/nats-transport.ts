@@ -1,19 +1,19 @@
 import { jetstreamManager } from '@nats-io/jetstream';
-import type { JetStreamClient, JetStreamManager } from '@nats-io/jetstream';
+import type { JetStreamClient, JetStreamManager, PubAck } from '@nats-io/jetstream';
 import { CrucibleError } from '@crucible/foundation';
 import type { BusHealth, BusStatus, DeadLetter, Receipt } from '../bus.ts';
 import type { QueueName } from '../catalogue.ts';
 import type { BusEvent } from '../event.ts';
 import type { Cursor, CursorRequest, Notify, Transport } from '../transport.ts';
-import { publishAcknowledged } from './acknowledged-publish.ts';
-import type { Publication } from './acknowledged-publish.ts';
-import { headersFromEvent } from './cloud-event.ts';
+import { encodeHeader, headersFromEvent } from './cloud-event.ts';
 import { findDeadLetters, publicationFromDeadLetter } from './dead-letters.ts';
+import type { Publication } from './publication.ts';
 import { NatsCursor } from './nats-cursor.ts';
 import { errorFromNats } from './nats-error.ts';
 import { NatsLink } from './nats-link.ts';
 import type { ResolvedNatsBusOptions } from './options.ts';
 import { ensureStreams, eventStream, workSubject } from './streams.ts';
+import { untilAnswered } from './until-answered.ts';
 
 const buryDeadline = 10_000;
 
@@ -52,11 +52,14 @@ export class NatsTransport implements Transport {
   }
 
   async store(event: BusEvent, payload: Uint8Array, queue: QueueName | undefined, deadline: number): Promise<Receipt> {
-    const until = performance.now() + deadline;
+    const began = performance.now();
     const common = { headers: headersFromEvent(event), payload, id: event.id };
-    const { seq, duplicate } = await this.#publish({ ...common, subject: event.type }, until);
-    // A worker must not begin what is not yet a fact.
-    if (queue !== undefined) await this.#publish({ ...common, subject: workSubject(queue) }, until);
+    const { seq, duplicate } = await this.#publish({ ...common, subject: event.type }, deadline);
+    if (queue !== undefined) {
+      // A worker must not begin what is not yet a fact.
+      const left = Math.max(deadline - (performance.now() - began), 1);
+      await this.#publish({ ...common, subject: workSubject(queue) }, left);
+    }
     return { sequence: seq, duplicate };
   }
 
@@ -65,7 +68,7 @@ export class NatsTransport implements Transport {
   }
 
   async bury(letter: DeadLetter): Promise<void> {
-    await this.#publish(publicationFromDeadLetter(letter), performance.now() + buryDeadline);
+    await this.#publish(publicationFromDeadLetter(letter), buryDeadline);
   }
 
   async deadLetters(limit: number): Promise<DeadLetter[]> {
@@ -94,8 +97,13 @@ export class NatsTransport implements Transport {
     return this.#link.close();
   }
 
-  #publish(publication: Publication, deadline: number) {
-    const heal = (): Promise<void> => ensureStreams(this.#jsm, this.#options.streams);
-    return publishAcknowledged(this.#link, this.#js, publication, deadline, heal);
+  #publish({ subject, headers, payload, id }: Publication, deadline: number): Promise<PubAck> {
+    return untilAnswered(this.#link, {
+      what: `publishing ${subject} ${id}`,
+      deadline,
+      // The server stores an id once within the duplicate window, so that a repetition is harmless.
+      ask: (timeout) => this.#js.publish(subject, payload, { headers, msgID: encodeHeader(id), timeout }),
+      heal: () => ensureStreams(this.#jsm, this.#options.streams),
+    });
   }
 }
