@@ -1,1 +1,2 @@
-export {};
+export { createGatewayService } from './gateway-service.ts';
+export type { GatewayDependencies } from './gateway-service.ts';

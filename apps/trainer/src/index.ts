@@ -1,1 +1,2 @@
-export {};
+export { createTrainerService } from './trainer-service.ts';
+export type { TrainerDependencies } from './trainer-service.ts';

@@ -1,0 +1,130 @@
+/** The gateway: the only public door. OpenAI's HTTP API in front of the policy. */
+import type { AddressInfo } from 'node:net';
+import { type ServerType, serve } from '@hono/node-server';
+import { timestampDate } from '@bufbuild/protobuf/wkt';
+import { Hono } from 'hono';
+import { bodyLimit } from 'hono/body-limit';
+import { CrucibleError, withDeadline } from '@crucible/foundation';
+import type { ModelInfo } from '@crucible/protos/model/v1';
+import { PolicyService } from '@crucible/protos/policy/v1';
+import { type ClientTls, createClient } from '@crucible/rpc';
+import type { Logger, Service } from '@crucible/service';
+import { createChatCompletionsRoute } from './chat-completions-route.ts';
+import { errorResponse } from './http-error.ts';
+import { Models, newestModel } from './models.ts';
+
+export interface GatewayDependencies {
+  /** Where the policy serves, `host:port`. */
+  readonly policyTarget: string;
+  readonly log: Logger;
+  readonly host: string;
+  /** 0: a free one. */
+  readonly port: number;
+  readonly policyTls?: ClientTls;
+}
+
+const mostBodyBytes = 4 * 1024 * 1024;
+
+export async function createGatewayService({
+  policyTarget,
+  log,
+  host,
+  port,
+  policyTls,
+}: GatewayDependencies): Promise<Service> {
+  const policy = createClient(PolicyService, policyTarget, {
+    retry: ['getModelInfo'],
+    loadBalancing: 'round_robin',
+    ...(policyTls && { tls: policyTls }),
+  });
+  const models = new Models(policy);
+  const app = new Hono();
+  const tooLarge = new CrucibleError('invalid-input', `the body is larger than ${mostBodyBytes} bytes`, { at: 'body' });
+  app.use(bodyLimit({ maxSize: mostBodyBytes, onError: (context) => errorResponse(context, tooLarge) }));
+
+  app.get('/healthz', async (context) => {
+    try {
+      const { models: served, newest } = await withDeadline(models.list(), 2000, 'the policy');
+      const status = served.length === 0 ? 'starting' : 'ok';
+      return context.json({ status, model: newest === '' ? null : newest }, status === 'ok' ? 200 : 503);
+    } catch (reason) {
+      return context.json({ status: 'unavailable', message: CrucibleError.from(reason).message }, 503);
+    }
+  });
+  app.get('/v1/models', async (context) => {
+    const { models: served, newest } = await models.list(context.req.raw.signal);
+    const newestInfo = served.find(({ name }) => name === newest);
+    const aliased = newestInfo && newest !== newestModel ? [{ ...modelEntry(newestInfo), id: newestModel }] : [];
+    return context.json({ object: 'list', data: [...aliased, ...served.map(modelEntry)] });
+  });
+  app.get('/v1/models/:id', async (context) => {
+    const { info } = await models.find(context.req.param('id'), context.req.raw.signal);
+    return context.json({ ...modelEntry(info), id: context.req.param('id') });
+  });
+  app.post('/v1/chat/completions', createChatCompletionsRoute({ policy, models, log }));
+  app.notFound((context) => {
+    const { method, path } = context.req;
+    return errorResponse(context, new CrucibleError('not-found', `${method} ${path} does not exist`));
+  });
+  app.onError((reason, context) => {
+    const error = CrucibleError.from(reason);
+    if (error.code === 'internal') log.error({ path: context.req.path, error: error.message }, 'a request failed');
+    return errorResponse(context, error);
+  });
+
+  const server = await listen(app, host, port).catch((reason: unknown) => {
+    policy.close();
+    throw reason;
+  });
+  const target = `${host}:${(server.address() as AddressInfo).port}`;
+  log.info({ target }, 'the gateway serves');
+  return {
+    name: 'gateway',
+    target,
+    close: async (graceMs = 10_000) => {
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      await withDeadline(closed, graceMs, 'open requests').catch(() => undefined);
+      if ('closeAllConnections' in server) server.closeAllConnections();
+      await closed;
+      policy.close();
+    },
+  };
+}
+
+function modelEntry({
+  name,
+  version,
+  stage,
+  contextLength,
+  parameterCount,
+  loadedAt,
+}: ModelInfo): { readonly id: string } & Record<string, unknown> {
+  return {
+    id: name,
+    object: 'model',
+    created: loadedAt ? Math.floor(timestampDate(loadedAt).getTime() / 1000) : 0,
+    owned_by: 'crucible',
+    // Ours, beside the fields of OpenAI's API
+    version,
+    stage,
+    context_length: contextLength,
+    parameters: Number(parameterCount),
+  };
+}
+
+function listen(app: Hono, host: string, port: number): Promise<ServerType> {
+  return new Promise((resolve, reject) => {
+    const server = serve({ fetch: app.fetch, hostname: host, port }, () => resolve(server));
+    server.once('error', (reason: NodeJS.ErrnoException) => {
+      const busy = reason.code === 'EADDRINUSE';
+      reject(
+        busy
+          ? new CrucibleError('conflict', `port ${port} of ${host} is taken by another process`, {
+              at: 'port',
+              cause: reason,
+            })
+          : CrucibleError.from(reason),
+      );
+    });
+  });
+}

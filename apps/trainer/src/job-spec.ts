@@ -1,0 +1,105 @@
+/** The edge of the trainer: a submitted spec is checked here, before any work. */
+import { toJson } from '@bufbuild/protobuf';
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import type { ModelRegistry } from '@crucible/checkpoint';
+import { CrucibleError, invalidInput } from '@crucible/foundation';
+import type { ModelReference } from '@crucible/protos/model/v1';
+import { type JobSpec, JobSpecSchema } from '@crucible/protos/trainer/v1';
+import { resolvePreset } from '@crucible/training';
+import type { JobKind } from './job.ts';
+
+const idPattern = /^[a-z0-9][a-z0-9-]{0,63}$/;
+const namePattern = /^[a-z0-9][a-z0-9._-]{0,63}$/;
+
+export function assertJobId(id: string): void {
+  if (!idPattern.test(id)) {
+    throw invalidInput(
+      `job_id ${JSON.stringify(id)}: 1 to 64 of the characters a-z, 0-9 and -, the first a letter or digit`,
+      { at: 'job_id' },
+    );
+  }
+}
+
+/** Throws unless the spec is complete, its options exist, and what it names is there. Returns it as JSON. */
+export function checkedSpec(
+  spec: JobSpec | undefined,
+  registry: ModelRegistry,
+): { readonly kind: JobKind; readonly json: unknown } {
+  const { kind: chosen } = spec ?? { kind: { case: undefined, value: undefined } };
+  if (!spec || chosen.case === undefined)
+    throw invalidInput('spec is empty; it says what the job does', { at: 'spec' });
+  const field = `spec.${chosen.case}`;
+  assertName(chosen.value.name, `${field}.name`);
+  const model = (reference: ModelReference | undefined, name: string): void =>
+    assertModel(reference, registry, `${field}.${name}`);
+  const data = (uris: readonly string[], name: string, needed = true): void =>
+    assertUris(uris, `${field}.${name}`, needed);
+  switch (chosen.case) {
+    case 'forge':
+      data(chosen.value.corpusUris, 'corpus_uris', false);
+      data(chosen.value.instructionUris, 'instruction_uris', false);
+      data(chosen.value.preferenceUris, 'preference_uris', false);
+      resolvePreset(chosen.value.preset, chosen.value.options);
+      break;
+    case 'pretrain':
+      data(chosen.value.corpusUris, 'corpus_uris');
+      resolvePreset(chosen.value.preset, { pretrain: chosen.value.options ?? {} });
+      break;
+    case 'sft':
+      model(chosen.value.baseModel, 'base_model');
+      data(chosen.value.instructionUris, 'instruction_uris');
+      resolvePreset('', { sft: chosen.value.options ?? {} });
+      break;
+    case 'reward':
+      model(chosen.value.baseModel, 'base_model');
+      data(chosen.value.preferenceUris, 'preference_uris');
+      resolvePreset('', { reward: chosen.value.options ?? {} });
+      break;
+    case 'ppo':
+      model(chosen.value.baseModel, 'base_model');
+      model(chosen.value.rewardModel, 'reward_model');
+      data(chosen.value.promptUris, 'prompt_uris');
+      resolvePreset('', { ppo: chosen.value.options ?? {} });
+  }
+  return { kind: chosen.case, json: toJson(JobSpecSchema, spec) };
+}
+
+/** The path that a data URI stands for. */
+export function pathFromUri(uri: string): string {
+  return uri.startsWith('file:') ? fileURLToPath(uri) : uri;
+}
+
+function assertName(name: string, at: string): void {
+  if (!namePattern.test(name)) {
+    throw invalidInput(
+      `${at} ${JSON.stringify(name)}: 1 to 64 of the characters a-z, 0-9, -, _ and ., the first a letter or digit`,
+      { at },
+    );
+  }
+}
+
+function assertModel(reference: ModelReference | undefined, registry: ModelRegistry, at: string): void {
+  if (!reference) throw invalidInput(`${at} is missing`, { at });
+  try {
+    registry.resolve(referenceText(reference));
+  } catch (reason) {
+    const { code, message } = CrucibleError.from(reason);
+    throw new CrucibleError(code, `${at}: ${message}`, { at });
+  }
+}
+
+/** `NAME` or `NAME@VERSION`. */
+export function referenceText({ name, version }: Pick<ModelReference, 'name' | 'version'>): string {
+  return version === 0 ? name : `${name}@${version}`;
+}
+
+function assertUris(uris: readonly string[], at: string, needed: boolean): void {
+  if (needed && uris.length === 0) throw invalidInput(`${at} is empty; at least one is needed`, { at });
+  for (const uri of uris) {
+    if (/^[a-z][a-z0-9+.-]*:/i.test(uri) && !uri.startsWith('file:')) {
+      throw invalidInput(`${at}: ${uri}: only paths and file: URLs can be read`, { at });
+    }
+    if (!existsSync(pathFromUri(uri))) throw new CrucibleError('invalid-input', `${at}: ${uri} does not exist`, { at });
+  }
+}
