@@ -7,7 +7,7 @@ import type { BusEvent } from './event.ts';
 import { progress, submitted } from './sample-events.ts';
 
 export interface BusUnderTest {
-  /** Opens a bus on the store of this test, with a `drainDeadline` of a second. */
+  /** Opens a bus on the store of this test, with a `drainDeadline` of half a second. */
   open(): Promise<Bus>;
   /** Whether the store is there after its bus was closed. */
   readonly isKept: boolean;
@@ -374,7 +374,7 @@ export function describeBusContract(name: string, createBusUnderTest: () => BusU
         for (const worker of ['first', 'second'])
           await bus.consume('jobs', { ackWait: 300 }, async ({ attempt, working, signal }) => {
             received.push(`${worker} ${attempt}`);
-            for (let i = 0; i < 10; i++) {
+            for (let i = 0; i < 8; i++) {
               await sleep(100, undefined, { signal });
               working();
             }
@@ -449,7 +449,7 @@ export function describeBusContract(name: string, createBusUnderTest: () => BusU
         const received: string[] = [];
         await bus.consume('jobs', {}, async ({ event }) => {
           received.push(`begin ${event.id}`);
-          await sleep(300);
+          await sleep(200);
           received.push(`end ${event.id}`);
         });
         await bus.publish(submitted('a'));
@@ -463,6 +463,26 @@ export function describeBusContract(name: string, createBusUnderTest: () => BusU
         await expect.poll(() => received.slice(2)).toEqual(['again b 1']);
         await sleep(300);
         expect(received.slice(2)).toEqual(['again b 1']);
+      });
+
+      it('lets a handler that finishes publish what it has done', async () => {
+        const bus = await open();
+        const facts: string[] = [];
+        await bus.subscribe('crucible.job.progress', { from: 'all' }, ({ event }) => void facts.push(event.id));
+        const { promise, resolve } = Promise.withResolvers<undefined>();
+        const published = Promise.withResolvers<unknown>();
+        await bus.consume('jobs', {}, async () => {
+          resolve(undefined);
+          await sleep(200);
+          await bus.publish(progress('a', 1)).then(published.resolve, published.reject);
+        });
+        await bus.publish(submitted('job'));
+        await promise;
+        await bus.close();
+        expect(await published.promise).toMatchObject({ duplicate: false });
+        expect(await bus.publish(progress('a', 2)).catch((reason: unknown) => reason)).toMatchObject({
+          code: 'failed-precondition',
+        });
       });
 
       it('ends the bus for good', async () => {

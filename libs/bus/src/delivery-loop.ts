@@ -7,7 +7,8 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CrucibleError } from '@crucible/foundation';
-import type { BusNotice, DeadLetter, Delivery, Subscription } from './bus.ts';
+import type { BusNotice, DeadLetter, Delivery, Handler, Subscription } from './bus.ts';
+import type { EventType } from './catalogue.ts';
 import type { ResolvedDeliveryOptions } from './delivery-options.ts';
 import type { BusEvent } from './event.ts';
 import type { RecentIds } from './recent-ids.ts';
@@ -23,7 +24,7 @@ export interface DeliveryLoopOptions extends ResolvedDeliveryOptions {
   readonly cursor: Cursor;
   /** How many parcels are handled at the same time. */
   readonly slots: number;
-  readonly handler: (delivery: Delivery) => Promise<void> | void;
+  readonly handler: Handler<EventType>;
   /** The ids of what was handled. */
   readonly handled: RecentIds<true>;
   readonly bury: (letter: DeadLetter) => Promise<void>;

@@ -6,7 +6,6 @@ import type {
   BusStatus,
   ConsumeOptions,
   DeadLetter,
-  Delivery,
   Handler,
   PublishOptions,
   Receipt,
@@ -37,6 +36,8 @@ export class EventBus implements Bus {
   readonly #loops = new Set<DeliveryLoop>();
   readonly #handled = new Map<string, RecentIds<true>>();
   #closing: Promise<void> | undefined;
+  /** No handler runs any more: until then, handlers may publish what they have done. */
+  #isDrained = false;
 
   constructor(transport: Transport, notices: Notices, drainDeadline: number) {
     this.#transport = transport;
@@ -52,7 +53,7 @@ export class EventBus implements Bus {
     assertBetween('deadline', deadline, 1, duplicateWindow);
     const checked = parseEvent(event);
     const data = encodeData(checked);
-    this.#assertOpen();
+    if (this.#isDrained) throw closed();
     try {
       return await this.#transport.store(checked, data, queueOf(checked.type), deadline);
     } catch (reason) {
@@ -82,7 +83,7 @@ export class EventBus implements Bus {
     if (from !== 'new' && from !== 'all') assertInteger('from', from, 1, Number.MAX_SAFE_INTEGER);
     const delivery = resolveDeliveryOptions(options);
     const request: CursorRequest = { kind: 'subscription', durable, types, from, ackWait: delivery.ackWait };
-    return this.#deliver(request, delivery, 1, handler as (delivery: Delivery) => Promise<void> | void);
+    return this.#deliver(request, delivery, 1, handler as Handler<EventType>);
   }
 
   async consume<Q extends QueueName>(
@@ -96,12 +97,12 @@ export class EventBus implements Bus {
     assertInteger('maxInFlight', maxInFlight, 1, 256);
     const delivery = resolveDeliveryOptions(options);
     const request: CursorRequest = { kind: 'queue', queue, ackWait: delivery.ackWait };
-    return this.#deliver(request, delivery, maxInFlight, handler as (delivery: Delivery) => Promise<void> | void);
+    return this.#deliver(request, delivery, maxInFlight, handler as Handler<EventType>);
   }
 
   async deadLetters({ limit = 100 }: { readonly limit?: number } = {}): Promise<DeadLetter[]> {
     assertInteger('limit', limit, 1, 10_000);
-    this.#assertOpen();
+    if (this.#isDrained) throw closed();
     return this.#transport.deadLetters(limit);
   }
 
@@ -128,6 +129,7 @@ export class EventBus implements Bus {
 
   async #close(): Promise<void> {
     await Promise.all([...this.#loops].map((loop) => loop.close()));
+    this.#isDrained = true;
     await this.#transport.close();
   }
 
@@ -135,12 +137,15 @@ export class EventBus implements Bus {
     request: CursorRequest,
     options: ResolvedDeliveryOptions,
     slots: number,
-    handler: (delivery: Delivery) => Promise<void> | void,
+    handler: Handler<EventType>,
   ): Promise<Subscription> {
-    this.#assertOpen();
+    if (this.#isClosing()) throw closed();
     throwIfCancelled(options.signal, 'the subscription');
     const cursor = await this.#transport.openCursor(request);
-    this.#assertOpen();
+    if (this.#isClosing()) {
+      await cursor.close();
+      throw closed();
+    }
     const loop = new DeliveryLoop({
       ...options,
       kind: request.kind,
@@ -164,7 +169,11 @@ export class EventBus implements Bus {
     return handled;
   }
 
-  #assertOpen(): void {
-    if (this.#closing !== undefined) throw new CrucibleError('failed-precondition', 'the bus is closed');
+  #isClosing(): boolean {
+    return this.#closing !== undefined;
   }
+}
+
+function closed(): CrucibleError {
+  return new CrucibleError('failed-precondition', 'the bus is closed');
 }

@@ -52,6 +52,11 @@ export class CursorBook {
     return this.#journal.failure;
   }
 
+  /** The greatest sequence that any cursor has looked at. */
+  get highest(): number {
+    return Math.max(0, ...[...this.#progress.values()].map(({ scanned }) => scanned));
+  }
+
   get(cursor: string): Readonly<Progress> | undefined {
     return this.#progress.get(cursor);
   }

@@ -2,6 +2,7 @@
  * Hands the events of one place, a durable subscription, a queue or a subscription for the time being, to whoever
  * asks, and takes them back when they are not settled in time. All cursors of one name in the process share one.
  */
+import { CrucibleError } from '@crucible/foundation';
 import type { EventType } from '../catalogue.ts';
 import type { Parcel } from '../transport.ts';
 import type { Progress } from './cursor-book.ts';
@@ -102,15 +103,15 @@ export class Dispatcher {
     this.#startTimer(sequence, waiter.ackWait);
     try {
       await tried(sequence, attempt);
-      const event = events.read(sequence);
-      if (event === undefined) {
+      const content = readOrSayWhy(events, sequence);
+      if (content === undefined) {
         // Retention has removed it in the meantime.
         this.#stopTimer(sequence);
         await settled(sequence);
         this.next(waiter.ackWait, waiter.signal).then(waiter.resolve, waiter.reject);
         return;
       }
-      waiter.resolve(this.#parcel(event, sequence, attempt, waiter.ackWait));
+      waiter.resolve(this.#parcel(content, sequence, attempt, waiter.ackWait));
     } catch (reason) {
       waiter.reject(reason);
     }
@@ -153,5 +154,14 @@ export class Dispatcher {
   #stopTimer(sequence: number): void {
     clearTimeout(this.#timers.get(sequence));
     this.#timers.delete(sequence);
+  }
+}
+
+/** A record that has gone bad since the log was opened must not hold up those behind it. */
+function readOrSayWhy(events: EventStore, sequence: number): Parcel['content'] | undefined {
+  try {
+    return events.read(sequence);
+  } catch (reason) {
+    return { problem: CrucibleError.from(reason).message, raw: '' };
   }
 }

@@ -5,7 +5,7 @@ import { describeBusContract } from '../bus.contract.ts';
 import { createEmbeddedBus } from './embedded-bus.ts';
 
 describeBusContract('the embedded bus in memory', () => ({
-  open: () => createEmbeddedBus({ drainDeadline: 1000 }),
+  open: () => createEmbeddedBus({ drainDeadline: 500 }),
   isKept: false,
   dispose: () => Promise.resolve(),
 }));
@@ -13,7 +13,7 @@ describeBusContract('the embedded bus in memory', () => ({
 describeBusContract('the embedded bus in a folder', () => {
   const folder = mkdtempSync(join(tmpdir(), 'crucible-bus-'));
   return {
-    open: () => createEmbeddedBus({ folder, drainDeadline: 1000 }),
+    open: () => createEmbeddedBus({ folder, drainDeadline: 500 }),
     isKept: true,
     dispose: () => {
       rmSync(folder, { recursive: true });

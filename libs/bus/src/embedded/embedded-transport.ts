@@ -3,7 +3,6 @@ import type { BusHealth, BusStatus, DeadLetter, Receipt } from '../bus.ts';
 import { queueNames, queues } from '../catalogue.ts';
 import type { EventType, QueueName } from '../catalogue.ts';
 import type { BusEvent } from '../event.ts';
-import { duplicateWindow } from '../transport.ts';
 import type { Cursor, CursorRequest, Notify, Transport } from '../transport.ts';
 import { CursorBook } from './cursor-book.ts';
 import type { Progress } from './cursor-book.ts';
@@ -63,8 +62,8 @@ export class EmbeddedTransport implements Transport {
     const segments = (prefix: string): SegmentStore =>
       folder === undefined ? memorySegments() : folderSegments(folder, prefix);
     try {
-      const events = keep(await EventStore.open(segments('events'), segmentBytes, options, duplicateWindow));
       const book = keep(await CursorBook.open(segments('cursors'), cursorBookBytes));
+      const events = keep(await EventStore.open(segments('events'), segmentBytes, options, book.highest));
       const letters = keep(await DeadLetterStore.open(segments('dead-letters'), segmentBytes, deadLetterRetention));
       const where = folder === undefined ? 'embedded bus in memory' : `embedded bus in ${folder}`;
       const transport = new EmbeddedTransport(where, lock, events, book, letters, notify);
@@ -75,7 +74,7 @@ export class EmbeddedTransport implements Transport {
     } catch (reason) {
       for (const store of opened) await store.close();
       lock?.release();
-      throw reason;
+      throw CrucibleError.from(reason);
     }
   }
 

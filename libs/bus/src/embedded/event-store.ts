@@ -4,6 +4,7 @@ import type { EventType } from '../catalogue.ts';
 import { decodeData } from '../event.ts';
 import type { BusEvent } from '../event.ts';
 import { RecentIds } from '../recent-ids.ts';
+import { duplicateWindow } from '../transport.ts';
 import { Journal } from './journal.ts';
 import type { Place, Retention } from './journal.ts';
 import type { SegmentStore } from './segment.ts';
@@ -32,20 +33,25 @@ export class EventStore {
     retention: Retention,
     index: Map<number, Entry[]>,
     published: RecentIds<Promise<Receipt>>,
+    above: number,
   ) {
     this.#journal = journal;
     this.#retention = retention;
     this.#index = index;
     this.#published = published;
     this.#lastStored = [...index.values()].at(-1)?.at(-1)?.sequence ?? 0;
-    this.#nextSequence = this.#lastStored + 1;
+    this.#nextSequence = Math.max(this.#lastStored, above) + 1;
   }
 
+  /**
+   * Numbers new events above `above`: where events were lost with their files, cursors must not take new ones for
+   * those that they have seen.
+   */
   static async open(
     segments: SegmentStore,
     segmentBytes: number,
     retention: Retention,
-    duplicateWindow: number,
+    above: number,
   ): Promise<EventStore> {
     const index = new Map<number, Entry[]>();
     const published = new RecentIds<Promise<Receipt>>({ maxAge: duplicateWindow });
@@ -54,7 +60,7 @@ export class EventStore {
       addTo(index, { sequence, type, place });
       published.add(id, Promise.resolve({ sequence, duplicate: false }), time);
     });
-    return new EventStore(journal, retention, index, published);
+    return new EventStore(journal, retention, index, published, above);
   }
 
   get failure(): Journal['failure'] {

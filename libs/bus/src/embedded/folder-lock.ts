@@ -9,30 +9,35 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { CrucibleError, writeFileAtomic } from '@crucible/foundation';
 
+/** SQLite's code for a lock that somebody else holds. */
+const sqliteBusy = 5;
+
 export interface FolderLock {
   release(): void;
 }
 
 /** Makes the folder if need be; `conflict` when a process (this one included) has it. */
 export function lockFolder(folder: string): FolderLock {
-  mkdirSync(folder, { recursive: true });
-  const lock = new DatabaseSync(join(folder, 'lock'), { timeout: 0 });
+  let lock: DatabaseSync | undefined;
   try {
+    mkdirSync(folder, { recursive: true });
+    lock = new DatabaseSync(join(folder, 'lock'), { timeout: 0 });
     lock.exec('BEGIN EXCLUSIVE');
+    const holder = { pid: process.pid, host: hostname(), since: new Date().toISOString() };
+    writeFileAtomic(join(folder, 'holder.json'), JSON.stringify(holder));
+    return { release: lock.close.bind(lock) };
   } catch (reason) {
-    lock.close();
-    throw new CrucibleError(
-      'conflict',
-      `${folder}: ${holderOf(folder)} has this bus; a folder serves one process at a time. ` +
-        'Use another folder, or NATS to share a bus between processes',
-      { cause: reason, at: folder },
-    );
+    lock?.close();
+    if ((reason as { errcode?: number }).errcode === sqliteBusy)
+      throw new CrucibleError(
+        'conflict',
+        `${folder}: ${holderOf(folder)} has this bus; a folder serves one process at a time. ` +
+          'Use another folder, or NATS to share a bus between processes',
+        { cause: reason, at: folder },
+      );
+    const { code, message } = CrucibleError.from(reason);
+    throw new CrucibleError(code, `${folder}: cannot be locked: ${message}`, { cause: reason, at: folder });
   }
-  writeFileAtomic(
-    join(folder, 'holder.json'),
-    JSON.stringify({ pid: process.pid, host: hostname(), since: new Date().toISOString() }),
-  );
-  return { release: () => lock.close() };
 }
 
 function holderOf(folder: string): string {

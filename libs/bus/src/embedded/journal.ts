@@ -88,11 +88,6 @@ export class Journal {
     return this.#parts.reduce((sum, part) => sum + part.segment.size, 0);
   }
 
-  /** The number of the segment that grows at present. */
-  get lastSegment(): number {
-    return this.#parts.at(-1)!.number;
-  }
-
   append(payload: Uint8Array, durable: boolean): Promise<Place> {
     return this.#enqueue(payload, durable, false);
   }

@@ -2,6 +2,7 @@ import { appendFileSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFi
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Bus } from '../bus.ts';
 import { createEmbeddedBus } from '../embedded/embedded-bus.ts';
 import { progress, submitted } from '../sample-events.ts';
 import { killPublishers } from './kill-publishers.ts';
@@ -79,6 +80,52 @@ describe('the embedded bus, when things break', () => {
     appendFileSync(file, 'torn');
     await using again = await createEmbeddedBus({ folder });
     await expect(again.publish(progress('a', 3))).resolves.toEqual({ sequence: 4, duplicate: false });
+  });
+
+  it('passes over a record that goes bad while it runs, and says so', async () => {
+    await using bus = await createEmbeddedBus({ folder });
+    for (const step of [1, 2, 3]) await bus.publish(progress('a', step));
+    const file = join(folder, 'events-0000000001.log');
+    const bytes = readFileSync(file);
+    bytes[bytes.indexOf('"a-2"') + 1]! ^= 1;
+    writeFileSync(file, bytes);
+    const received: string[] = [];
+    await bus.subscribe('crucible.>', { from: 'all', durable: 'reader' }, ({ event }) => void received.push(event.id));
+    await expect.poll(() => received).toEqual(['a-1', 'a-3']);
+    expect(await bus.deadLetters()).toMatchObject([
+      { sequence: 2, reason: expect.stringMatching(/the record at byte \d+ of \d+ is damaged/) as string },
+    ]);
+  });
+
+  it('numbers new events above those that were moved away with their file', async () => {
+    const bus = await createEmbeddedBus({ folder });
+    const subscribe = (on: Bus, into: number[]): Promise<unknown> =>
+      on.subscribe(
+        'crucible.job.progress',
+        { durable: 'reader', from: 'all' },
+        ({ sequence }) => void into.push(sequence),
+      );
+    const before: number[] = [];
+    await subscribe(bus, before);
+    for (const step of [1, 2, 3]) await bus.publish(progress('a', step));
+    await expect.poll(() => before).toEqual([1, 2, 3]);
+    await bus.close();
+    rmSync(join(folder, 'events-0000000001.log'));
+
+    await using again = await createEmbeddedBus({ folder });
+    const after: number[] = [];
+    await subscribe(again, after);
+    await again.publish(progress('a', 4));
+    await expect.poll(() => after).toEqual([4]);
+  });
+
+  it('says when its folder cannot be made', async () => {
+    const file = join(folder, 'file');
+    writeFileSync(file, '');
+    await expect(createEmbeddedBus({ folder: join(file, 'bus') })).rejects.toMatchObject({
+      at: join(file, 'bus'),
+      message: expect.stringMatching(`^${join(file, 'bus')}: cannot be locked: ENOTDIR`) as string,
+    });
   });
 
   it('removes what is too much, and never work that is not done', async () => {

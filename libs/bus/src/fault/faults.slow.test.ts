@@ -10,7 +10,7 @@ const spotless = { lost: [], unexpected: [], repeated: [] };
 
 requireNatsServer('the bus over NATS, over many kills', () => {
   it('loses no acknowledged event and repeats none', { timeout: 300_000 }, async () => {
-    const { verdict } = await killWhilePublishing(20);
+    const { verdict } = await killWhilePublishing({ kills: 20, lanes: 8 });
     expect(verdict).toMatchObject(spotless);
   });
 });

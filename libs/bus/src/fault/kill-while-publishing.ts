@@ -5,7 +5,7 @@ import { startLanes } from './lanes.ts';
 import { Ledger } from './ledger.ts';
 
 /** Publishes and reads while a nats-server is killed and started again, several times. */
-export async function killWhilePublishing(kills: number) {
+export async function killWhilePublishing({ kills, lanes }: { readonly kills: number; readonly lanes: number }) {
   await using server = await startNatsServer();
   await using publisher = await createNatsBus({ servers: server.url });
   await using reader = await createNatsBus({ servers: server.url });
@@ -17,7 +17,7 @@ export async function killWhilePublishing(kills: number) {
   await reader.subscribe('crucible.job.progress', { durable: 'reader', ackWait: 1000 }, ({ event }) =>
     ledger.read(event.id),
   );
-  const stopPublishing = startLanes(publisher, ledger, 8);
+  const stopPublishing = startLanes(publisher, ledger, lanes);
   for (let kill = 0; kill < kills; kill++) {
     await sleep(400 + 200 * Math.random());
     await server.kill();

@@ -24,7 +24,7 @@ async function open(url: string, options: Partial<NatsBusOptions> = {}): Promise
 
 requireNatsServer('the bus over NATS, when things break', () => {
   it('loses no acknowledged event and repeats none when the server is killed while events flow', async () => {
-    const { verdict, statuses } = await killWhilePublishing(2);
+    const { verdict, statuses } = await killWhilePublishing({ kills: 2, lanes: 2 });
     expect(verdict).toMatchObject({ lost: [], unexpected: [], repeated: [] });
     expect(verdict.counts.acknowledged).toBeGreaterThan(100);
     expect(statuses).toEqual(['reconnecting', 'connected', 'reconnecting', 'connected', 'closed']);

@@ -25,8 +25,8 @@ export function headersFromEvent({ id, source, type, subject, time }: BusEvent):
   return headers;
 }
 
-/** The event that a message carries, or why it carries none. */
-export function eventFromMessage(message: CloudEventMessage): BusEvent | Unreadable {
+/** The event that a message carries, or why it carries none, or none of the type that belongs where it was found. */
+export function eventFromMessage(message: CloudEventMessage, expected?: string): BusEvent | Unreadable {
   try {
     const contentType = message.headers === undefined ? '' : headerOf(message.headers, 'content-type');
     const isStructured = contentType?.toLowerCase().startsWith('application/cloudevents') ?? false;
@@ -34,6 +34,8 @@ export function eventFromMessage(message: CloudEventMessage): BusEvent | Unreada
     if (specversion !== '1.0') throw new CrucibleError('invalid-input', 'no CloudEvent of specversion 1.0');
     if (datacontenttype !== undefined && !isJson(datacontenttype))
       throw new CrucibleError('invalid-input', `datacontenttype ${JSON.stringify(datacontenttype)} is not JSON`);
+    if (expected !== undefined && rest['type'] !== expected)
+      throw new CrucibleError('invalid-input', `type ${JSON.stringify(rest['type'])} on subject ${message.subject}`);
     return parseEvent({ time: time ?? message.timestamp, ...rest });
   } catch (reason) {
     return { problem: `unreadable: ${CrucibleError.from(reason).message}`, raw: rawFrom(message) };

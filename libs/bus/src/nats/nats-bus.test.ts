@@ -42,7 +42,7 @@ requireNatsServer('createNatsBus', () => {
     return {
       open: async () => {
         server ??= await startNatsServer();
-        return createNatsBus({ servers: server.url, drainDeadline: 1000 });
+        return createNatsBus({ servers: server.url, drainDeadline: 500 });
       },
       isKept: true,
       dispose: async () => server?.stop(),
@@ -266,7 +266,21 @@ requireNatsServer('createNatsBus', () => {
     await sendRaw(url, 'crucible.job.progress', {}, 'hello');
     await bus.publish(progress('a', 1));
     await expect.poll(() => received).toEqual(['a-1']);
+    await bus.consume('jobs', {}, ({ event }) => void received.push(event.id));
+    const wrongType = { 'ce-specversion': '1.0', 'ce-id': 'w', 'ce-source': '/x', 'ce-type': 'crucible.job.cancelled' };
+    await sendRaw(url, 'crucible-work.jobs', wrongType, '{"jobId":"w","kind":"sft"}');
+    await expect.poll(() => bus.deadLetters()).toHaveLength(2);
+    expect(received).toEqual(['a-1']);
     expect(await bus.deadLetters()).toEqual([
+      {
+        time: expect.any(String) as string,
+        from: { kind: 'queue', name: 'jobs' },
+        reason: 'unreadable: type "crucible.job.cancelled" on subject crucible-work.jobs',
+        attempts: 1,
+        sequence: 1,
+        event: undefined,
+        raw: expect.stringContaining('"ce-id":"w"') as string,
+      },
       {
         time: expect.any(String) as string,
         from: { kind: 'subscription', name: 'reader' },

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { AckPolicy, DeliverPolicy, JetStreamApiCodes, JetStreamApiError } from '@nats-io/jetstream';
 import type { Consumer, ConsumerConfig, JetStreamManager, JsMsg } from '@nats-io/jetstream';
 import { nanos } from '@nats-io/transport-node';
+import { queues } from '../catalogue.ts';
 import type { EventType } from '../catalogue.ts';
 import type { Cursor, CursorRequest, Parcel } from '../transport.ts';
 import { eventFromMessage } from './cloud-event.ts';
@@ -34,6 +35,8 @@ export class NatsCursor implements Cursor {
   readonly #filter: string;
   /** Subjects that were asked for; the filter may let more through. */
   readonly #subjects: ReadonlySet<string>;
+  /** Whether the place is forgotten with the cursor. */
+  readonly #isPassing: boolean;
   /** Where the consumer begins should it have to be made; grows with what is settled. */
   #begin = 1;
   /** Undefined when it has to be looked at whether the consumer is there. */
@@ -49,6 +52,7 @@ export class NatsCursor implements Cursor {
     this.#jsm = jsm;
     this.#streams = streams;
     this.#request = request;
+    this.#isPassing = request.kind === 'subscription' && request.durable === undefined;
     if (request.kind === 'queue') {
       this.name = request.queue;
       this.#stream = workStream;
@@ -101,9 +105,8 @@ export class NatsCursor implements Cursor {
   }
 
   async close(): Promise<void> {
-    const isPassing = this.#request.kind === 'subscription' && this.#request.durable === undefined;
     // Without this, the server forgets it by itself some minutes later.
-    if (isPassing && this.#link.status === 'connected')
+    if (this.#isPassing && this.#link.status === 'connected')
       await this.#jsm.consumers.delete(eventStream, this.name).catch(() => undefined);
   }
 
@@ -136,14 +139,12 @@ export class NatsCursor implements Cursor {
   }
 
   async #addConsumer(changeable: Partial<ConsumerConfig>): Promise<void> {
-    const request = this.#request;
-    const isPassing = request.kind === 'subscription' && request.durable === undefined;
     const place =
-      request.kind === 'queue'
+      this.#request.kind === 'queue'
         ? { deliver_policy: DeliverPolicy.All }
         : // One at a time keeps the order, also when one is delivered again.
           { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: this.#begin, max_ack_pending: 1 };
-    const life = isPassing
+    const life = this.#isPassing
       ? { name: this.name, inactive_threshold: nanos(inactiveThreshold), mem_storage: true }
       : { durable_name: this.name };
     try {
@@ -164,7 +165,7 @@ export class NatsCursor implements Cursor {
   #parcel(message: JsMsg): Parcel {
     const { seq, info } = message;
     return {
-      content: eventFromMessage(message),
+      content: eventFromMessage(message, this.#typeOn(message.subject)),
       sequence: seq,
       attempt: info.deliveryCount,
       settle: async () => {
@@ -182,6 +183,10 @@ export class NatsCursor implements Cursor {
       },
       extend: () => message.working(),
     };
+  }
+
+  #typeOn(subject: string): string {
+    return this.#request.kind === 'queue' ? queues[this.#request.queue] : subject;
   }
 
   #error(reason: unknown): Error {

@@ -12,6 +12,8 @@ import type { ResolvedNatsBusOptions } from './options.ts';
 const reconnectPause = { first: 100, longest: 5000 };
 /** A peer that is silent for three of these, in ms, is taken for gone. */
 const pingInterval = 10_000;
+/** How long one attempt to connect may take, in ms. */
+const dialTimeout = 5000;
 const closeDeadline = 5000;
 
 export class NatsLink {
@@ -43,12 +45,11 @@ export class NatsLink {
     const deadline = performance.now() + connectDeadline;
     const attempts = { count: 0 };
     for (;;) {
-      const timeout = Math.max(deadline - performance.now(), 1);
       try {
         const connection = await connect({
           ...options.connection,
           servers: [...servers],
-          timeout,
+          timeout: Math.min(connectDeadline, dialTimeout),
           maxReconnectAttempts: -1,
           ignoreAuthErrorAbort: true,
           reconnectDelayHandler: () => pauseBefore(attempts.count),

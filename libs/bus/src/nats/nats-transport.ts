@@ -7,11 +7,11 @@ import type { BusEvent } from '../event.ts';
 import type { Cursor, CursorRequest, Notify, Transport } from '../transport.ts';
 import { encodeHeader, headersFromEvent } from './cloud-event.ts';
 import { findDeadLetters, publicationFromDeadLetter } from './dead-letters.ts';
-import type { Publication } from './publication.ts';
 import { NatsCursor } from './nats-cursor.ts';
 import { errorFromNats } from './nats-error.ts';
 import { NatsLink } from './nats-link.ts';
 import type { ResolvedNatsBusOptions } from './options.ts';
+import type { Publication } from './publication.ts';
 import { ensureStreams, eventStream, workSubject } from './streams.ts';
 import { untilAnswered } from './until-answered.ts';
 
@@ -33,17 +33,17 @@ export class NatsTransport implements Transport {
   static async open(options: ResolvedNatsBusOptions, notify: Notify): Promise<NatsTransport> {
     const link = await NatsLink.connect(options, notify);
     try {
-      if (link.connection.info?.jetstream !== true)
-        throw new CrucibleError(
-          'failed-precondition',
-          `${link.where}: the NATS server runs without JetStream; start it with -js or a jetstream block`,
-        );
       const jsm = await jetstreamManager(link.connection, { checkAPI: false });
-      await ensureStreams(jsm, options.streams);
+      await untilAnswered(link, {
+        what: 'making the streams',
+        deadline: options.connectDeadline,
+        ask: () => ensureStreams(jsm, options.streams).catch((reason: unknown) => refuseWithoutJetStream(link, reason)),
+      });
       return new NatsTransport(options, link, jsm);
     } catch (reason) {
       await link.close();
-      throw errorFromNats(reason, link.where);
+      const error = errorFromNats(reason, link.where);
+      throw error.code === 'deadline-exceeded' ? new CrucibleError('unavailable', error.message) : error;
     }
   }
 
@@ -106,4 +106,14 @@ export class NatsTransport implements Transport {
       heal: () => ensureStreams(this.#jsm, this.#options.streams),
     });
   }
+}
+
+/** No answer, and a server that does not claim JetStream (another one of its cluster might): there is none to wait for. */
+function refuseWithoutJetStream({ connection, where }: NatsLink, reason: unknown): never {
+  if (connection.info?.jetstream === true || errorFromNats(reason, where).code !== 'unavailable') throw reason;
+  throw new CrucibleError(
+    'failed-precondition',
+    `${where}: the NATS server runs without JetStream; start it with -js or a jetstream block`,
+    { cause: reason },
+  );
 }
