@@ -6,7 +6,7 @@ export interface EmbeddedBusOptions {
   readonly folder?: string;
   /** Events older than this may be removed, in ms; 7 days by default. Work that is not done is kept. */
   readonly maxAge?: number;
-  /** Beyond this many bytes the oldest events are removed; 128 MiB by default. Work that is not done is kept. */
+  /** Beyond this many bytes the oldest events are removed; 64 MiB by default. Work that is not done is kept. */
   readonly maxBytes?: number;
   /** Events are removed by segments of this many bytes; 8 MiB by default, an eighth of maxBytes at most. */
   readonly segmentBytes?: number;
@@ -20,7 +20,7 @@ export interface ResolvedEmbeddedBusOptions extends Required<Omit<EmbeddedBusOpt
 
 export function resolveEmbeddedBusOptions(options: EmbeddedBusOptions): ResolvedEmbeddedBusOptions {
   if (options.folder === '') throw invalidInput('folder is empty; leave it out for a bus in memory', { at: 'folder' });
-  const maxBytes = options.maxBytes ?? 128 << 20;
+  const maxBytes = options.maxBytes ?? 64 << 20;
   const resolved = {
     maxAge: options.maxAge ?? 7 * 86_400_000,
     maxBytes,

@@ -75,7 +75,8 @@ class FileSegment implements Segment {
       }
     } catch (reason) {
       ftruncateSync(this.#descriptor, this.#size);
-      throw reason;
+      const { code, message } = CrucibleError.from(reason);
+      throw new CrucibleError(code, `${this.name}: nothing was stored: ${message}`, { cause: reason, at: this.name });
     }
     this.#size += bytes.byteLength;
   }
