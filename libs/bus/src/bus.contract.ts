@@ -357,15 +357,17 @@ export function describeBusContract(name: string, createBusUnderTest: () => BusU
       it('passes the event of a worker that overran its time to another', async () => {
         const bus = await open();
         const received: string[] = [];
+        const end = Promise.withResolvers<undefined>();
         await bus.consume('jobs', { ackWait: 200 }, async ({ attempt }) => {
           received.push(`first ${attempt}`);
-          // It never comes back, as a worker whose machine has stopped.
-          await new Promise(() => undefined);
+          // As a worker whose machine has stopped.
+          await end.promise;
         });
         await bus.publish(submitted('job'));
         await expect.poll(() => received).toEqual(['first 1']);
         await bus.consume('jobs', { ackWait: 200 }, ({ attempt }) => void received.push(`second ${attempt}`));
         await expect.poll(() => received, { timeout: 5000 }).toEqual(['first 1', 'second 2']);
+        end.resolve(undefined);
       });
 
       it('leaves the event with a worker that says that it works', async () => {
