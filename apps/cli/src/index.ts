@@ -1,1 +1,3 @@
-export {};
+export { host } from './hosting.ts';
+export type { Hosted, ServiceName } from './hosting.ts';
+export { JobClient } from './job-client.ts';

@@ -13,7 +13,11 @@ export type { ForgeOptions, ForgeProgress, ForgeResult } from './forge/forge.ts'
 export type { ChatFigures, ForgeData } from './forge/forge-data.ts';
 export { defaultPreset, presets, resolvePreset } from './forge/presets.ts';
 export type { ForgeSettings } from './forge/presets.ts';
-export { answerAll, promptOf, worldData } from './forge/world-data.ts';
+export { ppoStage, pretrainStage, rewardStage, sftStage } from './forge/single-stage.ts';
+export type { SingleStage, StageResult } from './forge/single-stage.ts';
+export { readUserData } from './forge/user-data.ts';
+export type { UserFiles } from './forge/user-data.ts';
+export { answerAll, evaluateOnWorld, promptOf, worldData } from './forge/world-data.ts';
 export { ppo, ppoDefaults } from './ppo.ts';
 export type { PpoInputs, PpoSettings, PromptSource, RewardFunction, Sample } from './ppo.ts';
 export { pretrain, pretrainDefaults } from './pretrain.ts';

@@ -89,8 +89,8 @@ export interface Sample {
 /** Scores samples: a reward model, a verifier, a person. */
 export type RewardFunction = (samples: readonly Sample[]) => Promise<readonly number[]>;
 
-/** Prompts of iteration `n`; the same whenever they are asked for. */
-export type PromptSource = (iteration: number, count: number) => readonly (readonly number[])[];
+/** Prompts of an iteration, of at most `longest` tokens each; the same whenever they are asked for. */
+export type PromptSource = (iteration: number, count: number, longest: number) => readonly (readonly number[])[];
 
 export interface PpoInputs {
   readonly config: LlamaConfig;
@@ -273,10 +273,11 @@ class PpoRun {
 
   async #rollOut(n: number): Promise<(Sample & { readonly logProbabilities: Float32Array })[]> {
     const { config, prompts, eos } = this.#inputs;
-    const { samples, maxTokens, temperature, seed } = this.#settings;
+    const { samples, maxTokens, temperature, seed, time } = this.#settings;
     this.#engine.setModel({ weights: this.policy.parameters, config, version: n });
     const random = Random.seeded(seed).fork(`rollout ${n}`);
-    const requests = prompts(n, samples).map((prompt) => ({
+    const longest = Math.min(time, config.maxPositions) - maxTokens;
+    const requests = prompts(n, samples, longest).map((prompt) => ({
       prompt,
       maxTokens,
       stopTokens: [eos],

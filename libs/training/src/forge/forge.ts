@@ -5,14 +5,7 @@
  */
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import {
-  loadModel,
-  type ModelRegistry,
-  type ModelVersion,
-  type SavedModel,
-  saveModel,
-  type SpecialTokenIds,
-} from '@crucible/checkpoint';
+import { loadModel, type ModelRegistry, type ModelVersion, type SavedModel } from '@crucible/checkpoint';
 import { CrucibleError, publishFolder, Random, writeFileAtomic } from '@crucible/foundation';
 import { GenerationEngine, ScalarScorer, scoreSequences } from '@crucible/inference';
 import type { LanguageModelWeights, LlamaConfig } from '@crucible/nn';
@@ -21,10 +14,10 @@ import { ppo, type RewardFunction } from '../ppo.ts';
 import { pretrain } from '../pretrain.ts';
 import { type RewardModel, trainRewardModel } from '../reward-model.ts';
 import { sft } from '../sft.ts';
-import { type SnapshotInfo, type StageContext, type StageName, type StageProgress } from '../stage.ts';
-import { StageCheckpoint } from '../stage-checkpoint.ts';
+import type { StageContext, StageName, StageProgress } from '../stage.ts';
 import type { ChatFigures, ForgeData } from './forge-data.ts';
 import type { ForgeSettings } from './presets.ts';
+import { createStageContext } from './stage-context.ts';
 
 export interface ForgeOptions {
   /** Models are named NAME-a to NAME-d. */
@@ -216,11 +209,10 @@ class ForgeRun {
     const { data, seed, settings, signal } = this.#options;
     this.#engine.setModel({ weights, config, version: 1 });
     const random = Random.seeded(seed).fork(purpose);
-    const prompts = data.prompts!(tokenizer, seed).heldOut(
-      random.uint32(),
-      Math.max(8, Math.floor(settings.evaluation / 2)),
-    );
-    const { maxTokens, temperature } = settings.ppo;
+    const { maxTokens, temperature, time } = settings.ppo;
+    const longest = Math.min(time, config.maxPositions) - maxTokens;
+    const count = Math.max(8, Math.floor(settings.evaluation / 2));
+    const prompts = data.prompts!(tokenizer, seed).heldOut(random.uint32(), count, longest);
     const answers = await this.#engine.generateAll(
       prompts.map((prompt) => ({
         prompt,
@@ -286,47 +278,22 @@ class ForgeRun {
     tokenizer: Tokenizer,
     modelOf: (weights: Weights) => SavedModel,
   ): StageContext<Weights> {
-    const { folder, signal, report } = this.#options;
-    const checkpoint = new StageCheckpoint(join(folder, stage));
-    return {
-      ...(signal && { signal }),
-      ...(report && { report }),
-      checkpoint,
-      publish: async (weights, info) => {
-        const version = await this.#publish(stage, modelOf(weights), info, tokenizer);
-        if (info.finished) {
-          const { name, version: number } = version.card;
-          const kept = Object.entries(keptMetrics[stage]).flatMap(([metric, as]) => {
-            const value = info.metrics[metric];
-            return value === undefined ? [] : [[as, value] as const];
-          });
-          this.#remember(Object.fromEntries(kept), { [stage]: `${name}@${number}` });
-          checkpoint.clear();
-        }
-        await this.#options.published?.(version);
+    const { folder, name } = this.#options;
+    return createStageContext<Weights>(this.#options, {
+      stage,
+      name: `${name}-${letters[stage]}`,
+      tokenizer,
+      modelOf,
+      parent: this.#record.models[parentOf[stage] ?? stage],
+      folder: join(folder, stage),
+      finished: ({ name: made, version }, info) => {
+        const kept = Object.entries(keptMetrics[stage]).flatMap(([metric, as]) => {
+          const value = info.metrics[metric];
+          return value === undefined ? [] : [[as, value] as const];
+        });
+        this.#remember(Object.fromEntries(kept), { [stage]: `${made}@${version}` });
       },
-    };
-  }
-
-  async #publish(stage: StageName, model: SavedModel, info: SnapshotInfo, tokenizer: Tokenizer): Promise<ModelVersion> {
-    const { registry, name } = this.#options;
-    const parent = this.#record.models[parentOf[stage] ?? stage];
-    const metrics = Object.fromEntries(Object.entries(info.metrics).filter(([, value]) => Number.isFinite(value)));
-    return registry.publish(
-      {
-        name: `${name}-${letters[stage]}`,
-        stage,
-        kind: model.kind,
-        step: info.step,
-        finished: info.finished,
-        metrics,
-        ...(parent !== undefined && { parent }),
-      },
-      (folder) => {
-        saveModel(folder, model, tokenIds(tokenizer));
-        saveTokenizer(tokenizer, folder);
-      },
-    );
+    });
   }
 
   /** The model that a stage ended with, when it has been through already. */
@@ -378,10 +345,4 @@ function readRecord(path: string): ForgeRecord {
 
 function mean(values: readonly number[]): number {
   return values.reduce((a, b) => a + b, 0) / values.length;
-}
-
-function tokenIds(tokenizer: Tokenizer): SpecialTokenIds {
-  const end = tokenizer.eosId ?? 0;
-  const bos = tokenizer.bosId ?? end;
-  return { bos, eos: [end, ...(bos === end ? [] : [bos])], pad: tokenizer.padId ?? 0 };
 }

@@ -1,5 +1,5 @@
 /** The built-in world as forge data: seeded, unlimited, with an exact verifier. */
-import type { Example, World } from '@crucible/data';
+import type { Example, Split, World } from '@crucible/data';
 import { Random } from '@crucible/foundation';
 import type { GenerationEngine } from '@crucible/inference';
 import { applyChatTemplate, encodeChat, type Tokenizer } from '@crucible/tokenizer';
@@ -54,14 +54,20 @@ export function worldData(world: World): ForgeData {
     prompts: (tokenizer, seed) => {
       const promptsOf =
         (split: 'train' | 'heldout'): PromptSource =>
-        (iteration, count) => {
+        (iteration, count, longest) => {
           const random = Random.seeded(seed).fork(`prompts ${split} ${iteration}`);
-          return Array.from({ length: count }, () => promptOf(tokenizer, world.example({ split, random })));
+          const draw = (): readonly number[] => {
+            for (;;) {
+              const prompt = promptOf(tokenizer, world.example({ split, random }));
+              if (prompt.length <= longest) return prompt;
+            }
+          };
+          return Array.from({ length: count }, draw);
         };
       return { train: promptsOf('train'), heldOut: promptsOf('heldout') };
     },
 
-    evaluate: (engine, tokenizer, options) => evaluateOnWorld(world, engine, tokenizer, options),
+    evaluate: (engine, tokenizer, options) => evaluateOnWorld(world, engine, tokenizer, { temperature: 1, ...options }),
   };
 }
 
@@ -178,15 +184,21 @@ export async function answerAll(
   });
 }
 
-async function evaluateOnWorld(
+/** Answers of the engine's model to held-out questions, judged by the verifier. */
+export async function evaluateOnWorld(
   world: World,
   engine: GenerationEngine,
   tokenizer: Tokenizer,
-  { count, signal }: EvaluateOptions,
+  {
+    count,
+    signal,
+    temperature,
+    split = 'heldout',
+  }: EvaluateOptions & { readonly temperature: number; readonly split?: Split },
 ): Promise<ChatFigures> {
   const random = Random.seeded(world.seed).fork('evaluation');
-  const examples = Array.from({ length: count }, () => world.example({ split: 'heldout', random }));
-  const answers = await answerAll(engine, tokenizer, examples, { temperature: 1, random, ...(signal && { signal }) });
+  const examples = Array.from({ length: count }, () => world.example({ split, random }));
+  const answers = await answerAll(engine, tokenizer, examples, { temperature, random, ...(signal && { signal }) });
   const verdicts = answers.map(({ example, text, finished }) => world.verify(example, text, { finished }));
   const byTask = new Map<string, boolean[]>();
   verdicts.forEach(({ correct }, i) => {

@@ -1,0 +1,84 @@
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { loadModel } from '@crucible/checkpoint';
+import { createWorld, type Split } from '@crucible/data';
+import { invalidInput } from '@crucible/foundation';
+import { GenerationEngine } from '@crucible/inference';
+import { loadTokenizer } from '@crucible/tokenizer';
+import { type ChatFigures, evaluateOnWorld } from '@crucible/training';
+import { print, printJson, registryOf, settingsFor } from '../context.ts';
+import { parseCount, parseSeed } from '../stage-options.ts';
+import { table } from '../terminal/format.ts';
+
+interface EvalOptions {
+  readonly model?: string;
+  readonly split: Split;
+  readonly count: number;
+  readonly seed: number;
+  readonly temperature: number;
+  readonly json?: true;
+}
+
+/** Measures models on questions of the built-in world that they have never seen. */
+export function evalCommand(): Command {
+  return new Command('eval')
+    .description('measure chat models on held-out questions of the built-in world')
+    .option('--model <model>', 'NAME or NAME@VERSION (default: every language model)')
+    .addOption(
+      new Option('--split <split>', 'held-out questions, or ones with unseen names too')
+        .choices(['heldout', 'unseen'])
+        .default('heldout'),
+    )
+    .option('--count <number>', 'questions', parseCount, 400)
+    .option('--seed <number>', 'seed of the world', parseSeed, 1)
+    .option('--temperature <number>', 'of the answers; 0 takes the likeliest', parseTemperature, 0)
+    .option('--json', 'print JSON')
+    .action(async (options: EvalOptions, command: Command) => {
+      const registry = registryOf(settingsFor(command));
+      const models =
+        options.model === undefined
+          ? registry.list().filter(({ kind }) => kind === 'language')
+          : [registry.resolve(options.model)];
+      if (models.length === 0)
+        throw invalidInput('there are no language models yet; `crucible forge` makes some', { at: '--model' });
+      const results: ({ readonly model: string } & ChatFigures)[] = [];
+      for (const { name, version, folder } of models) {
+        const model = loadModel(folder);
+        if (model.kind !== 'language')
+          throw invalidInput(`${name} is a reward model; only language models answer`, { at: '--model' });
+        const engine = new GenerationEngine();
+        try {
+          engine.setModel({ weights: model.weights, config: model.config, version });
+          const figures = await evaluateOnWorld(
+            createWorld({ seed: options.seed }),
+            engine,
+            loadTokenizer(folder),
+            options,
+          );
+          results.push({ model: `${name}@${version}`, ...figures });
+        } finally {
+          await engine.dispose();
+        }
+      }
+      if (options.json) {
+        printJson({ split: options.split, count: options.count, temperature: options.temperature, results });
+        return;
+      }
+      const tasks = [...new Set(results.flatMap((result) => Object.keys(result.tasks)))].sort();
+      const percent = (share: number | undefined): string =>
+        share === undefined ? '' : `${(100 * share).toFixed(1)} %`;
+      print(
+        table([
+          ['', ...results.map(({ model }) => model)],
+          ['right', ...results.map(({ exact }) => percent(exact))],
+          ['verifier', ...results.map(({ score }) => score.toFixed(3))],
+          ...tasks.map((task) => [`  ${task}`, ...results.map((result) => percent(result.tasks[task]))]),
+        ]),
+      );
+    });
+}
+
+function parseTemperature(given: string): number {
+  const temperature = Number(given);
+  if (!(temperature >= 0 && temperature <= 2)) throw new InvalidArgumentError('it must be a number from 0 to 2');
+  return temperature;
+}

@@ -1,0 +1,91 @@
+import { join } from 'node:path';
+import { readFileSync } from 'node:fs';
+import { Command } from 'commander';
+import type { JsonObject } from '@bufbuild/protobuf';
+import type { Settings } from '@crucible/service';
+import { defaultPreset, presets } from '@crucible/training';
+import type { Job } from '@crucible/protos/trainer/v1';
+import { note, print, printJson, settingsFor } from '../context.ts';
+import { runJob } from '../run-job.ts';
+import { collectOption, collectPath, parseSeed } from '../stage-options.ts';
+import { forgeReport, type ForgeFigures } from '../terminal/forge-report.ts';
+
+export interface ForgeCommandOptions {
+  readonly corpus: readonly string[];
+  readonly instructions: readonly string[];
+  readonly preferences: readonly string[];
+  readonly name: string;
+  readonly preset: string;
+  readonly seed: number;
+  readonly set: JsonObject;
+  readonly json?: true;
+}
+
+export function forgeCommand(): Command {
+  return new Command('forge')
+    .description('make a chat model: tokenizer, pre-training, fine-tuning, reward model, reinforcement learning')
+    .option(
+      '--corpus <path>',
+      'folder or file of plain text; repeatable (default: the built-in world)',
+      collectPath,
+      [],
+    )
+    .option('--instructions <file>', 'JSONL of questions with answers; repeatable', collectPath, [])
+    .option('--preferences <file>', 'JSONL of compared or graded answers; repeatable', collectPath, [])
+    .option('--name <name>', 'the models are called NAME-a to NAME-d', 'crucible')
+    .option('--preset <preset>', `size and length: ${Object.keys(presets).join(', ')}`, defaultPreset)
+    .option('--seed <number>', 'the same seed and data give the same models', parseSeed, 1)
+    .option('--set <option>', 'an option over the preset, as sft.steps=100; repeatable', collectOption, {})
+    .option('--json', 'print the figures as JSON')
+    .addHelpText(
+      'after',
+      '\nAn interrupted forge goes on from its last checkpoint when the same command is given again.\n' +
+        'File formats: docs/data-formats.md',
+    )
+    .action(async (options: ForgeCommandOptions, command: Command) => {
+      const settings = settingsFor(command);
+      const job = await runJob({
+        settings,
+        spec: forgeSpec(options),
+        expected: ['tokenizer', 'pretrain', 'sft', 'reward', 'ppo'],
+        quiet: options.json === true,
+      });
+      const figures = figuresOf(settings, job);
+      if (options.json) {
+        printJson({
+          job: job.id,
+          models: job.outputs.map(({ name, version }) => `${name}@${version}`),
+          metrics: figures,
+        });
+        return;
+      }
+      note();
+      print(forgeReport(figures));
+    });
+}
+
+/** The spec of a forge: of the built-in world unless files are given. */
+export function forgeSpec(options: Omit<ForgeCommandOptions, 'json'>) {
+  return {
+    kind: {
+      case: 'forge' as const,
+      value: {
+        name: options.name,
+        preset: options.preset,
+        seed: options.seed,
+        corpusUris: [...options.corpus],
+        instructionUris: [...options.instructions],
+        preferenceUris: [...options.preferences],
+        options: options.set,
+      },
+    },
+  };
+}
+
+/** The report's figures, as the forge left them in its folder. */
+export function figuresOf({ home }: Settings, { id }: Pick<Job, 'id'>): ForgeFigures {
+  const record = JSON.parse(readFileSync(join(home, 'jobs', id, 'forge.json'), 'utf8')) as {
+    readonly metrics: ForgeFigures;
+  };
+  return record.metrics;
+}

@@ -1,0 +1,67 @@
+/** Services in this process: what `crucible up` and `crucible serve` start. */
+import { createBus, type Bus } from '@crucible/bus';
+import { createGatewayService } from '@crucible/gateway';
+import { createPolicyService } from '@crucible/policy';
+import { createRewardService } from '@crucible/reward';
+import { closeAll, createLogger, type LogLevel, type Service, type Settings } from '@crucible/service';
+import { createTrainerService } from '@crucible/trainer';
+import { registryOf } from './context.ts';
+
+export const serviceNames = ['policy', 'reward', 'trainer', 'gateway'] as const;
+
+export type ServiceName = (typeof serviceNames)[number];
+
+export interface Hosted extends AsyncDisposable {
+  readonly services: Readonly<Partial<Record<ServiceName, Service>>>;
+  readonly bus: Bus | undefined;
+  readonly close: (graceMs?: number) => Promise<void>;
+}
+
+/** Opens the bus and starts the named services in order; when one fails, those before it are closed again. */
+export async function host(
+  settings: Settings,
+  names: readonly ServiceName[],
+  logLevel: LogLevel = settings.logLevel,
+): Promise<Hosted> {
+  const log = createLogger('crucible', logLevel);
+  const needsBus = names.some((name) => name !== 'gateway');
+  const bus = needsBus ? await createBus(settings.bus) : undefined;
+  const services: Partial<Record<ServiceName, Service>> = {};
+  const started: Service[] = [];
+  const close = async (graceMs = 10_000): Promise<void> => {
+    await closeAll(started.splice(0), log, graceMs);
+    await bus?.close();
+  };
+  try {
+    for (const name of names) {
+      const service = await start(name, settings, bus, createLogger(name, logLevel), services);
+      services[name] = service;
+      started.push(service);
+    }
+  } catch (reason) {
+    await close(1000);
+    throw reason;
+  }
+  return { services, bus, close, [Symbol.asyncDispose]: () => close() };
+}
+
+async function start(
+  name: ServiceName,
+  settings: Settings,
+  bus: Bus | undefined,
+  log: ReturnType<typeof createLogger>,
+  others: Readonly<Partial<Record<ServiceName, Service>>>,
+): Promise<Service> {
+  const { host: address, ports, home, targets } = settings;
+  const common = { log, host: address, port: ports[name] };
+  switch (name) {
+    case 'policy':
+      return createPolicyService({ ...common, bus: bus!, source: registryOf(settings) });
+    case 'reward':
+      return createRewardService({ ...common, bus: bus!, source: registryOf(settings) });
+    case 'trainer':
+      return createTrainerService({ ...common, bus: bus!, home });
+    case 'gateway':
+      return createGatewayService({ ...common, policyTarget: others.policy?.target ?? targets.policy });
+  }
+}

@@ -1,0 +1,44 @@
+import { CrucibleError } from '@crucible/foundation';
+import type { Job } from '@crucible/protos/trainer/v1';
+import type { Settings } from '@crucible/service';
+import { note } from './context.ts';
+import { assertSucceeded, type JobSpecInit } from './job-client.ts';
+import { JobDisplay } from './terminal/job-display.ts';
+import { accessTrainer } from './trainer-access.ts';
+
+export interface RunJobOptions {
+  readonly settings: Settings;
+  readonly spec: JobSpecInit;
+  /** Stages that will come, for the display. */
+  readonly expected: readonly string[];
+  /** No display: a program reads the result. */
+  readonly quiet: boolean;
+}
+
+/** Runs a job to its end, showing it. Throws what it failed with. */
+export async function runJob({ settings, spec, expected, quiet }: RunJobOptions): Promise<Job> {
+  await using access = await accessTrainer(settings);
+  const interrupted = new AbortController();
+  const interrupt = (): void => interrupted.abort();
+  process.once('SIGINT', interrupt);
+  process.once('SIGTERM', interrupt);
+  try {
+    const { id } = await access.jobs.submit(spec);
+    const display = quiet ? undefined : new JobDisplay({ expected });
+    for await (const event of access.jobs.watch(id, interrupted.signal)) display?.update(event);
+    const job = await access.jobs.get(id);
+    display?.finish(job);
+    assertSucceeded(job);
+    return job;
+  } catch (reason) {
+    if (!interrupted.signal.aborted) throw reason;
+    note();
+    const outcome = access.isOwn
+      ? 'stopped; the same command goes on from the last checkpoint'
+      : 'the job goes on in `crucible up`; `crucible jobs` shows it';
+    throw new CrucibleError('cancelled', outcome);
+  } finally {
+    process.off('SIGINT', interrupt);
+    process.off('SIGTERM', interrupt);
+  }
+}

@@ -1,0 +1,40 @@
+import { resolve } from 'node:path';
+import { InvalidArgumentError } from 'commander';
+
+/** `--set sft.steps=100` and the like, collected into {sft: {steps: 100}}. Values are JSON, or else text. */
+export function collectOption(given: string, before: Record<string, unknown>): Record<string, unknown> {
+  const [path, ...rest] = given.split('=');
+  if (rest.length === 0 || path === '') throw new InvalidArgumentError('it must be NAME=VALUE, as in sft.steps=100');
+  const keys = path!.split('.');
+  const last = keys.pop()!;
+  let branch = before;
+  for (const key of keys) branch = (branch[key] ??= {}) as Record<string, unknown>;
+  branch[last] = parseValue(rest.join('='));
+  return before;
+}
+
+export function collectPath(given: string, before: readonly string[]): readonly string[] {
+  return [...before, resolve(given)];
+}
+
+export function parseSeed(given: string): number {
+  const seed = Number(given);
+  if (!Number.isInteger(seed) || seed < 0 || seed > 4_294_967_295) {
+    throw new InvalidArgumentError('it must be a whole number from 0 to 4294967295');
+  }
+  return seed;
+}
+
+export function parseCount(given: string): number {
+  const count = Number(given);
+  if (!Number.isInteger(count) || count < 1) throw new InvalidArgumentError('it must be a whole number from 1');
+  return count;
+}
+
+function parseValue(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return text;
+  }
+}

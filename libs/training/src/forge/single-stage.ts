@@ -1,0 +1,213 @@
+/** The stages one by one, from models of the registry and a user's files: what `crucible train STAGE` runs. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { loadModel, type ModelVersion } from '@crucible/checkpoint';
+import { invalidInput, publishFolder } from '@crucible/foundation';
+import { ScalarScorer, scoreSequences } from '@crucible/inference';
+import type { LanguageModelWeights, LlamaConfig } from '@crucible/nn';
+import { loadTokenizer, saveTokenizer, type Tokenizer, trainBpe } from '@crucible/tokenizer';
+import { ppo, type PpoSettings } from '../ppo.ts';
+import { pretrain } from '../pretrain.ts';
+import { type RewardModel, type RewardSettings, trainRewardModel } from '../reward-model.ts';
+import { sft, type SftSettings } from '../sft.ts';
+import type { StageContext, StageName } from '../stage.ts';
+import type { ForgeSettings } from './presets.ts';
+import { createStageContext, type StageHost } from './stage-context.ts';
+import { readChatSource, readPreferenceData, readPromptSource, readUserData } from './user-data.ts';
+
+export interface SingleStage extends StageHost {
+  /** Name of the model to make. */
+  readonly name: string;
+  readonly seed: number;
+  /** Belongs to this stage: checkpoints, and the tokenizer where one is made. */
+  readonly folder: string;
+}
+
+export interface StageResult {
+  readonly models: readonly string[];
+  readonly metrics: Readonly<Record<string, number>>;
+}
+
+/** A tokenizer and a base model from plain text. */
+export async function pretrainStage(
+  stage: SingleStage,
+  { corpus, settings }: { readonly corpus: readonly string[]; readonly settings: ForgeSettings },
+): Promise<StageResult> {
+  const data = await readUserData({ corpus, instructions: [], preferences: [] });
+  const home = join(stage.folder, 'tokenizer');
+  if (!existsSync(home)) {
+    const { signal } = stage;
+    const trained = await trainBpe(data.tokenizerTexts(), {
+      vocabSize: settings.vocabulary,
+      ...(signal && { signal }),
+    });
+    await publishFolder(home, (temporary) => saveTokenizer(trained, temporary));
+  }
+  const tokenizer = loadTokenizer(home);
+  const config: LlamaConfig = { ...settings.model, vocabularySize: tokenizer.vocabSize };
+  const run = new Run(stage, 'pretrain', tokenizer, undefined);
+  const { metrics } = await pretrain(
+    { config, ...data.text(tokenizer, stage.seed) },
+    { ...settings.pretrain, seed: stage.seed },
+    run.language(config),
+  );
+  return run.result(metrics);
+}
+
+/** A chat model from a base model and conversations. */
+export async function sftStage(
+  stage: SingleStage,
+  {
+    base,
+    instructions,
+    settings,
+  }: {
+    readonly base: ModelVersion;
+    readonly instructions: readonly string[];
+    readonly settings: Omit<SftSettings, 'seed'>;
+  },
+): Promise<StageResult> {
+  const { weights, config } = openLanguage(base);
+  const tokenizer = loadTokenizer(base.folder);
+  const source = await readChatSource(instructions, tokenizer, stage.seed);
+  const run = new Run(stage, 'sft', tokenizer, base);
+  const { metrics } = await sft(
+    { config, base: weights, source },
+    { ...settings, seed: stage.seed },
+    run.language(config),
+  );
+  return run.result(metrics);
+}
+
+/** A reward model from a chat model and compared answers. */
+export async function rewardStage(
+  stage: SingleStage,
+  {
+    base,
+    preferences,
+    settings,
+  }: {
+    readonly base: ModelVersion;
+    readonly preferences: readonly string[];
+    readonly settings: Omit<RewardSettings, 'seed'>;
+  },
+): Promise<StageResult> {
+  const { weights, config } = openLanguage(base);
+  const tokenizer = loadTokenizer(base.folder);
+  const data = await readPreferenceData(preferences, tokenizer, stage.seed);
+  const run = new Run(stage, 'reward', tokenizer, base);
+  const inputs = { config, base: weights, ...data, pad: tokenizer.padId ?? 0 };
+  const { metrics } = await trainRewardModel(inputs, { ...settings, seed: stage.seed }, run.reward(config));
+  return run.result(metrics);
+}
+
+/** A chat model improved against a reward model. */
+export async function ppoStage(
+  stage: SingleStage,
+  {
+    base,
+    reward,
+    prompts,
+    settings,
+  }: {
+    readonly base: ModelVersion;
+    readonly reward: ModelVersion;
+    readonly prompts: readonly string[];
+    readonly settings: Omit<PpoSettings, 'seed'>;
+  },
+): Promise<StageResult> {
+  const { weights: reference, config } = openLanguage(base);
+  const judge = loadModel(reward.folder);
+  if (judge.kind !== 'scalar')
+    throw invalidInput(`${reward.name} is a language model; a reward model is needed`, { at: 'reward_model' });
+  if (JSON.stringify(judge.config) !== JSON.stringify(config) || reward.tokenizerSha256 !== base.tokenizerSha256) {
+    throw invalidInput(
+      `${reward.name} and ${base.name} differ in shape or tokenizer; the value network begins as the reward model`,
+      {
+        at: 'reward_model',
+      },
+    );
+  }
+  const tokenizer = loadTokenizer(base.folder);
+  const pad = tokenizer.padId ?? 0;
+  const run = new Run(stage, 'ppo', tokenizer, base);
+  const scorer = new ScalarScorer(judge.weights, config);
+  try {
+    const { metrics } = await ppo(
+      {
+        config,
+        reference,
+        value: judge.weights,
+        prompts: await readPromptSource(prompts, tokenizer, stage.seed),
+        eos: tokenizer.eosId ?? 0,
+        pad,
+        reward: async (samples) => {
+          const sequences = samples.map(({ prompt, response }) => [...prompt, ...response]);
+          const scores = await scoreSequences(scorer, judge.weights, sequences, { time: settings.time, pad });
+          return scores.map((score) => score - judge.bias);
+        },
+      },
+      { ...settings, seed: stage.seed },
+      run.language(config),
+    );
+    return run.result(metrics);
+  } finally {
+    await scorer.dispose();
+  }
+}
+
+/** Publishes what one stage makes, and remembers its reference. */
+class Run {
+  readonly #stage: SingleStage;
+  readonly #kind: StageName;
+  readonly #tokenizer: Tokenizer;
+  readonly #base: ModelVersion | undefined;
+  #made: string | undefined;
+
+  constructor(stage: SingleStage, kind: StageName, tokenizer: Tokenizer, base: ModelVersion | undefined) {
+    this.#stage = stage;
+    this.#kind = kind;
+    this.#tokenizer = tokenizer;
+    this.#base = base;
+  }
+
+  language(config: LlamaConfig): StageContext<LanguageModelWeights> {
+    return createStageContext<LanguageModelWeights>(this.#stage, {
+      ...this.#common(),
+      modelOf: (weights) => ({ kind: 'language', config, weights }),
+    });
+  }
+
+  reward(config: LlamaConfig): StageContext<RewardModel> {
+    return createStageContext<RewardModel>(this.#stage, {
+      ...this.#common(),
+      modelOf: (model) => ({ kind: 'scalar', config, ...model }),
+    });
+  }
+
+  result(metrics: Readonly<Record<string, number>>): StageResult {
+    return { models: this.#made === undefined ? [] : [this.#made], metrics };
+  }
+
+  #common() {
+    const { name, folder } = this.#stage;
+    return {
+      stage: this.#kind,
+      name,
+      tokenizer: this.#tokenizer,
+      parent: this.#base && referenceOf(this.#base),
+      folder: join(folder, this.#kind),
+      finished: (version: ModelVersion): void => void (this.#made = referenceOf(version)),
+    };
+  }
+}
+
+function openLanguage(model: ModelVersion): { readonly weights: LanguageModelWeights; readonly config: LlamaConfig } {
+  const loaded = loadModel(model.folder);
+  if (loaded.kind === 'language') return loaded;
+  throw invalidInput(`${model.name} is a reward model; a language model is needed`, { at: 'base_model' });
+}
+
+function referenceOf({ name, version }: ModelVersion): string {
+  return `${name}@${version}`;
+}

@@ -1,0 +1,72 @@
+import {
+  type ModelRegistry,
+  type ModelVersion,
+  type SavedModel,
+  saveModel,
+  type SpecialTokenIds,
+} from '@crucible/checkpoint';
+import { saveTokenizer, type Tokenizer } from '@crucible/tokenizer';
+import type { SnapshotInfo, StageContext, StageName, StageProgress } from '../stage.ts';
+import { StageCheckpoint } from '../stage-checkpoint.ts';
+
+/** Who runs stages, and where their models go. */
+export interface StageHost {
+  readonly registry: ModelRegistry;
+  readonly signal?: AbortSignal;
+  readonly report?: (progress: StageProgress) => void;
+  /** Called for every version that has been published. */
+  readonly published?: (model: ModelVersion) => Promise<void>;
+}
+
+export interface PublishedStage<Weights> {
+  readonly stage: StageName;
+  /** Name of the model in the registry. */
+  readonly name: string;
+  readonly tokenizer: Tokenizer;
+  /** `NAME@VERSION` of the model that the stage began from. */
+  readonly parent: string | undefined;
+  /** Where the stage's checkpoints go. */
+  readonly folder: string;
+  readonly modelOf: (weights: Weights) => SavedModel;
+  /** Called when the finished model is in the registry, before anybody is told. */
+  readonly finished?: (version: ModelVersion, info: SnapshotInfo) => void;
+}
+
+/** A context that publishes a stage's snapshots in the registry and keeps its checkpoints until it is done. */
+export function createStageContext<Weights>(host: StageHost, stage: PublishedStage<Weights>): StageContext<Weights> {
+  const checkpoint = new StageCheckpoint(stage.folder);
+  return {
+    ...(host.signal && { signal: host.signal }),
+    ...(host.report && { report: host.report }),
+    checkpoint,
+    publish: async (weights, info) => {
+      const model = stage.modelOf(weights);
+      const version = await host.registry.publish(
+        {
+          name: stage.name,
+          stage: stage.stage,
+          kind: model.kind,
+          step: info.step,
+          finished: info.finished,
+          metrics: Object.fromEntries(Object.entries(info.metrics).filter(([, value]) => Number.isFinite(value))),
+          ...(stage.parent !== undefined && { parent: stage.parent }),
+        },
+        (folder) => {
+          saveModel(folder, model, specialTokenIds(stage.tokenizer));
+          saveTokenizer(stage.tokenizer, folder);
+        },
+      );
+      if (info.finished) {
+        stage.finished?.(version, info);
+        checkpoint.clear();
+      }
+      await host.published?.(version);
+    },
+  };
+}
+
+function specialTokenIds(tokenizer: Tokenizer): SpecialTokenIds {
+  const end = tokenizer.eosId ?? 0;
+  const bos = tokenizer.bosId ?? end;
+  return { bos, eos: [end, ...(bos === end ? [] : [bos])], pad: tokenizer.padId ?? 0 };
+}

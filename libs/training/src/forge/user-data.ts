@@ -1,0 +1,241 @@
+/** A user's own files as forge data. Everything is read and checked before any work begins. */
+import {
+  type PreferenceRecord,
+  readCorpus,
+  readInstructions,
+  readPreferences,
+  readPrompts,
+  splitByHash,
+} from '@crucible/data';
+import { invalidInput } from '@crucible/foundation';
+import type { GenerationEngine } from '@crucible/inference';
+import { applyChatTemplate, type ChatMessage, encodeChat, type Tokenizer } from '@crucible/tokenizer';
+import { type AnswerGroup, finiteAnswers } from '../batches/answer-groups.ts';
+import { type ChatSource, finiteChats } from '../batches/chat-rows.ts';
+import { streamSource } from '../batches/token-windows.ts';
+import type { PromptSource } from '../ppo.ts';
+import { Random } from '@crucible/foundation';
+import { answerScores } from './answer-scores.ts';
+import type { ChatFigures, EvaluateOptions, ForgeData, PreferenceData } from './forge-data.ts';
+
+export interface UserFiles {
+  /** Folders or files of plain text. */
+  readonly corpus: readonly string[];
+  /** JSONL of questions with answers. */
+  readonly instructions: readonly string[];
+  /** JSONL of compared or graded answers. */
+  readonly preferences: readonly string[];
+}
+
+/** Shares that are kept out of training and measured on. */
+const heldOutText = 0.03;
+const heldOutRows = 0.1;
+const longestAnswer = 64;
+
+interface Dialogue {
+  readonly messages: readonly ChatMessage[];
+}
+
+/**
+ * Reads the files. Rows that break the rules are errors; `onInvalid: 'skip'` leaves them out and counts them for
+ * `onNotice`.
+ */
+export async function readUserData(
+  files: UserFiles,
+  {
+    onInvalid = 'error',
+    onNotice,
+    signal,
+  }: { onInvalid?: 'error' | 'skip'; onNotice?: (notice: string) => void; signal?: AbortSignal } = {},
+): Promise<ForgeData> {
+  if (files.corpus.length === 0)
+    throw invalidInput('a corpus is needed: folders or files of text to pre-train on', { at: 'corpus' });
+  const rows = { onInvalid, ...(signal && { signal }) };
+  const collect = async <T>(
+    paths: readonly string[],
+    read: (path: string) => AsyncIterable<T> & { skipped: { count: number } },
+  ): Promise<T[]> => {
+    const records: T[] = [];
+    for (const path of paths) {
+      const stream = read(path);
+      for await (const record of stream) records.push(record);
+      if (stream.skipped.count > 0)
+        onNotice?.(`${path}: ${stream.skipped.count} rows break the rules and were left out`);
+    }
+    return records;
+  };
+  const texts = (side: 'train' | 'heldout'): string[] =>
+    files.corpus.flatMap((path) =>
+      [...readCorpus(path, { heldout: { by: 'tail', fraction: heldOutText }, side })].map(({ text }) => text),
+    );
+  const corpus = { train: texts('train'), heldout: texts('heldout') };
+  const dialogues = await collect(files.instructions, (path) => readInstructions(path, rows));
+  const preferences = await collect(files.preferences, (path) => readPreferences(path, rows));
+  const instructions = splitByHash<Dialogue>(dialogues, heldOutRows);
+  const compared = splitByHash(preferences, heldOutRows);
+
+  return {
+    description: [
+      `${corpus.train.length} documents`,
+      `${dialogues.length} instructions`,
+      `${preferences.length} preferences`,
+    ].join(', '),
+    tokenizerTexts: function* () {
+      yield* corpus.train;
+      for (const { messages } of dialogues) for (const { content } of messages) yield content;
+    },
+    text: (tokenizer, seed) => ({
+      source: streamSource(encodeDocuments(tokenizer, corpus.train), seed),
+      validation: {
+        tokens: encodeDocuments(tokenizer, corpus.heldout),
+        bytes: corpus.heldout.reduce((sum, text) => sum + Buffer.byteLength(text), 0),
+      },
+    }),
+    chats: dialogues.length === 0 ? undefined : (tokenizer, seed) => chatSource(tokenizer, instructions.train, seed),
+    preferences:
+      preferences.length === 0
+        ? undefined
+        : (tokenizer, seed) => Promise.resolve(preferenceData(tokenizer, compared, seed)),
+    prompts:
+      preferences.length === 0
+        ? undefined
+        : (tokenizer, seed) => ({
+            train: promptSource(tokenizer, compared.train, seed),
+            heldOut: promptSource(tokenizer, compared.heldout, seed),
+          }),
+    evaluate:
+      dialogues.length === 0
+        ? undefined
+        : (engine, tokenizer, options) => evaluateOn(instructions.heldout, engine, tokenizer, options),
+  };
+}
+
+/** Conversations of instruction files, for a stage of its own. */
+export async function readChatSource(
+  paths: readonly string[],
+  tokenizer: Tokenizer,
+  seed: number,
+): Promise<ChatSource> {
+  const dialogues: Dialogue[] = [];
+  for (const path of paths) for await (const record of readInstructions(path)) dialogues.push(record);
+  return chatSource(tokenizer, dialogues, seed);
+}
+
+/** Compared answers of preference files, for a stage of its own. */
+export async function readPreferenceData(
+  paths: readonly string[],
+  tokenizer: Tokenizer,
+  seed: number,
+): Promise<PreferenceData> {
+  const records: PreferenceRecord[] = [];
+  for (const path of paths) for await (const record of readPreferences(path)) records.push(record);
+  return preferenceData(tokenizer, splitByHash(records, heldOutRows), seed);
+}
+
+/** Prompts of any files, for a stage of its own. */
+export async function readPromptSource(
+  paths: readonly string[],
+  tokenizer: Tokenizer,
+  seed: number,
+): Promise<PromptSource> {
+  const prompts: Dialogue[] = [];
+  for (const path of paths) for await (const record of readPrompts(path)) prompts.push(record);
+  return promptSource(tokenizer, prompts, seed);
+}
+
+function encodeDocuments(tokenizer: Tokenizer, texts: readonly string[]): Int32Array {
+  const separator = tokenizer.bosId ?? tokenizer.eosId ?? 0;
+  const parts = texts.map((text) => tokenizer.encode(text));
+  const stream = new Int32Array(parts.reduce((sum, { length }) => sum + length + 1, 0));
+  let at = 0;
+  for (const part of parts) {
+    stream[at++] = separator;
+    stream.set(part, at);
+    at += part.length;
+  }
+  return stream;
+}
+
+function chatSource(tokenizer: Tokenizer, dialogues: readonly Dialogue[], seed: number): ChatSource {
+  const chats = dialogues.map(({ messages }) => encodeChat(tokenizer, messages));
+  return finiteChats(chats, { seed, pad: tokenizer.padId ?? 0 });
+}
+
+function preferenceData(
+  tokenizer: Tokenizer,
+  { train, heldout }: { readonly train: readonly PreferenceRecord[]; readonly heldout: readonly PreferenceRecord[] },
+  seed: number,
+): PreferenceData {
+  if (heldout.length === 0)
+    throw invalidInput(`preferences: ${train.length} are too few to hold some out`, { at: 'preferences' });
+  const groupOf = (record: PreferenceRecord): AnswerGroup => {
+    const prompt = applyChatTemplate(tokenizer, record.messages, { addGenerationPrompt: true });
+    const answers =
+      record.kind === 'graded'
+        ? record.answers
+        : [
+            { text: record.chosen, score: 1 },
+            { text: record.rejected, score: 0 },
+          ];
+    return answers.map(({ text, score }) => ({
+      ids: [...prompt, ...tokenizer.encode(text), tokenizer.eosId ?? 0],
+      score,
+    }));
+  };
+  return { source: finiteAnswers(train.map(groupOf), seed), heldOut: heldout.map(groupOf) };
+}
+
+function promptSource(tokenizer: Tokenizer, dialogues: readonly Dialogue[], seed: number): PromptSource {
+  const prompts = dialogues.map(({ messages }) =>
+    applyChatTemplate(tokenizer, messages, { addGenerationPrompt: true }),
+  );
+  return (iteration, count, longest) => {
+    const fitting = prompts.filter(({ length }) => length <= longest);
+    if (fitting.length === 0) {
+      throw invalidInput(`prompts: none of ${prompts.length} leaves room for an answer within ${longest} tokens`, {
+        at: 'prompts',
+      });
+    }
+    return Array.from({ length: count }, (_, i) => {
+      const n = iteration * count + i;
+      const epoch = Math.floor(n / fitting.length);
+      return Random.seeded(seed).fork(`prompts ${epoch}`).shuffled(fitting)[n % fitting.length]!;
+    });
+  };
+}
+
+/** Held-out questions, answered greedily and compared with the reference. */
+async function evaluateOn(
+  dialogues: readonly Dialogue[],
+  engine: GenerationEngine,
+  tokenizer: Tokenizer,
+  { count, signal }: EvaluateOptions,
+): Promise<ChatFigures> {
+  const context = engine.model!.config.maxPositions;
+  const questions = dialogues
+    .map(({ messages }) => ({
+      prompt: applyChatTemplate(tokenizer, messages.slice(0, -1), { addGenerationPrompt: true }),
+      reference: messages.at(-1)!.content,
+    }))
+    .filter(({ prompt }) => prompt.length + longestAnswer <= context)
+    .slice(0, count);
+  const answers = await engine.generateAll(
+    questions.map(({ prompt }) => ({
+      prompt,
+      maxTokens: longestAnswer,
+      stopTokens: [tokenizer.eosId ?? 0],
+      sampling: { temperature: 0 },
+      ...(signal && { signal }),
+    })),
+  );
+  const scores = answers.map(({ tokens }, i) => {
+    const text = tokenizer.decode(
+      tokens.map(({ id }) => id),
+      { skipSpecialTokens: true },
+    );
+    return answerScores(text, questions[i]!.reference);
+  });
+  const mean = (value: (score: { exact: number; f1: number }) => number): number =>
+    scores.reduce((sum, score) => sum + value(score), 0) / Math.max(1, scores.length);
+  return { exact: mean(({ exact }) => exact), score: mean(({ f1 }) => f1), tasks: {} };
+}
