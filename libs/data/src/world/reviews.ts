@@ -42,9 +42,13 @@ const domains: readonly Domain[] = [
   },
 ];
 
+/** They go with everything. */
 const anyPositive = ['wonderful', 'excellent', 'great', 'lovely'];
 const anyNegative = ['terrible', 'awful', 'poor', 'horrible'];
+
 const degrees = ['', '', 'very ', 'really ', 'quite '];
+
+const denials = ['not', 'not', 'never', 'not at all', 'far from'];
 
 const positiveVerbs = ['loved', 'enjoyed', 'admired'];
 const negativeVerbs = ['hated', 'disliked', 'regretted'];
@@ -89,8 +93,9 @@ function clause(isPositive: boolean, random: Random): string {
     const verb = random.pick(saysPositive ? positiveVerbs : negativeVerbs);
     return isDenied ? `nobody ${verb} ${subject}` : `we ${verb} ${subject}`;
   }
-  const own = saysPositive ? positive : negative;
-  const adjective = random.pick([...own, ...own, ...(saysPositive ? anyPositive : anyNegative)]);
-  if (!isDenied) return `${subject} was ${random.pick(degrees)}${adjective}`;
-  return `${subject} was ${random.pick(['not', 'not', 'never', 'not at all', 'far from'])} ${adjective}`;
+  const [own, strong] = saysPositive ? [positive, anyPositive] : [negative, anyNegative];
+  const isStrong = random.boolean(0.33);
+  const adjective = random.pick(isStrong ? strong : own);
+  if (isDenied) return `${subject} was ${random.pick(denials)} ${adjective}`;
+  return `${subject} was ${isStrong ? '' : random.pick(degrees)}${adjective}`;
 }

@@ -132,7 +132,7 @@ describe('calculation', () => {
     for (const { messages, response } of draw(1000, { task: 'calculation', format: 'program' })) {
       const numbers = (text: string): string[] => text.match(/\d+(?:\.\d+)?/g) ?? [];
       expect(numbers(response).sort()).toEqual(numbers(messages[1]!.content).sort());
-      expect(response).toMatch(/^def solution\(\):\n( {4}[a-z]+ = [\d.]+\n){2,3} {4}result = .+\n {4}return result$/);
+      expect(response).toMatch(/^def solution\(\):\n( {4}[a-z]+ = [\d.]+\n){2,4} {4}result = .+\n {4}return result$/);
     }
   });
 

@@ -97,7 +97,12 @@ const tasks: Readonly<Record<TaskName, Task>> = {
 
 /** The formats of a task. */
 export function formatsOf(task: TaskName): Format[] {
-  return Object.keys(tasks[task].formats) as Format[];
+  return Object.keys(formatWeightsOf(task)) as Format[];
+}
+
+/** How often each format of a task is drawn. */
+export function formatWeightsOf(task: TaskName): Readonly<Partial<Record<Format, number>>> {
+  return tasks[task].formats;
 }
 
 export function createWorld({ seed = 0 }: WorldOptions = {}): World {
@@ -160,8 +165,7 @@ function drawTask(format: Format | undefined, random: Random): TaskName {
 
 function drawFormat(task: TaskName, random: Random): Format {
   assertOneOf('task', task, taskNames);
-  const names = formatsOf(task);
-  return names[random.weighted(names.map((name) => tasks[task].formats[name]!))]!;
+  return formatsOf(task)[random.weighted(Object.values(formatWeightsOf(task)))]!;
 }
 
 function assertFormat(task: TaskName, format: Format): void {

@@ -38,7 +38,7 @@ interface Problem {
   readonly questions: Phrasings;
 }
 
-/** The shapes of bare expressions; every name is drawn whole or decimal. */
+/** The shapes of bare expressions, of one to three operations; every name is drawn whole or decimal. */
 const shapes = [
   'first + second',
   'first - second',
@@ -51,6 +51,9 @@ const shapes = [
   '(first + second) * third',
   '(first - second) * third',
   '(first + second) / third',
+  'first * second + third - fourth',
+  'first * second + third * fourth',
+  '(first + second) * third - fourth',
 ];
 
 const bare: Phrasings = {
@@ -104,6 +107,13 @@ const spoken: readonly { readonly expression: string; readonly phrasings: Phrasi
       heldout: ['What is {first} plus {second}, minus {third}?'],
     },
   },
+  {
+    expression: 'first * second + third - fourth',
+    phrasings: {
+      train: ['Multiply {first} by {second}, add {third} and take {fourth} from the result.'],
+      heldout: ['What is {first} times {second}, plus {third}, minus {fourth}?'],
+    },
+  },
 ];
 
 const problems: readonly Problem[] = [
@@ -124,6 +134,15 @@ const problems: readonly Problem[] = [
       heldout: ['Of salt, {boats} boats bring {load} pounds each; {lost} pounds are lost.'],
     },
     questions: { train: ['How many pounds are left?'], heldout: ['How many pounds is that now?'] },
+  },
+  {
+    sizes: { cups: 'few', price: 'decimal', plates: 'few', cost: 'decimal' },
+    expression: 'cups * price + plates * cost',
+    stories: {
+      train: ['{name} sells {cups} cups at {price} coins each and {plates} plates at {cost} coins each.'],
+      heldout: ['{name} has {cups} cups worth {price} coins each and {plates} plates worth {cost} coins each.'],
+    },
+    questions: { train: ['How many coins is that in all?'], heldout: ['In all, how many coins is that?'] },
   },
   {
     sizes: { income: 'decimal', cost: 'decimal' },
@@ -294,9 +313,9 @@ function sizesOf(expression: string, random: Random): Record<string, Size> {
   return Object.fromEntries(names.map((name) => [name, random.pick<Size>(['whole', 'whole', 'decimal'])]));
 }
 
-const ordinals = ['first', 'second', 'third'];
+const ordinals = ['first', 'second', 'third', 'fourth'];
 
-/** Numbers that may be met in `split`, with a result above zero. */
+/** Numbers that may be met in `split`. The result is 1 at least: of smaller ones a tolerance of 1e-3 would say nothing. */
 function drawNumbers(
   expression: string,
   sizes: Readonly<Record<string, Size>>,
@@ -306,20 +325,13 @@ function drawNumbers(
   for (;;) {
     const numbers = Object.entries(sizes).map(([name, size]) => [name, drawNumber(size, random)] as const);
     const calculation = { numbers, expression };
-    if (
-      areOnSide(
-        numbers.map(([, number]) => number),
-        split,
-      ) &&
-      !/^(?:-|0$)/.test(answerOf(calculation))
-    )
-      return calculation;
+    if (areOnSide(numbers, split) && Number(answerOf(calculation)) >= 1) return calculation;
   }
 }
 
 /** In train all pairs must be of train; elsewhere the first pair must not be. */
-function areOnSide(numbers: readonly string[], split: Split): boolean {
-  const pairs = numbers.flatMap((a, i) => numbers.slice(i + 1).map((b) => [a, b] as const));
+function areOnSide(numbers: Calculation['numbers'], split: Split): boolean {
+  const pairs = numbers.flatMap(([, a], i) => numbers.slice(i + 1).map(([, b]) => [a, b] as const));
   return (split === 'train' ? pairs : pairs.slice(0, 1)).every(([a, b]) => isPairOnSide(split, a, b));
 }
 
