@@ -24,8 +24,10 @@ export function rotary(x: Tensor, positions: Tensor, cos: Tensor, sin: Tensor, h
 
 /** log p(target) under softmax(logits): logits [..., v], targets int32 [...] → [...], in nats. */
 export function logProbability(logits: Tensor, targets: Tensor): Tensor {
-  const chosen = takeAlong(logits, reshape(targets, [...targets.shape, 1]));
-  return reshape(sub(chosen, logSumExp(logits)), targets.shape);
+  // As a matrix: the gradient then meets the matrix product that made the logits without a change of shape.
+  const rows = reshape(logits, [-1, logits.shape[logits.rank - 1]!]);
+  const chosen = takeAlong(rows, reshape(targets, [-1, 1]));
+  return reshape(sub(chosen, logSumExp(rows)), targets.shape);
 }
 
 /** One decoding step of attention over a cache; see the primitive. No gradient. */

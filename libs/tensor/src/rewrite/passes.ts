@@ -6,7 +6,7 @@ import { fuseBias, fuseMatmul, moveRowScale } from './fuse-matmul.ts';
 import { fuseScatter } from './fuse-scatter.ts';
 import { joinPads } from './join-pads.ts';
 import { shareSoftmax } from './log-sum-exp.ts';
-import { type RewriteRule, rewriteToFixpoint } from './rewrite.ts';
+import { firstOf, type RewriteRule, rewriteToFixpoint } from './rewrite.ts';
 import { shrinkRowDot } from './row-dot.ts';
 import { simplify } from './simplify.ts';
 
@@ -19,10 +19,8 @@ const passes: readonly (readonly [name: string, rule: (program: Program) => Rewr
   ['share-softmax', shareSoftmax],
   ['fuse-scatter', () => fuseScatter],
   ['join-pads', () => joinPads],
-  ['simplify-joined', () => simplify],
-  ['move-row-scale', () => moveRowScale],
-  ['fuse-matmul', () => fuseMatmul],
-  ['simplify-fused', () => simplify],
+  // Each of these makes work for the others.
+  ['fuse-matmul', () => firstOf(simplify, fuseMatmul, moveRowScale)],
   ['fuse-bias', () => fuseBias],
 ];
 

@@ -7,6 +7,17 @@ import type { Tensor } from '../ir/tensor.ts';
  */
 export type RewriteRule = (tensor: Tensor, uses: (tensor: Tensor) => number) => Tensor | undefined;
 
+/** The first of several rules that has something better. */
+export function firstOf(...rules: readonly RewriteRule[]): RewriteRule {
+  return (tensor, uses) => {
+    for (const rule of rules) {
+      const better = rule(tensor, uses);
+      if (better && better !== tensor) return better;
+    }
+    return undefined;
+  };
+}
+
 /** Applies a rule once to every node, inputs before users. */
 export function rewriteOnce(program: Program, rule: RewriteRule): Program {
   const counts = countUses(program.outputs);

@@ -1,0 +1,76 @@
+import { describe, expect, it } from 'vitest';
+import { floats, ints, itemOf, scalar } from '../nd-array.ts';
+import { add, mul, square } from '../library/elementwise.ts';
+import { matmul } from '../library/linalg.ts';
+import { sum } from '../library/reduction.ts';
+import { gradient } from '../autodiff/gradient.ts';
+import { compile, trace } from './compile.ts';
+
+const vector = (...values: number[]) => floats([values.length], values);
+
+describe('compile()', () => {
+  it('runs a function over trees of arrays and gives back a tree of the same form', async () => {
+    const program = await compile(
+      { layers: [{ w: vector(0, 0) }, { w: vector(0, 0) }], x: vector(0, 0) },
+      ({ layers, x }) => ({
+        scaled: layers.map(({ w }) => ({ w: mul(w, x) })),
+        total: sum(x),
+      }),
+    );
+    const result = await program.run({ layers: [{ w: vector(1, 2) }, { w: vector(3, 4) }], x: vector(10, 100) });
+    expect(result.scaled.map(({ w }) => [...w.data])).toEqual([
+      [10, 200],
+      [30, 400],
+    ]);
+    expect(itemOf(result.total)).toBe(110);
+    await program.dispose();
+  });
+
+  it('gives back inputs, constants and one value under several names', async () => {
+    const program = await compile({ x: vector(0, 0) }, ({ x }) => {
+      const doubled = add(x, x);
+      return { x, doubled, again: doubled, one: x.graph.scalar(1) };
+    });
+    const { x, doubled, again, one } = await program.run({ x: vector(1, 2) });
+    expect([[...x.data], [...doubled.data], [...again.data], itemOf(one)]).toEqual([[1, 2], [2, 4], [2, 4], 1]);
+    await program.dispose();
+  });
+
+  it('leaves its inputs as they were', async () => {
+    const program = await compile({ x: vector(0, 0) }, ({ x }) => ({ x: square(x) }));
+    const x = vector(3, 4);
+    const result = await program.run({ x });
+    expect([[...x.data], [...result.x.data]]).toEqual([
+      [3, 4],
+      [9, 16],
+    ]);
+    await program.dispose();
+  });
+
+  it('says which input is missing, too many, or of another shape or dtype', async () => {
+    const program = await compile({ a: vector(0, 0), b: scalar(0) }, ({ a, b }) => ({ y: mul(a, b) }), {
+      name: 'scaling',
+    });
+    const run = (inputs: object): Promise<unknown> => program.run(inputs as never);
+    await expect(run({ a: vector(1, 2) })).rejects.toThrow('scaling: b is missing; found nothing');
+    await expect(run({ a: vector(1, 2, 3), b: scalar(1) })).rejects.toThrow(
+      'scaling: a is float32[3], compiled for float32[2]',
+    );
+    await expect(run({ a: ints([2], [1, 2]), b: scalar(1) })).rejects.toThrow(
+      'scaling: a is int32[2], compiled for float32[2]',
+    );
+    await expect(run({ a: vector(1, 2), b: scalar(1), c: scalar(1) })).rejects.toThrow('scaling: c is not an input');
+    await program.dispose();
+  });
+
+  it('finds shape errors while tracing, before anything is compiled', () => {
+    const x = { shape: [2, 3], dtype: 'float32' } as const;
+    expect(() => trace({ x }, (inputs) => ({ y: matmul(inputs.x, inputs.x) }))).toThrow(
+      'matmul: [2, 3] and [2, 3] do not fit',
+    );
+    expect(() => trace({ x }, (inputs) => ({ y: gradient(inputs.x, inputs) }))).toThrow(
+      'gradient: the loss is float32[2, 3], not one float32 number',
+    );
+    expect(() => trace({ x }, () => ({}))).toThrow('program: the function returns no tensor');
+  });
+});
