@@ -35,7 +35,7 @@ export async function runJob({ settings, spec, expected, quiet }: RunJobOptions)
     note();
     const outcome = access.isOwn
       ? 'stopped; the same command goes on from the last checkpoint'
-      : 'the job goes on in `crucible up`; `crucible jobs` shows it';
+      : 'the trainer goes on with the job; `crucible jobs` shows it';
     throw new CrucibleError('cancelled', outcome);
   } finally {
     process.off('SIGINT', interrupt);

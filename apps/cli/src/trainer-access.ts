@@ -10,11 +10,14 @@ export interface TrainerAccess extends AsyncDisposable {
   readonly isOwn: boolean;
 }
 
-/** The trainer of a running `crucible up` in the same home; where there is none, one in this process. */
+/**
+ * The trainer that $CRUCIBLE_TRAINER_TARGET names, or else that of a running `crucible up` in the same home; where there is
+ * none, one in this process.
+ */
 export async function accessTrainer(settings: Settings): Promise<TrainerAccess> {
-  const running = findRunning(settings.home);
-  if (running) {
-    const jobs = new JobClient(running.trainer);
+  const target = settings.targets.trainer ?? findRunning(settings.home)?.trainer;
+  if (target !== undefined) {
+    const jobs = new JobClient(target);
     return {
       jobs,
       isOwn: false,

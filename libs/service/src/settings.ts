@@ -17,9 +17,9 @@ const schema = z.object({
   CRUCIBLE_POLICY_PORT: port.default(7001),
   CRUCIBLE_REWARD_PORT: port.default(7002),
   CRUCIBLE_TRAINER_PORT: port.default(7003),
-  /** Where the gateway finds the others. Default: the host and ports above. */
+  /** Where the gateway finds the policy. Default: the host and port above. */
   CRUCIBLE_POLICY_TARGET: z.string().optional(),
-  CRUCIBLE_REWARD_TARGET: z.string().optional(),
+  /** The trainer that commands give their jobs to. Default: that of `crucible up`, or one of their own. */
   CRUCIBLE_TRAINER_TARGET: z.string().optional(),
   CRUCIBLE_LOG_LEVEL: level.default('info'),
 });
@@ -34,7 +34,7 @@ export interface Settings {
     readonly reward: number;
     readonly trainer: number;
   };
-  readonly targets: { readonly policy: string; readonly reward: string; readonly trainer: string };
+  readonly targets: { readonly policy: string; readonly trainer: string | undefined };
   readonly logLevel: z.infer<typeof level>;
 }
 
@@ -49,7 +49,6 @@ export function resolveSettings(environment: Readonly<Record<string, string | un
   }
   const env = parsed.data;
   const home = resolve(env.CRUCIBLE_HOME);
-  const at = (target: string | undefined, own: number): string => target ?? `${env.CRUCIBLE_HOST}:${own}`;
   return {
     home,
     bus: env.CRUCIBLE_BUS ?? `embedded:${join(home, 'bus')}`,
@@ -61,9 +60,8 @@ export function resolveSettings(environment: Readonly<Record<string, string | un
       trainer: env.CRUCIBLE_TRAINER_PORT,
     },
     targets: {
-      policy: at(env.CRUCIBLE_POLICY_TARGET, env.CRUCIBLE_POLICY_PORT),
-      reward: at(env.CRUCIBLE_REWARD_TARGET, env.CRUCIBLE_REWARD_PORT),
-      trainer: at(env.CRUCIBLE_TRAINER_TARGET, env.CRUCIBLE_TRAINER_PORT),
+      policy: env.CRUCIBLE_POLICY_TARGET ?? `${env.CRUCIBLE_HOST}:${env.CRUCIBLE_POLICY_PORT}`,
+      trainer: env.CRUCIBLE_TRAINER_TARGET,
     },
     logLevel: env.CRUCIBLE_LOG_LEVEL,
   };

@@ -1,8 +1,5 @@
-import { join } from 'node:path';
-import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import type { JsonObject } from '@bufbuild/protobuf';
-import type { Settings } from '@crucible/service';
 import { defaultPreset, presets } from '@crucible/training';
 import type { Job } from '@crucible/protos/trainer/v1';
 import { note, print, printJson, settingsFor } from '../context.ts';
@@ -50,7 +47,7 @@ export function forgeCommand(): Command {
         expected: ['tokenizer', 'pretrain', 'sft', 'reward', 'ppo'],
         quiet: options.json === true,
       });
-      const figures = figuresOf(settings, job);
+      const figures = figuresOf(job);
       if (options.json) {
         printJson({
           job: job.id,
@@ -82,10 +79,7 @@ export function forgeSpec(options: Omit<ForgeCommandOptions, 'json'>) {
   };
 }
 
-/** The report's figures, as the forge left them in its folder. */
-export function figuresOf({ home }: Settings, { id }: Pick<Job, 'id'>): ForgeFigures {
-  const record = JSON.parse(readFileSync(join(home, 'jobs', id, 'forge.json'), 'utf8')) as {
-    readonly metrics: ForgeFigures;
-  };
-  return record.metrics;
+/** The report's figures: the last thing that a forge says of itself. */
+export function figuresOf(job: Pick<Job, 'stage' | 'metrics'>): ForgeFigures {
+  return job.stage === 'report' ? job.metrics : {};
 }

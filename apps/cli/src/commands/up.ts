@@ -106,7 +106,7 @@ async function showForge(settings: Settings, hosted: Hosted, options: UpOptions,
     display.finish(job);
     assertSucceeded(job);
     note();
-    note(forgeReport(figuresOf(settings, job)));
+    note(forgeReport(figuresOf(job)));
     note();
     note(
       `Ready: ${styled('bold', 'npx crucible chat')}, or any OpenAI client at http://${hosted.services.gateway!.target}/v1`,
