@@ -33,18 +33,21 @@ export interface ReadCorpusOptions {
 }
 
 /**
- * Reads a corpus, one file in memory at a time, in the order of the paths. Folders are read to the bottom; names that
- * begin with a dot are passed over, and links to folders are not followed. A file that is named itself may have any
- * ending.
+ * Reads a corpus, one file in memory at a time, in the order of the paths; anew every time it is iterated. Folders are
+ * read to the bottom; names that begin with a dot are passed over, and links to folders are not followed. A file that is
+ * named itself may have any ending.
  */
-export function* readCorpus(path: string, options: ReadCorpusOptions = {}): Generator<CorpusDocument> {
-  const { heldout, side = 'train', onWarning } = options;
-  assertHoldout(heldout, side);
-  const isFolder = statOf(path).isDirectory();
-  const files = isFolder ? textFilesIn(path) : [path];
+export function readCorpus(path: string, options: ReadCorpusOptions = {}): Iterable<CorpusDocument> {
+  assertHoldout(options);
+  const files = statOf(path).isDirectory() ? textFilesIn(path) : [path];
   if (files.length === 0) throw invalidInput(`${path}: there is no .txt or .md file in it`, { at: path });
-  let documents = 0;
+  return { [Symbol.iterator]: () => documentsOf(path, files, options) };
+}
+
+function* documentsOf(path: string, files: readonly string[], options: ReadCorpusOptions): Generator<CorpusDocument> {
+  const { heldout, side = 'train', onWarning } = options;
   let texts = 0;
+  let documents = 0;
   for (const file of files) {
     const whole = readText(file);
     if (whole.trim() === '') {
@@ -65,7 +68,7 @@ export function* readCorpus(path: string, options: ReadCorpusOptions = {}): Gene
   }
 }
 
-function assertHoldout(heldout: CorpusHoldout | undefined, side: 'train' | 'heldout'): void {
+function assertHoldout({ heldout, side = 'train' }: ReadCorpusOptions): void {
   if (heldout === undefined) {
     if (side === 'train') return;
     throw invalidInput('side: heldout can only be read where something is held out; give heldout', { at: 'side' });

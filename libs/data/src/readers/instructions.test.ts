@@ -128,7 +128,8 @@ describe('readInstructions', () => {
     });
   });
 
-  it('refuses limits that are none', () => {
+  it('refuses other files and limits that are none at once', () => {
+    expect(() => readInstructions('a.csv')).toThrow('a.csv: is neither a .jsonl nor a .jsonl.gz file');
     expect(() => readInstructions('a.jsonl', { maxRowBytes: 0.5 })).toThrow(
       'maxRowBytes: 0.5 is not a whole number above 1',
     );

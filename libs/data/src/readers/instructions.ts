@@ -37,8 +37,7 @@ export function readInstructions(path: string, options: ReadRowsOptions = {}): R
   return createRecordStream(path, () => ({ parse: (row, at) => [{ ...parseInstruction(row, at), at }] }), options);
 }
 
-export const instructionShapes =
-  'messages, prompt and completion, instruction and output (and input), or question and answer';
+const instructionShapes = 'messages, prompt and completion, instruction and output (and input), or question and answer';
 
 function parseInstruction(row: Row, at: string): Omit<InstructionRecord, 'at'> {
   if (hasField(row, 'messages')) return splitAnswer(field(row, 'messages', messagesSchema, at), at, 'messages');

@@ -64,10 +64,13 @@ class LineBuffer {
   }
 }
 
+/** Throws for a file of another kind, by its name. */
+export function assertLinesFile(path: string): void {
+  if (/\.jsonl(?:\.gz)?$/i.test(path)) return;
+  throw invalidInput(`${path}: is neither a .jsonl nor a .jsonl.gz file`, { at: path });
+}
+
 function open(path: string): { stream: Readable; close: () => void } {
-  if (!/\.jsonl(?:\.gz)?$/i.test(path)) {
-    throw invalidInput(`${path}: is neither a .jsonl nor a .jsonl.gz file`, { at: path });
-  }
   const file = createReadStream(path);
   if (!/\.gz$/i.test(path)) return { stream: file, close: () => void file.destroy() };
   const gunzip = createGunzip();

@@ -57,7 +57,7 @@ export function readPreferences(path: string, options: ReadRowsOptions = {}): Re
   return createRecordStream(path, createPreferenceParser, options);
 }
 
-export const preferenceShapes =
+const preferenceShapes =
   'prompt, chosen and rejected; chosen and rejected; prompt and answers; or prompt, answer and score (question does for prompt)';
 
 function createPreferenceParser(): RowParser<PreferenceRecord> {

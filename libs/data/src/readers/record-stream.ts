@@ -1,6 +1,6 @@
 /** Records out of the rows of a JSON-lines file: checked one by one, with an error that names file, line and field. */
 import { CrucibleError, invalidInput, throwIfCancelled } from '@crucible/foundation';
-import { readLines } from './lines.ts';
+import { assertLinesFile, readLines } from './lines.ts';
 import { decodeUtf8 } from './utf8.ts';
 
 export interface ReadRowsOptions {
@@ -38,6 +38,7 @@ export function createRecordStream<T>(
   createParser: () => RowParser<T>,
   { onInvalid = 'error', maxRowBytes = 4 * 2 ** 20, signal }: ReadRowsOptions,
 ): RecordStream<T> {
+  assertLinesFile(path);
   if (!Number.isInteger(maxRowBytes) || maxRowBytes < 2) {
     throw invalidInput(`maxRowBytes: ${maxRowBytes} is not a whole number above 1`, { at: 'maxRowBytes' });
   }

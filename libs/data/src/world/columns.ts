@@ -12,9 +12,7 @@
  *                    3*7+2=23
  */
 
-export const operators = ['+', '-', '*'] as const;
-
-export type Operator = (typeof operators)[number];
+export type Operator = '+' | '-' | '*';
 
 /** Whole numbers from 0 to 999; `-` never goes below zero, `*` has a single digit on one side. */
 export interface Sum {

@@ -1,7 +1,7 @@
 /** Facts: a subject, an attribute and a value. Which facts train may know is decided by the hash of all three. */
 import type { Random } from '@crucible/foundation';
 import { hashFraction } from '../hash-text.ts';
-import type { Attribute, AttributeName, EntityKind, ValueKind } from './attributes.ts';
+import type { Attribute, AttributeName, ValueKind } from './attributes.ts';
 import { attributes, attributesOf } from './attributes.ts';
 import { drawName } from './names.ts';
 import { fill } from './phrasing.ts';
@@ -50,21 +50,15 @@ export function factFrom(
   return allowed.length === 0 ? undefined : factWith(random.pick(allowed));
 }
 
-/** A subject of the kind and `count` facts about it, of different attributes; `first` is the attribute of the first. */
-export function drawSubject(
-  kind: EntityKind,
-  count: number,
-  split: Split,
-  random: Random,
-  first?: AttributeName,
-): [Fact, ...Fact[]] {
+/** A subject with a fact for every attribute of its kind, `first` at the head and the others in random order. */
+export function drawSubject(first: AttributeName, split: Split, random: Random): [Fact, ...Fact[]] {
+  const kind = attributes[first].of;
   for (;;) {
     const subject = drawName(kind, split, random);
     const others = random.shuffled(attributesOf(kind).filter((attribute) => attribute !== first));
-    const order = first === undefined ? others : [first, ...others];
-    const facts = order.slice(0, count).map((attribute) => drawFact(subject, attribute, split, random));
-    const [head, ...tail] = facts.filter((fact) => fact !== undefined);
-    if (head !== undefined && tail.length === facts.length - 1) return [head, ...tail];
+    const [head, ...tail] = [first, ...others].map((attribute) => drawFact(subject, attribute, split, random));
+    const facts = tail.filter((fact) => fact !== undefined);
+    if (head !== undefined && facts.length === others.length) return [head, ...facts];
   }
 }
 

@@ -3,6 +3,7 @@ import type { Random } from '@crucible/foundation';
 import type { Example } from './example.ts';
 import { wrongResponse } from './expectations/expectation.ts';
 import { refusals } from './expectations/refusal.ts';
+import { pickWeighted } from './pick-weighted.ts';
 import { idealResponses, scores } from './verdict.ts';
 
 export const answerKinds = ['right', 'worked', 'rambling', 'wrong', 'refusing', 'truncated'] as const;
@@ -43,8 +44,7 @@ export function gradedAnswers(example: Example, random: Random): GradedAnswer[] 
 }
 
 export function demonstration(example: Example, random: Random, mix: DemonstrationMix): Demonstration {
-  const kinds = Object.keys(mix) as (keyof DemonstrationMix)[];
-  const kind = kinds[random.weighted(kinds.map((name) => mix[name]))]!;
+  const kind = pickWeighted(mix, random);
   const text = answerOfKind(example, kind, random);
   return text === undefined ? { text: example.response, kind: 'right' } : { text, kind };
 }

@@ -31,7 +31,7 @@ export type NameKind = (typeof nameKinds)[number];
 /** The share of names that only the split `unseen` uses. */
 const unseenShare = 0.25;
 
-export function isUnseenName(name: string): boolean {
+function isUnseenName(name: string): boolean {
   return hashFraction(`name ${name}`) < unseenShare;
 }
 

@@ -10,7 +10,7 @@ const shownSentences = 5;
 /** Titles that are offered where a page is missing. */
 const similarTitles = 5;
 
-export const noMoreResults = 'No more results.';
+const noMoreResults = 'No more results.';
 
 export class PageReader {
   readonly #pages: readonly Page[];

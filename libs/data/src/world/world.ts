@@ -12,6 +12,7 @@ import { formats, taskNames } from './example.ts';
 import type { Demonstration, DemonstrationMix, GradedAnswer } from './graded-answers.ts';
 import { demonstration, demonstrationMix, gradedAnswers } from './graded-answers.ts';
 import { drawCountryName } from './names.ts';
+import { pickWeighted } from './pick-weighted.ts';
 import { trajectoryMessages } from './react.ts';
 import type { Trajectory } from './react.ts';
 import type { Split } from './split.ts';
@@ -159,13 +160,16 @@ const trajectories: Readonly<Record<TrajectoryOptions['task'], (draw: Draw) => T
 
 function drawTask(format: Format | undefined, random: Random): TaskName {
   if (format !== undefined) assertOneOf('format', format, formats);
-  const names = taskNames.filter((name) => format === undefined || tasks[name].formats[format] !== undefined);
-  return names[random.weighted(names.map((name) => taskWeights[name]))]!;
+  const allowed = taskNames.filter((name) => format === undefined || tasks[name].formats[format] !== undefined);
+  const weights: Partial<Record<TaskName, number>> = Object.fromEntries(
+    allowed.map((name) => [name, taskWeights[name]]),
+  );
+  return pickWeighted(weights, random);
 }
 
 function drawFormat(task: TaskName, random: Random): Format {
   assertOneOf('task', task, taskNames);
-  return formatsOf(task)[random.weighted(Object.values(formatWeightsOf(task)))]!;
+  return pickWeighted(formatWeightsOf(task), random);
 }
 
 function assertFormat(task: TaskName, format: Format): void {

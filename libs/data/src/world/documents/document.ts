@@ -1,4 +1,5 @@
 /** Raw text to pre-train on: prose, statements and programs, without questions and without dialogue. */
+import { pickWeighted } from '../pick-weighted.ts';
 import type { Draw } from '../task.ts';
 import { drawEncyclopediaArticle } from './encyclopedia-article.ts';
 import { drawLists } from './lists.ts';
@@ -34,6 +35,5 @@ const documents: Readonly<Record<DocumentKind, (draw: Draw) => string>> = {
 };
 
 export function drawDocument(draw: Draw, kind?: DocumentKind): string {
-  const drawn = kind ?? documentKinds[draw.random.weighted(Object.values(documentWeights))]!;
-  return documents[drawn](draw);
+  return documents[kind ?? pickWeighted(documentWeights, draw.random)](draw);
 }

@@ -1,4 +1,4 @@
-/** An article about two to four things that are named alike or name one another; what it says it says twice. */
+/** An article about two to four things of a kind, or of which one names the next; what it says it says twice. */
 import type { Random } from '@crucible/foundation';
 import type { EntityKind } from '../attributes.ts';
 import { attributes, attributesOf, entityKinds } from '../attributes.ts';

@@ -1,4 +1,4 @@
-/** Sums, worked in columns as an answer in steps works them; and single digits as the tables have them. */
+/** Sums and their results, most of them worked in columns, as an answer in steps works them. */
 import { sumValue, workingLines } from '../columns.ts';
 import type { Draw } from '../task.ts';
 import { drawSum } from '../tasks/arithmetic.ts';

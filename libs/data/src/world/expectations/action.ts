@@ -5,9 +5,7 @@ import { evaluatesTo, withOtherDigit } from './program.ts';
 import type { Reading } from './reading.ts';
 import { normalized, sentencesOf } from './reading.ts';
 
-export const actionNames = ['Search', 'Lookup', 'Python', 'Finish'] as const;
-
-export type ActionName = (typeof actionNames)[number];
+export type ActionName = 'Search' | 'Lookup' | 'Python' | 'Finish';
 
 export interface ActionExpectation {
   readonly kind: 'action';

@@ -23,5 +23,6 @@ describe('a list of things', () => {
   it('is rambling when more is said', () => {
     expect(judge(members, 'cat, cow\nI hope this helps.')).toBe('rambling 0.6');
     expect(judge(members, 'cat, cow\ncat, cow')).toBe('rambling 0.6');
+    expect(judge(members, 'Two animals: cat, cow')).toBe('rambling 0.6');
   });
 });

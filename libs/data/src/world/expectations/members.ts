@@ -15,7 +15,9 @@ export interface MembersExpectation {
 export function readMembers({ count, allowed, others }: MembersExpectation, response: string): Reading {
   const known = new Set([...allowed, ...others]);
   const lines = response.split('\n').map((line) => line.replace(/^(?:\d+[.)]|-) +/, ''));
-  const sentences = lines.flatMap(sentencesOf).map(itemsOf);
+  // As in "Two animals: cat, cow".
+  const unintroduced = lines.map((line) => line.replace(/^[^:]*: /, ''));
+  const sentences = unintroduced.flatMap(sentencesOf).map(itemsOf);
   const isList = (items: readonly string[]): boolean => items.every((item) => known.has(item));
   const lists = sentences.filter(isList);
   if (lists.length === 0) return { claim: 'none', excess: sentences.length > 1 };
@@ -25,7 +27,7 @@ export function readMembers({ count, allowed, others }: MembersExpectation, resp
     items.length === count && new Set(items).size === count && items.every((item) => allowed.includes(item));
   return {
     claim: answers.every(isRight) ? 'right' : 'wrong',
-    excess: answers.length > 1 || lists.length < sentences.length,
+    excess: answers.length > 1 || lists.length < sentences.length || unintroduced.join() !== lines.join(),
   };
 }
 

@@ -47,6 +47,7 @@ describe('a number', () => {
     expect(judge(plain, 'The answer is not 85.')).toBe('wrong 0.1');
     expect(judge(plain, '84 85 86')).toBe('wrong 0');
     expect(judge(plain, 'The answer is 84. The answer is 85.')).toBe('wrong 0');
+    expect(judge(plain, 'The answer is 85 or 86.')).toBe('wrong 0');
     expect(judge(plain, '34 + 52 = 85')).toBe('wrong 0');
     expect(judge(plain, '34 + 51 = 86')).toBe('wrong 0.1');
     expect(judge(plain, '850')).toBe('wrong 0.1');

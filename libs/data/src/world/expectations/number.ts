@@ -54,12 +54,15 @@ function numberClaim(sentence: string, sum: Sum | undefined, questionWords: Read
   if (isNumber(bare)) return { values: [withoutCommas(bare)], bare: true };
   const result = sum && resultOfEquation(bare, sum);
   if (result !== undefined) return { values: [result], bare: true };
-  const answer = /\bthe answer is (-?\d[\d,]*)/i.exec(sentence)?.[1];
-  if (answer !== undefined) return { values: [withoutCommas(answer)], bare: false };
+  const answer = /\bthe answer is (-?\d.*)/i.exec(sentence)?.[1];
+  if (answer !== undefined) return { values: numbersIn(answer), bare: false };
   const operands = sum === undefined ? [] : [sum.a, sum.b];
-  const numbers = sentence.match(/-?\d+(?:,\d+)*(?:\.\d+)?/g) ?? [];
-  const values = numbers.map(withoutCommas).filter((number) => !operands.includes(Number(number)));
+  const values = numbersIn(sentence).filter((number) => !operands.includes(Number(number)));
   return values.length > 0 && isOnTopic(sentence, questionWords) ? { values, bare: false } : undefined;
+}
+
+function numbersIn(text: string): string[] {
+  return (text.match(/-?\d+(?:,\d+)*(?:\.\d+)?/g) ?? []).map(withoutCommas);
 }
 
 /** "85 apples" is 85 where the question speaks of apples. */

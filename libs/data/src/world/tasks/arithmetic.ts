@@ -1,12 +1,13 @@
 /** Sums of numbers of one to three digits, bare or in a sentence; with or without the request to work them out. */
 import type { Random } from '@crucible/foundation';
 import type { Operator, Sum } from '../columns.ts';
-import { operators, sumValue, workedAnswer, workingLines } from '../columns.ts';
+import { sumValue, workedAnswer, workingLines } from '../columns.ts';
 import type { Format } from '../example.ts';
 import { sumExpectation } from '../expectations/number.ts';
 import { drawFirstName } from '../names.ts';
 import type { Phrasings } from '../phrasing.ts';
 import { fill, pickPhrasing } from '../phrasing.ts';
+import { pickWeighted } from '../pick-weighted.ts';
 import type { Split } from '../split.ts';
 import { isPairOnSide } from '../split.ts';
 import type { Draw, Drawn, Task } from '../task.ts';
@@ -101,7 +102,7 @@ function drawArithmetic({ split, random }: Draw, format: Format): Drawn {
 /** A sum whose operands may be met in `split`. */
 export function drawSum(split: Split, random: Random): Sum {
   for (;;) {
-    const operator = operators[random.weighted(operators.map((name) => operatorWeights[name]))]!;
+    const operator = pickWeighted(operatorWeights, random);
     const sum = operator === '*' ? drawProduct(random) : drawSumOrDifference(operator, random);
     if (isPairOnSide(split, sum.a, sum.b)) return sum;
   }

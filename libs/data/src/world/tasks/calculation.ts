@@ -4,6 +4,7 @@ import type { Format } from '../example.ts';
 import { drawFirstName } from '../names.ts';
 import type { Phrasings } from '../phrasing.ts';
 import { fill, pickPhrasing } from '../phrasing.ts';
+import { pickWeighted } from '../pick-weighted.ts';
 import { evaluateExpression } from '../program.ts';
 import { decimalFrom } from '../rational.ts';
 import { stepExample } from '../react.ts';
@@ -19,7 +20,7 @@ export const calculation: Task = {
 };
 
 /** A calculation: names for the numbers of a question, and what is to be done with them. */
-export interface Calculation {
+interface Calculation {
   /** In the order of the question: name and number, the number in decimal notation. */
   readonly numbers: readonly (readonly [name: string, number: string])[];
   /** An expression of the names. */
@@ -262,7 +263,7 @@ export function answerOf(calculation: Calculation): string {
 }
 
 /** A story that tells numbers, and what is to be worked out from them. */
-export function drawStory({ split, random }: Pick<Draw, 'split' | 'random'>): {
+export function drawStory({ split, random }: Draw): {
   readonly story: string;
   readonly phrasing: string;
   readonly problem: Problem;
@@ -283,8 +284,7 @@ interface Question {
 
 function drawQuestion(draw: Draw): Question {
   const { split, random } = draw;
-  const origins = Object.keys(originWeights) as (keyof typeof originWeights)[];
-  switch (origins[random.weighted(Object.values(originWeights))]!) {
+  switch (pickWeighted(originWeights, random)) {
     case 'problem': {
       const { story, phrasing, problem, calculation } = drawStory(draw);
       const ask = pickPhrasing(problem.questions, split, random);

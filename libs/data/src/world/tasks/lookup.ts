@@ -11,6 +11,7 @@ import { drawName } from '../names.ts';
 import { numberedPassages } from '../passages.ts';
 import type { Phrasings } from '../phrasing.ts';
 import { fill, pickPhrasing } from '../phrasing.ts';
+import { pickWeighted } from '../pick-weighted.ts';
 import type { Split } from '../split.ts';
 import type { Draw, Drawn, Task } from '../task.ts';
 
@@ -69,7 +70,7 @@ function drawLookup({ split, random }: Draw, format: Format): Drawn {
   const expected = {
     kind: 'passage' as const,
     answer: values[position] ?? null,
-    others: values.filter(({ value }, i) => i !== position && value !== target.subject),
+    others: values.filter((_value, i) => i !== position),
     cited,
   };
   const response = passageAnswer(expected);
@@ -92,12 +93,11 @@ function drawLookup({ split, random }: Draw, format: Format): Drawn {
 
 /** The fact that is asked for, and the facts of the document in random order; unanswerable where it is not of them. */
 function drawFacts(split: Split, random: Random): { target: Fact; facts: Fact[] } {
-  const kind = random.pick(entityKinds);
-  const attribute = random.pick(attributesOf(kind));
+  const attribute = random.pick(attributesOf(random.pick(entityKinds)));
   const isAnswerable = !random.boolean(unanswerableShare);
   const count = random.weighted(factCountWeights) + 2;
   for (;;) {
-    const [target, ...sameSubject] = drawSubject(kind, attributesOf(kind).length, split, random, attribute);
+    const [target, ...sameSubject] = drawSubject(attribute, split, random);
     const distractors = drawDistractors(target, sameSubject, isAnswerable ? count - 1 : count, split, random);
     const facts = random.shuffled(isAnswerable ? [target, ...distractors] : distractors);
     // A value that occurs twice, or the subject as a value, would make the answer ambiguous.
@@ -115,9 +115,7 @@ function drawDistractors(
 ): Fact[] {
   // One of each comes first, so that neither the name nor the attribute alone gives the answer away.
   const kinds: Distractor[] = random.shuffled<Distractor>(['sameAttribute', 'sameSubject']).slice(0, count);
-  while (kinds.length < count) {
-    kinds.push((Object.keys(distractorWeights) as Distractor[])[random.weighted(Object.values(distractorWeights))]!);
-  }
+  while (kinds.length < count) kinds.push(pickWeighted(distractorWeights, random));
   const left = [...sameSubject];
   return kinds.map(
     (kind) => (kind === 'sameSubject' ? left.pop() : undefined) ?? drawOther(target, kind, split, random),

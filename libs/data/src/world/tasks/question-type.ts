@@ -9,9 +9,9 @@ import type { Task } from '../task.ts';
 import type { Labelled, Labelling } from './classification.ts';
 import { drawClassification } from './classification.ts';
 
-export const questionTypes = ['person', 'place', 'number', 'time', 'thing', 'reason'] as const;
+const questionTypes = ['person', 'place', 'number', 'time', 'thing', 'reason'] as const;
 
-export type QuestionType = (typeof questionTypes)[number];
+type QuestionType = (typeof questionTypes)[number];
 
 /** Slots: `{person}`, `{town}`, `{building}`, `{river}`; a name, or a description with a clause of its own. */
 const templates: Readonly<Record<QuestionType, Phrasings>> = {

@@ -4,7 +4,7 @@ import type { Task } from '../task.ts';
 import type { Labelling } from './classification.ts';
 import { drawClassification } from './classification.ts';
 
-export type Sentiment = 'positive' | 'negative';
+type Sentiment = 'positive' | 'negative';
 
 const labellings: readonly Labelling<Sentiment>[] = [
   {
