@@ -59,6 +59,12 @@ export function loadModel(folder: string): SavedModel {
     : { kind, config, weights: weights as ScalarModelWeights, bias: parseBias(json, configPath) };
 }
 
+/** Whether a folder holds a language model or a reward model, by its config.json. */
+export function readModelKind(folder: string): SavedModel['kind'] {
+  const path = join(folder, 'config.json');
+  return kindOf(readJson(path), path);
+}
+
 /** The tokens that a folder's configuration names; absent ones are undefined. */
 export function loadSpecialTokenIds(folder: string): Partial<SpecialTokenIds> {
   const path = join(

@@ -7,10 +7,21 @@
  * A version is published whole (written under a temporary name, then renamed), so readers need no lock.
  */
 import { createHash } from 'node:crypto';
-import { createReadStream, existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
+import { basename, join, resolve } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { CrucibleError, invalidInput, publishFolder, writeFileAtomic } from '@crucible/foundation';
+import { readModelKind } from './llama-folder.ts';
 
 /** What is known of a model beside its weights; kept in its folder as crucible.json. */
 export interface ModelCard {
@@ -33,8 +44,7 @@ export interface ModelCard {
   readonly tokenizerSha256: string;
 }
 
-export interface ModelVersion {
-  readonly card: ModelCard;
+export interface ModelVersion extends ModelCard {
   readonly folder: string;
   /** `file://` address of the folder. */
   readonly uri: string;
@@ -68,8 +78,8 @@ export class ModelRegistry {
     let card: ModelCard | undefined;
     await publishFolder(folder, async (temporary) => {
       await fill(temporary);
-      const sha256 = await hashOf(join(temporary, 'model.safetensors'));
-      const tokenizerSha256 = await hashOf(join(temporary, 'tokenizer.json'));
+      const sha256 = hashOf(join(temporary, 'model.safetensors'));
+      const tokenizerSha256 = hashOf(join(temporary, 'tokenizer.json'));
       card = { ...model, version, createdAt: new Date().toISOString(), sha256, tokenizerSha256 };
       writeFileAtomic(join(temporary, 'crucible.json'), `${JSON.stringify(card, null, 2)}\n`);
     });
@@ -77,7 +87,7 @@ export class ModelRegistry {
     for (const old of this.#versions(model.name).slice(0, -keep - 1)) {
       rmSync(join(home, folderName(old)), { recursive: true, force: true });
     }
-    return { card: card!, folder, uri: pathToFileURL(folder).href };
+    return { ...card!, folder, uri: pathToFileURL(folder).href };
   }
 
   /** `name` (its newest version) or `name@version`. */
@@ -109,22 +119,18 @@ export class ModelRegistry {
       .sort();
   }
 
+  /** The model in any folder: see `openModelFolder`. */
+  open(uri: string): ModelVersion {
+    return openModelFolder(uri);
+  }
+
   /** The newest version of every model. */
   list(): ModelVersion[] {
     return this.names().map((name) => this.resolve(name));
   }
 
   #open(name: string, version: number): ModelVersion {
-    const folder = join(this.#root, name, folderName(version));
-    const path = join(folder, 'crucible.json');
-    try {
-      const card = JSON.parse(readFileSync(path, 'utf8')) as ModelCard;
-      return { card, folder, uri: pathToFileURL(folder).href };
-    } catch (reason) {
-      throw new CrucibleError('data-loss', `${path}: the model's card cannot be read: ${(reason as Error).message}`, {
-        cause: reason,
-      });
-    }
+    return openModelFolder(join(this.#root, name, folderName(version)));
   }
 
   #versions(name: string): number[] {
@@ -146,6 +152,45 @@ export class ModelRegistry {
   }
 }
 
+/**
+ * The model in a checkpoint folder: a path or a `file:` URL. A folder without a card, as transformers writes it, is
+ * described by its files.
+ */
+export function openModelFolder(uri: string): ModelVersion {
+  const folder = uri.startsWith('file:') ? fileURLToPath(uri) : resolve(uri);
+  if (!existsSync(join(folder, 'config.json'))) {
+    throw new CrucibleError('not-found', `${uri} is no folder of a model: it has no config.json`, { at: 'uri' });
+  }
+  const path = join(folder, 'crucible.json');
+  const card = existsSync(path) ? readCard(path) : describe(folder);
+  return { ...card, folder, uri: pathToFileURL(folder).href };
+}
+
+function readCard(path: string): ModelCard {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8')) as ModelCard;
+  } catch (reason) {
+    throw new CrucibleError('data-loss', `${path}: the model's card cannot be read: ${(reason as Error).message}`, {
+      cause: reason,
+    });
+  }
+}
+
+function describe(folder: string): ModelCard {
+  return {
+    name: basename(folder),
+    version: 1,
+    stage: 'import',
+    kind: readModelKind(folder),
+    step: 0,
+    finished: true,
+    metrics: {},
+    createdAt: statSync(join(folder, 'config.json')).mtime.toISOString(),
+    sha256: hashOf(join(folder, 'model.safetensors')),
+    tokenizerSha256: hashOf(join(folder, 'tokenizer.json')),
+  };
+}
+
 function folderName(version: number): string {
   return String(version).padStart(6, '0');
 }
@@ -159,8 +204,15 @@ function assertName(name: string): void {
   }
 }
 
-async function hashOf(path: string): Promise<string> {
+function hashOf(path: string): string {
   const hash = createHash('sha256');
-  for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer);
+  const descriptor = openSync(path, 'r');
+  try {
+    const buffer = Buffer.alloc(1 << 20);
+    for (let read = readSync(descriptor, buffer); read > 0; read = readSync(descriptor, buffer))
+      hash.update(buffer.subarray(0, read));
+  } finally {
+    closeSync(descriptor);
+  }
   return hash.digest('hex');
 }
