@@ -1,3 +1,4 @@
+import { invalidInput } from '@crucible/foundation';
 import { flatten, isNdArray, isTensor, mul, type NdArray, type Tensor, zerosArray } from '@crucible/tensor';
 import { adamWStep, type AdamWOptions, type AdamWState } from './adamw.ts';
 import { clipByGlobalNorm } from './clip.ts';
@@ -20,7 +21,10 @@ export interface OptimizerOptions {
   readonly rateFactor?: (path: string) => number;
 }
 
-/** Optimizer state by parameter path; a tree, so that it is fed, fetched and saved like parameters. */
+/**
+ * Optimizer state by parameter path; a tree, so that it is fed, fetched and saved like parameters. `update` goes by the
+ * paths of its leaves alone, so a tree nested along the parameters' paths, as checkpoints give it back, does as well.
+ */
 export type OptimizerState<Leaf> = Readonly<
   Record<string, { readonly momentum: Leaf } | { readonly first: Leaf; readonly second: Leaf }>
 >;
@@ -65,6 +69,7 @@ export function createOptimizer(options: OptimizerOptions = {}): Optimizer {
     update: (parameters, gradients, state, { rate, step }) => {
       const { clipped, norm } = clipByGlobalNorm(gradients, clipNorm);
       const gradientAt = leavesOf(clipped);
+      const stateAt = leavesOf(state);
       const nextState: Record<string, MuonState | AdamWState> = {};
       const nextParameters = withLeaves(parameters, (path, parameter) => {
         const gradient = gradientAt.get(path)!;
@@ -73,7 +78,7 @@ export function createOptimizer(options: OptimizerOptions = {}): Optimizer {
         const weightDecay = (given: number | undefined): { weightDecay: number } => ({
           weightDecay: decays(path, parameter.shape) ? (given ?? 0) : 0,
         });
-        const own = state[path]!;
+        const own = momentsOf(stateAt, path);
         const next =
           'momentum' in own
             ? muonStep(parameter, gradient, own, ownRate, { ...muon, ...weightDecay(muon.weightDecay) })
@@ -90,6 +95,15 @@ export function createOptimizer(options: OptimizerOptions = {}): Optimizer {
       return { parameters: nextParameters, state: nextState, norm };
     },
   };
+}
+
+function momentsOf(stateAt: ReadonlyMap<string, Tensor>, path: string): MuonState | AdamWState {
+  const momentum = stateAt.get(`${path}.momentum`);
+  if (momentum) return { momentum };
+  const first = stateAt.get(`${path}.first`);
+  const second = stateAt.get(`${path}.second`);
+  if (!first || !second) throw invalidInput(`optimizer: the state has nothing for ${path}`);
+  return { first, second };
 }
 
 /** Number of values in a tree of arrays or tensors. */

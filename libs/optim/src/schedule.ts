@@ -18,8 +18,11 @@ export interface WarmupDecay {
 
 /** Linear warm-up, a plateau, then a fall (Loshchilov & Hutter 2017; with a plateau: Hu et al. 2024, MiniCPM). */
 export function warmupDecay({ steps, warmup = 0, decayShare = 1, shape = 'cosine', final = 0 }: WarmupDecay): Schedule {
-  if (steps < 1 || warmup < 0 || warmup > steps) {
+  if (!(steps >= 1 && warmup >= 0 && warmup <= steps)) {
     throw invalidInput(`schedule: ${warmup} warm-up steps do not fit into ${steps}`);
+  }
+  for (const [name, share] of Object.entries({ decayShare, final })) {
+    if (!(share >= 0 && share <= 1)) throw invalidInput(`schedule: ${name} is ${share}; a share from 0 to 1 is needed`);
   }
   const decayStart = Math.max(warmup, steps - Math.round(decayShare * steps));
   return (step) => {
