@@ -1,6 +1,8 @@
 /** A user's own files as forge data. Everything is read and checked before any work begins. */
 import {
+  type InstructionRecord,
   type PreferenceRecord,
+  type PromptRecord,
   readCorpus,
   readInstructions,
   readPreferences,
@@ -31,10 +33,6 @@ export interface UserFiles {
 const heldOutText = 0.03;
 const heldOutRows = 0.1;
 const longestAnswer = 64;
-
-interface Dialogue {
-  readonly messages: readonly ChatMessage[];
-}
 
 /**
  * Reads the files. Rows that break the rules are errors; `onInvalid: 'skip'` leaves them out and counts them for
@@ -71,8 +69,20 @@ export async function readUserData(
   const corpus = { train: texts('train'), heldout: texts('heldout') };
   const dialogues = await collect(files.instructions, (path) => readInstructions(path, rows));
   const preferences = await collect(files.preferences, (path) => readPreferences(path, rows));
-  const instructions = splitByHash<Dialogue>(dialogues, heldOutRows);
+  const instructions = splitByHash(dialogues, heldOutRows);
   const compared = splitByHash(preferences, heldOutRows);
+  if (dialogues.length > 0 && instructions.train.length === 0)
+    throw invalidInput(`instructions: ${dialogues.length} are too few to hold some out`, { at: 'instructions' });
+  if (preferences.length > 0) {
+    if (dialogues.length === 0)
+      throw invalidInput(
+        'instructions are needed too: the reward model begins as the model that was fine-tuned on them',
+        {
+          at: 'instructions',
+        },
+      );
+    assertComparable(compared);
+  }
 
   return {
     description: [
@@ -82,7 +92,7 @@ export async function readUserData(
     ].join(', '),
     tokenizerTexts: function* () {
       yield* corpus.train;
-      for (const { messages } of dialogues) for (const { content } of messages) yield content;
+      for (const dialogue of dialogues) for (const { content } of conversationOf(dialogue)) yield content;
     },
     text: (tokenizer, seed) => ({
       source: streamSource(encodeDocuments(tokenizer, corpus.train), seed),
@@ -104,7 +114,7 @@ export async function readUserData(
             heldOut: promptSource(tokenizer, compared.heldout, seed),
           }),
     evaluate:
-      dialogues.length === 0
+      instructions.heldout.length === 0
         ? undefined
         : (engine, tokenizer, options) => evaluateOn(instructions.heldout, engine, tokenizer, options),
   };
@@ -116,7 +126,7 @@ export async function readChatSource(
   tokenizer: Tokenizer,
   seed: number,
 ): Promise<ChatSource> {
-  const dialogues: Dialogue[] = [];
+  const dialogues: InstructionRecord[] = [];
   for (const path of paths) for await (const record of readInstructions(path)) dialogues.push(record);
   return chatSource(tokenizer, dialogues, seed);
 }
@@ -129,7 +139,9 @@ export async function readPreferenceData(
 ): Promise<PreferenceData> {
   const records: PreferenceRecord[] = [];
   for (const path of paths) for await (const record of readPreferences(path)) records.push(record);
-  return preferenceData(tokenizer, splitByHash(records, heldOutRows), seed);
+  const split = splitByHash(records, heldOutRows);
+  assertComparable(split);
+  return preferenceData(tokenizer, split, seed);
 }
 
 /** Prompts of any files, for a stage of its own. */
@@ -138,7 +150,7 @@ export async function readPromptSource(
   tokenizer: Tokenizer,
   seed: number,
 ): Promise<PromptSource> {
-  const prompts: Dialogue[] = [];
+  const prompts: PromptRecord[] = [];
   for (const path of paths) for await (const record of readPrompts(path)) prompts.push(record);
   return promptSource(tokenizer, prompts, seed);
 }
@@ -156,18 +168,29 @@ function encodeDocuments(tokenizer: Tokenizer, texts: readonly string[]): Int32A
   return stream;
 }
 
-function chatSource(tokenizer: Tokenizer, dialogues: readonly Dialogue[], seed: number): ChatSource {
-  const chats = dialogues.map(({ messages }) => encodeChat(tokenizer, messages));
+/** Question and answer. */
+function conversationOf({ messages, response }: InstructionRecord): ChatMessage[] {
+  return [...messages, { role: 'assistant', content: response }];
+}
+
+function chatSource(tokenizer: Tokenizer, dialogues: readonly InstructionRecord[], seed: number): ChatSource {
+  const chats = dialogues.map((dialogue) => encodeChat(tokenizer, conversationOf(dialogue)));
   return finiteChats(chats, { seed, pad: tokenizer.padId ?? 0 });
 }
 
-function preferenceData(
-  tokenizer: Tokenizer,
-  { train, heldout }: { readonly train: readonly PreferenceRecord[]; readonly heldout: readonly PreferenceRecord[] },
-  seed: number,
-): PreferenceData {
-  if (heldout.length === 0)
-    throw invalidInput(`preferences: ${train.length} are too few to hold some out`, { at: 'preferences' });
+interface ComparedAnswers {
+  readonly train: readonly PreferenceRecord[];
+  readonly heldout: readonly PreferenceRecord[];
+}
+
+function assertComparable({ train, heldout }: ComparedAnswers): void {
+  if (train.length > 0 && heldout.length > 0) return;
+  throw invalidInput(`preferences: ${train.length + heldout.length} are too few to hold some out`, {
+    at: 'preferences',
+  });
+}
+
+function preferenceData(tokenizer: Tokenizer, { train, heldout }: ComparedAnswers, seed: number): PreferenceData {
   const groupOf = (record: PreferenceRecord): AnswerGroup => {
     const prompt = applyChatTemplate(tokenizer, record.messages, { addGenerationPrompt: true });
     const answers =
@@ -185,7 +208,11 @@ function preferenceData(
   return { source: finiteAnswers(train.map(groupOf), seed), heldOut: heldout.map(groupOf) };
 }
 
-function promptSource(tokenizer: Tokenizer, dialogues: readonly Dialogue[], seed: number): PromptSource {
+function promptSource(
+  tokenizer: Tokenizer,
+  dialogues: readonly Pick<PromptRecord, 'messages'>[],
+  seed: number,
+): PromptSource {
   const prompts = dialogues.map(({ messages }) =>
     applyChatTemplate(tokenizer, messages, { addGenerationPrompt: true }),
   );
@@ -206,16 +233,16 @@ function promptSource(tokenizer: Tokenizer, dialogues: readonly Dialogue[], seed
 
 /** Held-out questions, answered greedily and compared with the reference. */
 async function evaluateOn(
-  dialogues: readonly Dialogue[],
+  dialogues: readonly InstructionRecord[],
   engine: GenerationEngine,
   tokenizer: Tokenizer,
   { count, signal }: EvaluateOptions,
 ): Promise<ChatFigures> {
   const context = engine.model!.config.maxPositions;
   const questions = dialogues
-    .map(({ messages }) => ({
-      prompt: applyChatTemplate(tokenizer, messages.slice(0, -1), { addGenerationPrompt: true }),
-      reference: messages.at(-1)!.content,
+    .map(({ messages, response }) => ({
+      prompt: applyChatTemplate(tokenizer, messages, { addGenerationPrompt: true }),
+      reference: response,
     }))
     .filter(({ prompt }) => prompt.length + longestAnswer <= context)
     .slice(0, count);
