@@ -52,13 +52,14 @@ const typeRules: { readonly [P in Primitive]: TypeRule<P> } = {
   maximum: arithmetic,
   minimum: arithmetic,
   equal: comparison,
-  less: comparison,
-  lessOrEqual: comparison,
+  less: ordering,
+  lessOrEqual: ordering,
   and: logical,
   or: logical,
 
   where: ([condition, a, b], _params, primitive) => {
     expectDtype(condition!, ['bool'], primitive);
+    expectDtype(a!, ['float32', 'int32'], primitive);
     const shape = broadcastShapes(a!.shape, b!.shape, primitive);
     return { shape: broadcastShapes(condition!.shape, shape, primitive), dtype: sameDtype(a!, b!, primitive) };
   },
@@ -70,7 +71,10 @@ const typeRules: { readonly [P in Primitive]: TypeRule<P> } = {
     return { shape: [...x!.shape.slice(0, -1), 1], dtype: 'float32' };
   },
   cumulativeSum: numeric,
-  argMax: ([x]) => ({ shape: x!.shape.slice(0, -1), dtype: 'int32' }),
+  argMax: ([x], _params, primitive) => {
+    expectDtype(x!, ['float32', 'int32'], primitive);
+    return { shape: x!.shape.slice(0, -1), dtype: 'int32' };
+  },
 
   matmul: matrixProduct,
   matmulAdd: ([a, b, c], params, primitive) => {
@@ -142,6 +146,7 @@ const typeRules: { readonly [P in Primitive]: TypeRule<P> } = {
     return { shape: [...indices!.shape, ...table!.shape.slice(1)], dtype: table!.dtype };
   },
   scatterAdd: ([base, indices, updates], _params, primitive) => {
+    expectDtype(base!, ['float32', 'int32'], primitive);
     expectDtype(indices!, ['int32'], primitive);
     expectShape(updates!, [...indices!.shape, ...base!.shape.slice(1)], 'scatterAdd: updates');
     return { shape: base!.shape, dtype: sameDtype(base!, updates!, primitive) };
@@ -151,6 +156,7 @@ const typeRules: { readonly [P in Primitive]: TypeRule<P> } = {
     return { shape: indices!.shape, dtype: x!.dtype };
   },
   scatterAlong: ([base, indices, updates], _params, primitive) => {
+    expectDtype(base!, ['float32', 'int32'], primitive);
     expectAlong(base!, indices!, primitive);
     expectShape(updates!, indices!.shape, 'scatterAlong: updates');
     return { shape: base!.shape, dtype: sameDtype(base!, updates!, primitive) };
@@ -181,6 +187,7 @@ const typeRules: { readonly [P in Primitive]: TypeRule<P> } = {
     return x!;
   },
   cachedAttention: ([query, key, value, pastKeys, pastValues, lengths], { heads, keyValueHeads }, primitive) => {
+    for (const operand of [query, key, value, pastKeys, pastValues]) expectDtype(operand!, ['float32'], primitive);
     expectDtype(lengths!, ['int32'], primitive);
     const [batch, , width] = query!.shape;
     const size = width! / heads;
@@ -237,6 +244,11 @@ function arithmetic([a, b]: readonly TensorType[], _params: unknown, primitive: 
 function comparison([a, b]: readonly TensorType[], _params: unknown, primitive: string): TensorType {
   sameDtype(a!, b!, primitive);
   return { shape: broadcastShapes(a!.shape, b!.shape, primitive), dtype: 'bool' };
+}
+
+function ordering(inputs: readonly TensorType[], params: unknown, primitive: string): TensorType {
+  expectDtype(inputs[0]!, ['float32', 'int32'], primitive);
+  return comparison(inputs, params, primitive);
 }
 
 function logical([a, b]: readonly TensorType[], _params: unknown, primitive: string): TensorType {

@@ -1,0 +1,101 @@
+/**
+ * The table of primitives in docs/tensor.md. What a primitive takes and becomes is tried out, not declared: its cases are
+ * lowered and run with each element type. Run this file to renew the page; a test compares.
+ */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { fromBinary } from '@bufbuild/protobuf';
+import { CrucibleError, Random } from '@crucible/foundation';
+import type { DType } from '../dtype.ts';
+import { inferType } from '../ir/infer-type.ts';
+import type { Primitive } from '../ir/primitive.ts';
+import { ModelProtoSchema } from '../lower/generated/onnx_pb.ts';
+import { lowerProgram } from '../lower/lower.ts';
+import { evaluate } from '../reference/evaluate.ts';
+import { type Case, type Operand, primitiveCases, type Row, runOnOnnx, traceCase } from './primitive-cases.ts';
+
+export const tensorPage = new URL('../../../../docs/tensor.md', import.meta.url);
+
+const dtypes = ['float32', 'int32', 'bool'] as const satisfies readonly DType[];
+
+/** A row a primitive: its name, element types, whether gradients flow through it, ONNX operators. */
+export async function capabilityTable(): Promise<string> {
+  const rows = [['primitive', 'types', 'gradient', 'ONNX operators']];
+  for (const [primitive, { cases, differentiable }] of Object.entries(primitiveCases) as [
+    Primitive,
+    Row<Primitive>,
+  ][]) {
+    const types = await acceptedTypes(primitive, cases);
+    rows.push([`\`${primitive}\``, types.join(', '), differentiable ? 'yes' : 'no', operators(primitive, cases)]);
+  }
+  return aligned(rows);
+}
+
+/** A Markdown table as the formatter leaves it. */
+function aligned(rows: readonly (readonly string[])[]): string {
+  const [header, ...body] = rows;
+  const widths = header!.map((_cell, i) => Math.max(...rows.map((row) => row[i]!.length)));
+  const line = (cells: readonly string[]): string =>
+    `| ${cells.map((cell, i) => cell.padEnd(widths[i]!)).join(' | ')} |`;
+  return [line(header!), line(widths.map((width) => '-'.repeat(width))), ...body.map(line)].join('\n');
+}
+
+/** The page with its table renewed. */
+export async function renewedTensorPage(page: string): Promise<string> {
+  const table = await capabilityTable();
+  return page.replace(
+    /(<!-- capabilities -->\n\n)[^]*?(\n\n<!-- end -->)/,
+    (_all, before: string, after: string) => before + table + after,
+  );
+}
+
+/** Element types of the operand that the result takes after, with which the first case runs. */
+async function acceptedTypes(primitive: Primitive, cases: readonly Case<Primitive>[]): Promise<readonly DType[]> {
+  const [first] = cases;
+  // Leaves are made of whatever they are given.
+  if (first === undefined || first.operands.length === 0) return dtypes;
+  const accepted: DType[] = [];
+  for (const dtype of dtypes) if (await runs(primitive, withType(primitive, first, dtype))) accepted.push(dtype);
+  return accepted;
+}
+
+/** The case with another element type in its main operand, and in the others of that operand's type. */
+function withType(primitive: Primitive, given: Case<Primitive>, dtype: DType): Case<Primitive> {
+  const typeOf = (operand: Operand): DType => operand.dtype ?? 'float32';
+  const inputs = given.operands.map((operand) => ({ shape: operand.shape, dtype: typeOf(operand) }));
+  const result = inferType(primitive, inputs, given.params).dtype;
+  const main = typeOf(given.operands.find((operand) => typeOf(operand) === result) ?? given.operands[0]!);
+  const draw = dtype === 'float32' ? {} : { draw: (random: Random) => random.integer(Number(dtype === 'int32'), 1) };
+  return {
+    params: given.params,
+    operands: given.operands.map((operand) =>
+      typeOf(operand) === main ? { shape: operand.shape, dtype, ...draw } : operand,
+    ),
+  };
+}
+
+async function runs(primitive: Primitive, example: Case<Primitive>): Promise<boolean> {
+  try {
+    const { inputs, y, feeds } = traceCase(primitive, example, Random.seeded(1));
+    const program = { inputs, outputs: [y] };
+    const [[actual], [expected]] = [await runOnOnnx(program, feeds), evaluate(program, feeds)];
+    const isClose = actual!.data.every((value, i) => Math.abs(value - expected!.data[i]!) < 1e-4);
+    if (!isClose) throw new Error(`internal: ${primitive} of ${example.operands[0]!.dtype} differs from the reference`);
+    return true;
+  } catch (reason) {
+    if (reason instanceof CrucibleError && reason.code === 'invalid-input') return false;
+    throw reason;
+  }
+}
+
+/** The operators of the primitive's cases. */
+function operators(primitive: Primitive, cases: readonly Case<Primitive>[]): string {
+  const names = cases.flatMap((example) => {
+    const { inputs, y } = traceCase(primitive, example, Random.seeded(1));
+    const { model } = lowerProgram({ inputs, outputs: [y] });
+    const nodes = fromBinary(ModelProtoSchema, model).graph!.node;
+    return y.inputs.length === 0 ? [] : nodes.map(({ opType, domain }) => (domain === '' ? opType : `${opType}*`));
+  });
+  return names.length === 0 ? 'none' : [...new Set(names)].map((name) => `\`${name}\``).join(', ');
+}
+
+if (import.meta.main) writeFileSync(tensorPage, await renewedTensorPage(readFileSync(tensorPage, 'utf8')));
