@@ -1,5 +1,20 @@
+// Installs its matcher.
+import './all-close.ts';
+
 export type { AllCloseOptions, Numeric, NumericArray } from './all-close.ts';
+export { chiSquare, chiSquareLimit } from './chi-square.ts';
 export { freePort } from './free-port.ts';
 export { startNatsServer } from './nats-server.ts';
 export type { NatsServer, NatsServerOptions } from './nats-server.ts';
 export { requireNatsServer } from './require-nats-server.ts';
+export { temporaryFolder } from './temporary-folder.ts';
+export {
+  referenceAnswerLogProbabilities,
+  referenceLogits,
+  referenceLogProbabilities,
+  referenceScores,
+  tinyLlama,
+  tinyLlamaConfig,
+  tinyRewardModel,
+} from './tiny-llama.ts';
+export type { TinyLlama, TinyLlamaBody, TinyRewardModel } from './tiny-llama.ts';
