@@ -1,9 +1,11 @@
 /**
  * Answers many requests at once: sequences of different lengths are decoded together and come and go at every step
- * (continuous batching, Yu et al. 2022, Orca). New weights serve new requests at once; answers that have begun finish
- * on the weights they began with. Runs ONNX Runtime on the calling thread: host it in a process of its own.
+ * (continuous batching, Yu et al. 2022, Orca). New weights serve new requests at once; those made before, waiting ones
+ * too, are answered by the weights that were newest then. Runs ONNX Runtime on the calling thread: host it in a process
+ * of its own.
  */
-import { CrucibleError } from '@crucible/foundation';
+import { CrucibleError, invalidInput } from '@crucible/foundation';
+import { headSize, type LlamaConfig } from '@crucible/nn';
 import { flatten, isNdArray, shapesEqual } from '@crucible/tensor';
 import { Cohort, type Sequence, type ServedModel } from './cohort.ts';
 import {
@@ -11,6 +13,7 @@ import {
   type GeneratedToken,
   type Generation,
   type GenerationRequest,
+  type ResolvedRequest,
   resolveRequest,
 } from './generation.ts';
 import { createLanguagePrograms, type LanguagePrograms, type ProgramOptions } from './language-programs.ts';
@@ -24,17 +27,24 @@ export interface GenerationEngineOptions extends ProgramOptions {
 
 /** An answer as it comes: its tokens, then how it ended. */
 export interface GenerationStream {
+  /** Version of the weights that the whole answer comes from. */
   readonly version: number;
   readonly tokens: AsyncIterable<GeneratedToken>;
   /** Settles after the last token; rejects when the engine failed. */
   readonly finish: Promise<FinishReason>;
 }
 
+/** A set of weights, and the programs that run it, which sets of the same shapes share. */
+interface Served {
+  readonly cohort: Cohort;
+  readonly programs: LanguagePrograms;
+}
+
 export class GenerationEngine {
   readonly #options: GenerationEngineOptions;
-  /** Newest last; older ones only finish what they began. */
-  readonly #cohorts: { readonly cohort: Cohort; readonly programs: LanguagePrograms }[] = [];
-  readonly #waiting: Sequence[] = [];
+  /** Newest last; older ones only answer what was asked of them. */
+  readonly #cohorts: Served[] = [];
+  readonly #waiting: { readonly sequence: Sequence; readonly cohort: Cohort }[] = [];
   #running: Promise<void> | undefined;
   #disposed = false;
 
@@ -53,53 +63,35 @@ export class GenerationEngine {
 
   /** Serves new requests from `model`, from now on. Programs are kept when the shapes are the same. */
   setModel(model: ServedModel): void {
+    assertGenerates(model.config);
     const current = this.#cohorts.at(-1);
     const programs =
       current && sameShapes(current.cohort.model, model)
         ? current.programs
         : createLanguagePrograms(model.weights, model.config, this.#options);
     this.#cohorts.push({ cohort: new Cohort(model, programs), programs });
-    void this.#retire();
+    // A run that is under way may hold what looks idle from here; it retires weights itself.
+    if (!this.#running) void this.#retire();
   }
 
   /** Begins an answer. Throws at once when the request is wrong, no model is loaded, or too many wait. */
   generate(request: GenerationRequest): GenerationStream {
-    const model = this.model;
-    if (!model || this.#disposed) throw new CrucibleError('failed-precondition', 'no model is loaded yet');
-    const resolved = resolveRequest(request, model.config);
+    const cohort = this.#newest();
+    const resolved = resolveRequest(request, cohort.model.config);
     if (this.#waiting.length >= (this.#options.maxWaiting ?? 1024)) {
       throw new CrucibleError(
         'resource-exhausted',
         `${this.#waiting.length} requests are waiting already; try again later`,
       );
     }
-    const queue = new TokenQueue();
-    const finish = new Promise<FinishReason>((resolve, reject) => {
-      this.#waiting.push({
-        request: resolved,
-        generated: 0,
-        lastToken: -1,
-        deliver: (token) => queue.push(token),
-        finish: (reason) => {
-          queue.end();
-          resolve(reason);
-        },
-        fail: (reason) => {
-          const error = CrucibleError.from(reason);
-          queue.end(error);
-          reject(error);
-        },
-      });
-    });
-    // Who only reads the tokens learns of a failure there.
-    finish.catch(() => undefined);
-    this.#start();
-    return { version: model.version, tokens: queue, finish };
+    return this.#begin(resolved, cohort);
   }
 
-  /** Answers all requests and returns them in order. */
+  /** Answers all requests, however many, and returns them in order. Begins with none when one of them is wrong. */
   async generateAll(requests: readonly GenerationRequest[]): Promise<Generation[]> {
-    const streams = requests.map((request) => this.generate(request));
+    const cohort = this.#newest();
+    const resolved = requests.map((request) => resolveRequest(request, cohort.model.config));
+    const streams = resolved.map((request) => this.#begin(request, cohort));
     return Promise.all(
       streams.map(async ({ version, tokens, finish }) => {
         const collected: GeneratedToken[] = [];
@@ -112,23 +104,66 @@ export class GenerationEngine {
   /** Ends what is running with an error and releases the programs. */
   async dispose(): Promise<void> {
     this.#disposed = true;
-    const stopped = new CrucibleError('unavailable', 'the engine was stopped');
-    for (const sequence of this.#waiting.splice(0)) sequence.fail(stopped);
-    for (const { cohort } of this.#cohorts) cohort.failAll(stopped);
+    this.#failAll();
     await this.#running;
+    // What was being taken in meanwhile.
+    this.#failAll();
     for (const programs of new Set(this.#cohorts.map((entry) => entry.programs))) await disposePrograms(programs);
     this.#cohorts.length = 0;
   }
 
-  #start(): void {
-    this.#running ??= this.#run().finally(() => {
-      this.#running = undefined;
-      if (this.#waiting.length > 0 && !this.#disposed) this.#start();
+  #failAll(): void {
+    const stopped = new CrucibleError('unavailable', 'the engine was stopped');
+    for (const { sequence } of this.#waiting.splice(0)) sequence.fail(stopped);
+    for (const { cohort } of this.#cohorts) cohort.failAll(stopped);
+  }
+
+  #newest(): Cohort {
+    if (this.#disposed) throw new CrucibleError('unavailable', 'the engine was stopped');
+    const newest = this.#cohorts.at(-1);
+    if (!newest) throw new CrucibleError('failed-precondition', 'no model is loaded yet');
+    return newest.cohort;
+  }
+
+  #begin(request: ResolvedRequest, cohort: Cohort): GenerationStream {
+    const queue = new TokenQueue();
+    const finish = new Promise<FinishReason>((resolve, reject) => {
+      const sequence: Sequence = {
+        request,
+        generated: 0,
+        lastToken: -1,
+        deliver: (token) => queue.push(token),
+        finish: (reason) => {
+          queue.end();
+          resolve(reason);
+        },
+        fail: (reason) => {
+          const error = CrucibleError.from(reason);
+          queue.end(error);
+          reject(error);
+        },
+      };
+      this.#waiting.push({ sequence, cohort });
     });
+    // Who only reads the tokens learns of a failure there.
+    finish.catch(() => undefined);
+    this.#start();
+    return { version: cohort.model.version, tokens: queue, finish };
+  }
+
+  #start(): void {
+    // In the next microtask, so that what is asked in one go is taken in together.
+    this.#running ??= Promise.resolve()
+      .then(() => this.#run())
+      .finally(() => {
+        this.#running = undefined;
+        if (this.#waiting.length > 0 && !this.#disposed) this.#start();
+      });
   }
 
   async #run(): Promise<void> {
     while (!this.#disposed && (this.#waiting.length > 0 || this.load.active > 0)) {
+      this.#dropCancelled();
       await this.#admitWaiting();
       for (const { cohort } of [...this.#cohorts]) {
         try {
@@ -141,31 +176,48 @@ export class GenerationEngine {
     }
   }
 
+  /** Requests that were given up while they waited hold no place in the queue. */
+  #dropCancelled(): void {
+    for (const waiting of this.#waiting.splice(0)) {
+      if (waiting.sequence.request.signal?.aborted) waiting.sequence.finish('cancelled');
+      else this.#waiting.push(waiting);
+    }
+  }
+
   async #admitWaiting(): Promise<void> {
-    const newest = this.#cohorts.at(-1);
     const room = (this.#options.maxBatch ?? 64) - this.load.active;
-    const admitted = this.#waiting.splice(0, Math.max(0, room)).filter((sequence) => {
-      if (sequence.request.signal?.aborted) sequence.finish('cancelled');
-      return !sequence.request.signal?.aborted;
-    });
-    if (!newest || admitted.length === 0) return;
-    try {
-      await newest.cohort.admit(admitted);
-    } catch (reason) {
-      for (const sequence of admitted) sequence.fail(reason);
-      newest.cohort.failAll(reason);
+    const admitted = Map.groupBy(this.#waiting.splice(0, Math.max(0, room)), ({ cohort }) => cohort);
+    for (const [cohort, entries] of admitted) {
+      const sequences = entries.map(({ sequence }) => sequence);
+      try {
+        await cohort.admit(sequences);
+      } catch (reason) {
+        for (const sequence of sequences) sequence.fail(reason);
+        cohort.failAll(reason);
+      }
     }
   }
 
   /** Lets go of older weights that no answer needs any more. */
   async #retire(): Promise<void> {
-    for (let i = this.#cohorts.length - 2; i >= 0; i--) {
-      const { cohort, programs } = this.#cohorts[i]!;
-      if (cohort.size > 0) continue;
-      this.#cohorts.splice(i, 1);
-      if (!this.#cohorts.some((other) => other.programs === programs)) await disposePrograms(programs);
-    }
+    const newest = this.#cohorts.at(-1)?.cohort;
+    const { needed = [], idle = [] } = Object.groupBy(this.#cohorts, ({ cohort }) =>
+      cohort === newest || cohort.size > 0 || this.#waiting.some((waiting) => waiting.cohort === cohort)
+        ? 'needed'
+        : 'idle',
+    );
+    this.#cohorts.splice(0, this.#cohorts.length, ...needed);
+    const kept = new Set(needed.map(({ programs }) => programs));
+    for (const programs of new Set(idle.map((entry) => entry.programs)))
+      if (!kept.has(programs)) await disposePrograms(programs);
   }
+}
+
+/** Throws when a model of these sizes can be trained but not decoded: ONNX Runtime's kernel takes no other heads. */
+export function assertGenerates(config: LlamaConfig): void {
+  const size = headSize(config);
+  if (size % 8 === 0) return;
+  throw invalidInput(`model: its heads have ${size} values; generation needs a multiple of 8`, { at: 'model' });
 }
 
 async function disposePrograms({ prefill, step }: LanguagePrograms): Promise<void> {

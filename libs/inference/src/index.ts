@@ -1,4 +1,4 @@
-export { GenerationEngine } from './generation-engine.ts';
+export { assertGenerates, GenerationEngine } from './generation-engine.ts';
 export type { GenerationEngineOptions, GenerationStream } from './generation-engine.ts';
 export type { FinishReason, GeneratedToken, Generation, GenerationRequest } from './generation.ts';
 export type { ServedModel } from './cohort.ts';

@@ -2,7 +2,7 @@
 import { invalidInput, philox } from '@crucible/foundation';
 
 export interface Sampling {
-  /** 0 takes the most probable token; above, logits are divided by it. Default: 1. */
+  /** 0 takes the most probable token, as below 1e-5; above, logits are divided by it. Default: 1. */
   readonly temperature?: number;
   /** Only the k most probable tokens; 0 means all. Default: 0. */
   readonly topK?: number;
@@ -20,7 +20,8 @@ export function resolveSampling(given: Sampling = {}): ResolvedSampling {
   if (!Number.isInteger(topK) || topK < 0) fail('top_k', topK, 'a whole number from 0');
   if (!(topP > 0 && topP <= 1)) fail('top_p', topP, 'above 0 and at most 1');
   if (!Number.isSafeInteger(seed) || seed < 0) fail('seed', seed, 'a whole number from 0 to 2^53 - 1');
-  return { temperature, topK, topP, seed };
+  // Smaller ones would make float32 logits infinite.
+  return { temperature: temperature < 1e-5 ? 0 : temperature, topK, topP, seed };
 }
 
 function fail(field: string, value: number, allowed: string): never {

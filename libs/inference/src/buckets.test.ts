@@ -1,0 +1,12 @@
+import { expect, it } from 'vitest';
+import { nextPowerOfTwo, timeBucket } from './buckets.ts';
+
+it('rounds up to powers of two, from the least', () => {
+  expect([1, 2, 3, 64, 65].map((size) => nextPowerOfTwo(size))).toEqual([1, 2, 4, 64, 128]);
+  expect(nextPowerOfTwo(5, 16)).toBe(16);
+});
+
+it('holds every length within the context, and says when one is beyond', () => {
+  expect([1, 16, 17, 80, 100].map((length) => timeBucket(length, 100))).toEqual([16, 16, 32, 100, 100]);
+  expect(() => timeBucket(101, 100)).toThrow('101 tokens are more than the context of 100');
+});
