@@ -4,6 +4,7 @@ import { verifyProgram } from '../ir/verify.ts';
 import { foldConstants } from './fold-constants.ts';
 import { fuseBias, fuseMatmul, moveRowScale } from './fuse-matmul.ts';
 import { fuseScatter } from './fuse-scatter.ts';
+import { growHeads } from './grow-heads.ts';
 import { joinPads } from './join-pads.ts';
 import { shareSoftmax } from './log-sum-exp.ts';
 import { firstOf, type RewriteRule, rewriteToFixpoint } from './rewrite.ts';
@@ -19,6 +20,7 @@ const passes: readonly (readonly [name: string, rule: (program: Program) => Rewr
   ['share-softmax', shareSoftmax],
   ['fuse-scatter', () => fuseScatter],
   ['join-pads', () => joinPads],
+  ['grow-heads', () => growHeads],
   // Each of these makes work for the others.
   ['fuse-matmul', () => firstOf(simplify, fuseMatmul, moveRowScale)],
   ['fuse-bias', () => fuseBias],
