@@ -3,9 +3,11 @@
  * who takes it next goes on from the last checkpoint.
  */
 import { type Bus, createEvent, type Delivery, type EventData, type EventType, type Subscription } from '@crucible/bus';
-import { CrucibleError } from '@crucible/foundation';
+import { CrucibleError, invalidInput } from '@crucible/foundation';
+import { ModelRegistry } from '@crucible/checkpoint';
 import { type Logger, WorkerProcess } from '@crucible/service';
-import { isFinal, type Job, type JobKind } from './job.ts';
+import { isFinal, isJobId, type Job, type JobChange } from './job.ts';
+import { assertJobId, checkedJsonSpec } from './job-spec.ts';
 import type { JobStore } from './job-store.ts';
 import type { PublishedModel, TrainingMethods } from './worker-protocol.ts';
 
@@ -19,8 +21,8 @@ export interface JobRunnerOptions {
   readonly ackWait: number;
 }
 
-/** Starts of one job before it counts as failed: a job that kills its process must not do so for ever. */
-const mostAttempts = 5;
+/** Starts without an end before a job counts as failed: one that kills its process must not do so for ever. */
+const mostCrashes = 5;
 /** Milliseconds between progress events that are kept and published. */
 const progressInterval = 1000;
 const redeliveries = 1_000_000;
@@ -49,11 +51,11 @@ export class JobRunner {
   }
 
   /** Puts a job into the queue; putting it there again changes nothing. */
-  async enqueue({ id, kind, spec }: Job): Promise<void> {
-    const data = { jobId: id, kind, spec: spec as Record<string, unknown> };
-    await this.#options.bus.publish(
-      createEvent('crucible.job.submitted', { id: `job-${id}`, source: '/trainer', subject: id, data }),
-    );
+  async enqueue(job: Job): Promise<void> {
+    const { id: jobId, kind, spec } = job;
+    const data = { jobId, kind, spec: spec as Record<string, unknown> };
+    const event = { id: eventId(job, 'submitted'), source: '/trainer', subject: jobId, data };
+    await this.#options.bus.publish(createEvent('crucible.job.submitted', event));
   }
 
   /** Cancels a job: at once when it waits, after the step it is in when it runs. */
@@ -64,7 +66,7 @@ export class JobRunner {
       throw new CrucibleError('failed-precondition', `job ${id} has ${job.state} already`, { at: 'job_id' });
     }
     const running = this.#running.get(id);
-    if (running) running.abort(new CrucibleError('cancelled', 'the job was cancelled'));
+    if (running) running.abort(cancellation());
     else if (job.state !== 'cancelled') await this.#end(job, 'cancelled');
     return store.get(id);
   }
@@ -77,16 +79,17 @@ export class JobRunner {
 
   async #take(delivery: Delivery<'crucible.job.submitted'>): Promise<void> {
     const { store, log } = this.#options;
-    const { jobId: id, kind, spec } = delivery.event.data;
-    const job = store.find(id) ?? store.create({ id, kind: kind as JobKind, spec, createdAt: delivery.event.time });
-    if (isFinal(job.state)) return;
+    const job = await this.#jobOf(delivery);
+    const { id, kind } = job;
+    if (isFinal(job.state)) {
+      // Ended by a trainer that died before it could say so, perhaps.
+      if (delivery.attempt > 1) await this.#tellEnd(job);
+      return;
+    }
     const attempts = job.attempts + 1;
-    if (attempts > mostAttempts) {
-      await this.#end(
-        job,
-        'failed',
-        new CrucibleError('internal', `the job's process ended unexpectedly ${mostAttempts} times`),
-      );
+    if (job.crashes + (job.state === 'running' ? 1 : 0) >= mostCrashes) {
+      const message = `the job's process, or the trainer with it, ended unexpectedly ${mostCrashes} times`;
+      await this.#end(job, 'failed', new CrucibleError('internal', message));
       return;
     }
     const cancelled = new AbortController();
@@ -95,11 +98,14 @@ export class JobRunner {
     try {
       store.append(id, { kind: 'state', state: 'running', attempts });
       await this.#publish('crucible.job.started', id, { jobId: id, kind, attempt: attempts });
-      await this.#run(store.get(id), AbortSignal.any([cancelled.signal, delivery.signal]));
+      await this.#run(store.get(id), cancelled, delivery.signal);
     } catch (reason) {
       const error = CrucibleError.from(reason);
       // The queue takes the job back and gives it out again.
-      if (delivery.signal.aborted) throw error;
+      if (delivery.signal.aborted) {
+        store.append(id, { kind: 'state', state: 'queued', attempts });
+        throw error;
+      }
       if (cancelled.signal.aborted) {
         await this.#end(store.get(id), 'cancelled');
         return;
@@ -116,8 +122,29 @@ export class JobRunner {
     }
   }
 
-  async #run(job: Job, signal: AbortSignal): Promise<void> {
+  /** The job of a delivery. One that did not come by a call is checked now, and given up when it is wrong. */
+  async #jobOf({ event, reject }: Delivery<'crucible.job.submitted'>): Promise<Job> {
     const { store, models } = this.#options;
+    const { jobId: id, kind, spec } = event.data;
+    const known = store.find(id);
+    if (known) return known;
+    try {
+      assertJobId(id);
+      const checked = checkedJsonSpec(spec, new ModelRegistry(models));
+      if (checked.kind !== kind) throw invalidInput(`kind is ${kind}, spec is that of ${checked.kind}`, { at: 'kind' });
+      return store.create({ id, kind: checked.kind, spec: checked.json, createdAt: event.time });
+    } catch (reason) {
+      const { code, message } = CrucibleError.from(reason);
+      if (code !== 'invalid-input' && code !== 'not-found') throw reason;
+      this.#options.log.error({ job: id, code, error: message }, 'a job from the queue was refused');
+      if (isJobId(id)) await this.#publish('crucible.job.failed', id, { jobId: id, kind, code, message });
+      return reject(message);
+    }
+  }
+
+  async #run(job: Job, cancelled: AbortController, stopping: AbortSignal): Promise<void> {
+    const { store, models } = this.#options;
+    const signal = AbortSignal.any([cancelled.signal, stopping]);
     const worker = await WorkerProcess.start<TrainingMethods>(new URL('./training-worker.ts', import.meta.url), {
       name: `the process of job ${job.id}`,
     });
@@ -134,6 +161,8 @@ export class JobRunner {
         {
           signal,
           onItem: (item) => {
+            // Cancelled by another trainer
+            if (isFinal(store.get(job.id).state)) cancelled.abort(cancellation());
             if (item.kind === 'published') {
               outbox.add(() => this.#announce(job, item.model));
               return;
@@ -147,7 +176,8 @@ export class JobRunner {
         },
       );
       await outbox.done();
-      await this.#end(store.get(job.id), 'succeeded', undefined, result);
+      await this.#announceMissed(store.get(job.id), result.models);
+      await this.#end(store.get(job.id), 'succeeded');
     } finally {
       signal.removeEventListener('abort', force);
       await worker.stop();
@@ -158,44 +188,73 @@ export class JobRunner {
   async #progress(job: Job, item: Extract<TrainingMethods['run']['item'], { kind: 'progress' }>): Promise<void> {
     const { stage, step, steps, message } = item;
     const metrics = Object.fromEntries(Object.entries(item.metrics).filter(([, value]) => Number.isFinite(value)));
-    this.#options.store.append(job.id, { kind: 'progress', stage, step, steps, metrics });
+    if (!this.#record(job.id, { kind: 'progress', stage, step, steps, metrics })) return;
     const data = { jobId: job.id, kind: job.kind, stage, step, steps, metrics };
     await this.#publish('crucible.job.progress', job.id, message === undefined ? data : { ...data, message });
   }
 
   async #announce(job: Job, { name, version, uri, stage, step, parent, sha256 }: PublishedModel): Promise<void> {
-    this.#options.store.append(job.id, { kind: 'published', model: { name, version } });
     const data = { model: name, version, uri, stage, step, sha256 };
-    await this.#publish('crucible.weights.published', name, parent === undefined ? data : { ...data, parent });
+    const id = eventId(job, `${name}@${version}`);
+    await this.#publish('crucible.weights.published', name, parent === undefined ? data : { ...data, parent }, id);
+    this.#record(job.id, { kind: 'published', model: { name, version } });
   }
 
-  async #end(
-    job: Job,
-    state: 'succeeded' | 'failed' | 'cancelled',
-    error?: CrucibleError,
-    result: TrainingMethods['run']['result'] = { models: [], metrics: {} },
-  ): Promise<void> {
-    const { id, kind } = job;
-    const told = error && { code: error.code, message: error.message };
-    this.#options.store.append(id, { kind: 'state', state, attempts: job.attempts, ...(told && { error: told }) });
-    switch (state) {
-      case 'succeeded': {
-        const data = { jobId: id, kind, outputs: { models: [...result.models] }, metrics: result.metrics };
-        await this.#publish('crucible.job.completed', id, data);
-        return;
-      }
-      case 'failed':
-        await this.#publish('crucible.job.failed', id, { jobId: id, kind, ...told! });
-        return;
-      case 'cancelled':
-        await this.#publish('crucible.job.cancelled', id, { jobId: id, kind });
+  /** Adds to what is known of a job, unless it has ended meanwhile: cancelled by another trainer. */
+  #record(id: string, change: JobChange): boolean {
+    const { store } = this.#options;
+    if (isFinal(store.get(id).state)) return false;
+    store.append(id, change);
+    return true;
+  }
+
+  /** Announces what a trainer put into the registry and then died before it could announce it. */
+  async #announceMissed(job: Job, references: readonly string[]): Promise<void> {
+    const announced = new Set(job.outputs.map(({ name, version }) => `${name}@${version}`));
+    const registry = new ModelRegistry(this.#options.models);
+    for (const reference of references) {
+      if (!announced.has(reference)) await this.#announce(job, registry.resolve(reference));
     }
   }
 
-  /** Tells the world; a bus that is out of reach is logged and does not stop the training. */
-  async #publish<T extends EventType>(type: T, subject: string, data: EventData<T>): Promise<void> {
+  async #end(job: Job, state: 'succeeded' | 'failed' | 'cancelled', error?: CrucibleError): Promise<void> {
+    if (isFinal(job.state)) return;
+    const told = error && { code: error.code, message: error.message };
+    const { id, attempts } = job;
+    await this.#tellEnd(
+      this.#options.store.append(id, { kind: 'state', state, attempts, ...(told && { error: told }) }),
+    );
+  }
+
+  async #tellEnd(job: Job): Promise<void> {
+    const { id, kind, state, error, outputs, metrics } = job;
+    switch (state) {
+      case 'succeeded': {
+        const models = outputs.map(({ name, version }) => `${name}@${version}`);
+        const data = { jobId: id, kind, outputs: { models }, metrics: { ...metrics } };
+        await this.#publish('crucible.job.completed', id, data, eventId(job, 'completed'));
+        return;
+      }
+      case 'failed':
+        await this.#publish('crucible.job.failed', id, { jobId: id, kind, ...error! }, eventId(job, 'failed'));
+        return;
+      case 'cancelled':
+        await this.#publish('crucible.job.cancelled', id, { jobId: id, kind }, eventId(job, 'cancelled'));
+        return;
+      case 'queued':
+      case 'running':
+        throw new Error(`internal: job ${id} has not ended`);
+    }
+  }
+
+  /**
+   * Tells the world; with an `id`, telling it again soon changes nothing. A bus that is out of reach is logged and does
+   * not stop the training.
+   */
+  async #publish<T extends EventType>(type: T, subject: string, data: EventData<T>, id?: string): Promise<void> {
     try {
-      await this.#options.bus.publish(createEvent(type, { source: '/trainer', subject, data }));
+      const event = createEvent(type, { source: '/trainer', subject, data, ...(id !== undefined && { id }) });
+      await this.#options.bus.publish(event);
     } catch (reason) {
       this.#options.log.error(
         { event: type, subject, error: CrucibleError.from(reason).message },
@@ -203,6 +262,15 @@ export class JobRunner {
       );
     }
   }
+}
+
+/** The id of what is said once in the life of a job. A home that was emptied may see the same job id again. */
+function eventId({ id, createdAt }: Job, what: string): string {
+  return `job-${id}-${Date.parse(createdAt)}-${what}`;
+}
+
+function cancellation(): CrucibleError {
+  return new CrucibleError('cancelled', 'the job was cancelled');
 }
 
 /** Things to do one after the other, in the order they came. */

@@ -1,24 +1,37 @@
 /** The edge of the trainer: a submitted spec is checked here, before any work. */
-import { toJson } from '@bufbuild/protobuf';
+import { fromJson, type JsonValue, toJson } from '@bufbuild/protobuf';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { ModelRegistry } from '@crucible/checkpoint';
 import { CrucibleError, invalidInput } from '@crucible/foundation';
 import type { ModelReference } from '@crucible/protos/model/v1';
-import { type JobSpec, JobSpecSchema } from '@crucible/protos/trainer/v1';
+import { type ForgeSpec, type JobSpec, JobSpecSchema } from '@crucible/protos/trainer/v1';
 import { resolvePreset } from '@crucible/training';
-import type { JobKind } from './job.ts';
+import { isJobId, type JobKind } from './job.ts';
 
-const idPattern = /^[a-z0-9][a-z0-9-]{0,63}$/;
-const namePattern = /^[a-z0-9][a-z0-9._-]{0,63}$/;
+const namePattern = /^[a-z0-9][a-z0-9._-]*$/;
+const longestName = 64;
+/** A forge adds `-a` to `-d` to its name. */
+const longestForgeName = longestName - 2;
 
 export function assertJobId(id: string): void {
-  if (!idPattern.test(id)) {
+  if (!isJobId(id)) {
     throw invalidInput(
       `job_id ${JSON.stringify(id)}: 1 to 64 of the characters a-z, 0-9 and -, the first a letter or digit`,
       { at: 'job_id' },
     );
   }
+}
+
+/** A spec that came as JSON, by the queue: checked as a submitted one is. */
+export function checkedJsonSpec(json: unknown, registry: ModelRegistry): ReturnType<typeof checkedSpec> {
+  let spec: JobSpec;
+  try {
+    spec = fromJson(JobSpecSchema, json as JsonValue);
+  } catch (reason) {
+    throw invalidInput(`spec: it is no crucible.trainer.v1.JobSpec: ${(reason as Error).message}`, { at: 'spec' });
+  }
+  return checkedSpec(spec, registry);
 }
 
 /** Throws unless the spec is complete, its options exist, and what it names is there. Returns it as JSON. */
@@ -30,7 +43,7 @@ export function checkedSpec(
   if (!spec || chosen.case === undefined)
     throw invalidInput('spec is empty; it says what the job does', { at: 'spec' });
   const field = `spec.${chosen.case}`;
-  assertName(chosen.value.name, `${field}.name`);
+  assertName(chosen.value.name, `${field}.name`, chosen.case === 'forge' ? longestForgeName : longestName);
   const model = (reference: ModelReference | undefined, name: string): void =>
     assertModel(reference, registry, `${field}.${name}`);
   const data = (uris: readonly string[], name: string, needed = true): void =>
@@ -40,6 +53,7 @@ export function checkedSpec(
       data(chosen.value.corpusUris, 'corpus_uris', false);
       data(chosen.value.instructionUris, 'instruction_uris', false);
       data(chosen.value.preferenceUris, 'preference_uris', false);
+      assertForgeFiles(chosen.value, field);
       resolvePreset(chosen.value.preset, chosen.value.options);
       break;
     case 'pretrain':
@@ -70,10 +84,10 @@ export function pathFromUri(uri: string): string {
   return uri.startsWith('file:') ? fileURLToPath(uri) : uri;
 }
 
-function assertName(name: string, at: string): void {
-  if (!namePattern.test(name)) {
+function assertName(name: string, at: string, longest: number): void {
+  if (!namePattern.test(name) || name.length > longest) {
     throw invalidInput(
-      `${at} ${JSON.stringify(name)}: 1 to 64 of the characters a-z, 0-9, -, _ and ., the first a letter or digit`,
+      `${at} ${JSON.stringify(name)}: 1 to ${longest} of the characters a-z, 0-9, -, _ and ., the first a letter or digit`,
       { at },
     );
   }
@@ -87,6 +101,15 @@ function assertModel(reference: ModelReference | undefined, registry: ModelRegis
     const { code, message } = CrucibleError.from(reason);
     throw new CrucibleError(code, `${at}: ${message}`, { at });
   }
+}
+
+/** Files of one's own begin with a corpus: the tokenizer and model A come from it. */
+function assertForgeFiles({ corpusUris, instructionUris, preferenceUris }: ForgeSpec, field: string): void {
+  const given = instructionUris.length > 0 ? 'instructions' : preferenceUris.length > 0 ? 'preferences' : undefined;
+  if (given === undefined || corpusUris.length > 0) return;
+  throw invalidInput(`${field}.corpus_uris is empty; with ${given} of one's own a corpus is needed too`, {
+    at: `${field}.corpus_uris`,
+  });
 }
 
 /** `NAME` or `NAME@VERSION`. */

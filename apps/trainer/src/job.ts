@@ -54,7 +54,15 @@ export interface Job extends JobRequest {
   readonly startedAt: string | undefined;
   readonly finishedAt: string | undefined;
   readonly attempts: number;
+  /** Starts that came to no end: the job's process, or the trainer with it, died. */
+  readonly crashes: number;
   readonly lastSequence: number;
+}
+
+const idPattern = /^[a-z0-9][a-z0-9-]{0,63}$/;
+
+export function isJobId(id: string): boolean {
+  return idPattern.test(id);
 }
 
 export function isFinal(state: JobState): boolean {
@@ -74,6 +82,7 @@ export function newJob(request: JobRequest): Job {
     startedAt: undefined,
     finishedAt: undefined,
     attempts: 0,
+    crashes: 0,
     lastSequence: 0,
   };
 }
@@ -95,6 +104,7 @@ export function applyEvent(job: Job, { sequence, time, change }: JobEvent): Job 
         ...next,
         state: change.state,
         attempts: change.attempts,
+        crashes: job.crashes + (job.state === 'running' && change.state === 'running' ? 1 : 0),
         error: change.error,
         startedAt: change.state === 'running' ? (job.startedAt ?? time) : job.startedAt,
         finishedAt: isFinal(change.state) ? time : undefined,

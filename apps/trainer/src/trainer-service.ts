@@ -6,7 +6,7 @@ import { ModelRegistry } from '@crucible/checkpoint';
 import { CrucibleError, invalidInput } from '@crucible/foundation';
 import { TrainerService } from '@crucible/protos/trainer/v1';
 import { createServer, implementService, type ServerTls } from '@crucible/rpc';
-import type { Logger, Service } from '@crucible/service';
+import { type Logger, logCalls, type Service } from '@crucible/service';
 import { isFinal } from './job.ts';
 import { eventMessage, jobMessage, stateFromWire } from './job-message.ts';
 import { JobRunner } from './job-runner.ts';
@@ -89,7 +89,7 @@ export async function createTrainerService(dependencies: TrainerDependencies): P
     },
   });
 
-  const server = await createServer({ host, port, services: [service], ...(tls && { tls }) });
+  const server = await createServer({ host, port, services: [service], onCallEnd: logCalls(log), ...(tls && { tls }) });
   await runner.start();
   log.info({ target: server.target, jobs: store.list().length }, 'the trainer serves');
   return {

@@ -5,7 +5,7 @@ export interface PublishedModel extends ModelReference {
   readonly uri: string;
   readonly stage: string;
   readonly step: number;
-  readonly parent: string | undefined;
+  readonly parent?: string | undefined;
   readonly sha256: string;
 }
 
