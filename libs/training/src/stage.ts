@@ -27,7 +27,7 @@ export interface StageContext<Weights> {
   readonly checkpoint?: StageCheckpoint;
   /** Seconds between checkpoints. Default: 20. */
   readonly checkpointSeconds?: number;
-  /** Seconds between snapshots for `publish`. Default: 30. */
+  /** Seconds between snapshots for `publish`, the first after the first step. Default: 30. */
   readonly publishSeconds?: number;
 }
 
@@ -64,7 +64,8 @@ export async function runLoop<Weights>(
   const { signal, checkpoint, checkpointSeconds = 20, publishSeconds = 30 } = context;
   const shown = new SmoothedMetrics();
   let lastSave = performance.now();
-  let lastPublish = performance.now();
+  let savedStep = parts.done;
+  let lastPublish = parts.done === 0 ? -Infinity : performance.now();
   let lastReport = 0;
   let evaluated: Readonly<Record<string, number>> = {};
   const report = (step: number): void => {
@@ -74,6 +75,7 @@ export async function runLoop<Weights>(
   const since = (then: number): number => (performance.now() - then) / 1000;
 
   for (let n = parts.done; n < steps; n++) {
+    if (signal?.aborted && checkpoint && n > savedStep) await parts.save(checkpoint);
     throwIfCancelled(signal, stage);
     shown.add(await parts.step(n));
     const isLast = n + 1 === steps;
@@ -83,6 +85,7 @@ export async function runLoop<Weights>(
     if (checkpoint && (isLast || since(lastSave) >= checkpointSeconds)) {
       await parts.save(checkpoint);
       lastSave = performance.now();
+      savedStep = n + 1;
     }
     if (!isLast && since(lastPublish) >= publishSeconds) {
       await context.publish?.(parts.weights(), {
