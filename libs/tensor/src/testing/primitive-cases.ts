@@ -1,5 +1,5 @@
 /** For tests: every primitive with operands to try it on, drawn at random. */
-import { Random } from '@crucible/foundation';
+import type { Random } from '@crucible/foundation';
 import type { DType } from '../dtype.ts';
 import { Graph, type Program } from '../ir/graph.ts';
 import type { Primitive, PrimitiveParams } from '../ir/primitive.ts';
