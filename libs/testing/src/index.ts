@@ -6,6 +6,8 @@ export { chiSquare, chiSquareLimit } from './chi-square.ts';
 export { freePort } from './free-port.ts';
 export { startNatsServer } from './nats-server.ts';
 export type { NatsServer, NatsServerOptions } from './nats-server.ts';
+export { startProgram } from './program.ts';
+export type { Ending, Program, ProgramOptions } from './program.ts';
 export { requireNatsServer } from './require-nats-server.ts';
 export { temporaryFolder } from './temporary-folder.ts';
 export {

@@ -3,7 +3,6 @@
  * when the process dies without either, a watchdog that notices.
  */
 import { spawn } from 'node:child_process';
-import type { ChildProcess } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -12,6 +11,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { CrucibleError, withDeadline } from '@crucible/foundation';
 import { findNatsServer, natsServerMissing } from './find-nats-server.ts';
 import { freePort } from './free-port.ts';
+import { killWithParent } from './kill-with-parent.ts';
 
 export interface NatsServerOptions {
   /** Default true. */
@@ -110,7 +110,7 @@ async function startProcess(
       throw late;
     });
   };
-  watch(child);
+  killWithParent(child);
   const deadline = performance.now() + startDeadline;
   while (!(await answers(port))) {
     if (child.exitCode !== null || child.pid === undefined)
@@ -122,13 +122,6 @@ async function startProcess(
     await sleep(10);
   }
   return { pid: child.pid!, end };
-}
-
-/** Kills the server when this process dies without having stopped it: the shell then reads the end of its input. */
-function watch(server: ChildProcess): void {
-  if (server.pid === undefined || process.platform === 'win32') return;
-  const watchdog = spawn('sh', ['-c', `read _; kill -9 ${server.pid}`], { stdio: ['pipe', 'ignore', 'ignore'] });
-  server.once('exit', () => watchdog.kill('SIGKILL'));
 }
 
 /** Whether a server greets on the port: the first thing that NATS sends is its INFO line. */
