@@ -1,18 +1,9 @@
 /** What the policy service and its engine process say to each other. */
 import type { Choice, FinishReason, Sampling } from '@crucible/inference';
+import type { LoadMethod } from '@crucible/serving';
 
 export interface PolicyEngineMethods {
-  /** Loads a checkpoint folder and serves new calls to `name` from it. */
-  load: {
-    args: { readonly name: string; readonly version: number; readonly folder: string };
-    result: {
-      readonly contextLength: number;
-      readonly vocabularySize: number;
-      readonly parameterCount: number;
-      readonly endTokenIds: readonly number[];
-    };
-    item: never;
-  };
+  load: LoadMethod;
   generate: {
     args: {
       readonly name: string;

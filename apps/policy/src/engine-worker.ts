@@ -1,10 +1,10 @@
 /** The engine process of the policy service: holds the weights and runs ONNX Runtime. */
 import { loadModel, loadSpecialTokenIds } from '@crucible/checkpoint';
-import { CrucibleError, invalidInput } from '@crucible/foundation';
+import { CrucibleError, invalidInput, throwIfCancelled } from '@crucible/foundation';
 import { GenerationEngine, LogProbabilityScorer, packSequences, type ServedModel } from '@crucible/inference';
 import type { LanguageModelWeights } from '@crucible/nn';
 import { countParameters } from '@crucible/optim';
-import { serveWorker } from '@crucible/service';
+import { serveWorker, TaskQueue } from '@crucible/service';
 import type { PolicyEngineMethods, SequenceScore, TokenChoice } from './engine-protocol.ts';
 
 interface Loaded {
@@ -13,21 +13,21 @@ interface Loaded {
 }
 
 const loaded = new Map<string, Loaded>();
+/** Programs of scorers run one at a time, and are released when those before have ended. */
+const scoring = new TaskQueue();
 
 serveWorker<PolicyEngineMethods>({
-  load: async ({ name, version, folder }) => {
+  load: ({ name, version, folder }) => {
     const model = loadModel(folder);
     if (model.kind !== 'language') throw invalidInput(`${folder} holds no language model`, { at: 'uri' });
     const { weights, config } = model;
     const before = loaded.get(name);
-    const isSame = before && sameConfig(before.engine.model, config);
-    const engine = isSame ? before.engine : new GenerationEngine();
+    const isSame = sameConfig(before?.engine.model, config);
+    const engine = before?.engine ?? new GenerationEngine();
     engine.setModel({ weights, config, version });
     if (!isSame) {
       loaded.set(name, { engine, scorer: new LogProbabilityScorer(weights, config) });
-      // Answers that run on a model of another shape are ended; such a change is a new model under an old name.
-      await before?.engine.dispose();
-      await before?.scorer.dispose();
+      if (before) void scoring.run(() => before.scorer.dispose());
     }
     return {
       contextLength: config.maxPositions,
@@ -60,14 +60,17 @@ serveWorker<PolicyEngineMethods>({
     return { finish: await stream.finish };
   },
 
-  score: async ({ name, sequences, temperature, alternatives }) => {
+  score: async ({ name, sequences, temperature, alternatives }, { signal }) => {
     const { engine, scorer } = find(name);
     const { weights, config, version } = engine.model!;
     const scores: SequenceScore[] = [];
     const atOnce = 32;
     for (let first = 0; first < sequences.length; first += atOnce) {
+      throwIfCancelled(signal, 'scoring');
       const part = sequences.slice(first, first + atOnce);
-      scores.push(...(await scorePart(scorer, weights, config.maxPositions, part, temperature, alternatives)));
+      scores.push(
+        ...(await scoring.run(() => scorePart(scorer, weights, config.maxPositions, part, temperature, alternatives))),
+      );
     }
     return { version, scores };
   },

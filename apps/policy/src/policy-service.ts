@@ -2,9 +2,9 @@
 import { invalidInput } from '@crucible/foundation';
 import type { Bus } from '@crucible/bus';
 import { FinishReason, PolicyService } from '@crucible/protos/policy/v1';
-import { createServer, implementService, type ServerTls } from '@crucible/rpc';
-import type { Logger, Service } from '@crucible/service';
-import { EngineWorker, type ModelSource, ServedModels } from '@crucible/serving';
+import { createServer, implementService, type Server, type ServerTls } from '@crucible/rpc';
+import { type Logger, logCalls, type Service } from '@crucible/service';
+import { EngineWorker, modelEngine, type ModelSource, ServedModels } from '@crucible/serving';
 import type { Choice } from '@crucible/inference';
 import type { PolicyEngineMethods } from './engine-protocol.ts';
 import { ItemStream } from './item-stream.ts';
@@ -27,20 +27,12 @@ const finishReasons = {
 } as const;
 
 export async function createPolicyService({ bus, source, log, host, port, tls }: PolicyDependencies): Promise<Service> {
-  const worker = new EngineWorker<PolicyEngineMethods>(
+  const worker = await EngineWorker.start<PolicyEngineMethods>(
     new URL('./engine-worker.ts', import.meta.url),
     'the policy engine',
     log,
   );
-  const models = new ServedModels({
-    kind: 'language',
-    source,
-    log,
-    engine: {
-      load: ({ name, version, folder }) => worker.call('load', { name, version, folder }),
-      onRestart: (listener) => worker.onRestart(listener),
-    },
-  });
+  const models = new ServedModels({ kind: 'language', source, log, engine: modelEngine(worker) });
 
   const service = implementService(PolicyService, {
     generate: async function* (request, { signal }) {
@@ -109,22 +101,24 @@ export async function createPolicyService({ bus, source, log, host, port, tls }:
     },
   });
 
-  const server = await createServer({ host, port, services: [service], ...(tls && { tls }) }).catch(
-    async (reason: unknown) => {
-      await worker.close();
-      throw reason;
-    },
-  );
-  await models.start(bus);
+  const stop = async (graceMs: number): Promise<void> => {
+    await models.stop();
+    await server?.drain({ graceMs });
+    await worker.close();
+  };
+  let server: Server | undefined;
+  try {
+    server = await createServer({ host, port, services: [service], onCallEnd: logCalls(log), ...(tls && { tls }) });
+    await models.start(bus);
+  } catch (reason) {
+    await stop(0);
+    throw reason;
+  }
   log.info({ target: server.target, models: models.info('').map(({ name }) => name) }, 'the policy serves');
   return {
     name: 'policy',
     target: server.target,
-    close: async (graceMs = 10_000) => {
-      await models.stop();
-      await server.drain({ graceMs });
-      await worker.close();
-    },
+    close: (graceMs = 10_000) => stop(graceMs),
   };
 }
 

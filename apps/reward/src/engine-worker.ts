@@ -3,7 +3,7 @@ import { loadModel, type SavedModel } from '@crucible/checkpoint';
 import { CrucibleError, invalidInput } from '@crucible/foundation';
 import { ScalarScorer, scoreSequences } from '@crucible/inference';
 import { countParameters } from '@crucible/optim';
-import { serveWorker } from '@crucible/service';
+import { serveWorker, TaskQueue } from '@crucible/service';
 import type { RewardEngineMethods } from './engine-protocol.ts';
 
 interface Loaded {
@@ -13,16 +13,18 @@ interface Loaded {
 }
 
 const loaded = new Map<string, Loaded>();
+/** Programs of scorers run one at a time, and are released when those before have ended. */
+const scoring = new TaskQueue();
 
 serveWorker<RewardEngineMethods>({
-  load: async ({ name, version, folder }) => {
+  load: ({ name, version, folder }) => {
     const model = loadModel(folder);
     if (model.kind !== 'scalar') throw invalidInput(`${folder} holds no reward model`, { at: 'uri' });
     const { weights, config } = model;
     const before = loaded.get(name);
     const isSame = before && JSON.stringify(before.model.config) === JSON.stringify(config);
     loaded.set(name, { model, version, scorer: isSame ? before.scorer : new ScalarScorer(weights, config) });
-    if (!isSame) await before?.scorer.dispose();
+    if (before && !isSame) void scoring.run(() => before.scorer.dispose());
     return {
       contextLength: config.maxPositions,
       vocabularySize: config.vocabularySize,
@@ -36,7 +38,7 @@ serveWorker<RewardEngineMethods>({
     if (!found) throw new CrucibleError('not-found', `model ${name} is not loaded`, { at: 'model' });
     const { model, version, scorer } = found;
     const options = { time: model.config.maxPositions, pad: 0 };
-    const scores = await scoreSequences(scorer, model.weights, sequences, options);
+    const scores = await scoring.run(() => scoreSequences(scorer, model.weights, sequences, options));
     return { version, scores: scores.map((score) => score - model.bias) };
   },
 });

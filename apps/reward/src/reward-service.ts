@@ -2,9 +2,9 @@
 import type { Bus } from '@crucible/bus';
 import { invalidInput } from '@crucible/foundation';
 import { RewardService } from '@crucible/protos/reward/v1';
-import { createServer, implementService, type ServerTls } from '@crucible/rpc';
-import type { Logger, Service } from '@crucible/service';
-import { EngineWorker, type LoadedModel, type ModelSource, ServedModels } from '@crucible/serving';
+import { createServer, implementService, type Server, type ServerTls } from '@crucible/rpc';
+import { type Logger, logCalls, type Service } from '@crucible/service';
+import { EngineWorker, type LoadedModel, modelEngine, type ModelSource, ServedModels } from '@crucible/serving';
 import type { RewardEngineMethods } from './engine-protocol.ts';
 
 export interface RewardDependencies {
@@ -20,20 +20,12 @@ export interface RewardDependencies {
 const mostSequences = 1024;
 
 export async function createRewardService({ bus, source, log, host, port, tls }: RewardDependencies): Promise<Service> {
-  const worker = new EngineWorker<RewardEngineMethods>(
+  const worker = await EngineWorker.start<RewardEngineMethods>(
     new URL('./engine-worker.ts', import.meta.url),
     'the reward engine',
     log,
   );
-  const models = new ServedModels({
-    kind: 'scalar',
-    source,
-    log,
-    engine: {
-      load: ({ name, version, folder }) => worker.call('load', { name, version, folder }),
-      onRestart: (listener) => worker.onRestart(listener),
-    },
-  });
+  const models = new ServedModels({ kind: 'scalar', source, log, engine: modelEngine(worker) });
 
   const service = implementService(RewardService, {
     score: async (request, { signal }) => {
@@ -50,22 +42,24 @@ export async function createRewardService({ bus, source, log, host, port, tls }:
     },
   });
 
-  const server = await createServer({ host, port, services: [service], ...(tls && { tls }) }).catch(
-    async (reason: unknown) => {
-      await worker.close();
-      throw reason;
-    },
-  );
-  await models.start(bus);
+  const stop = async (graceMs: number): Promise<void> => {
+    await models.stop();
+    await server?.drain({ graceMs });
+    await worker.close();
+  };
+  let server: Server | undefined;
+  try {
+    server = await createServer({ host, port, services: [service], onCallEnd: logCalls(log), ...(tls && { tls }) });
+    await models.start(bus);
+  } catch (reason) {
+    await stop(0);
+    throw reason;
+  }
   log.info({ target: server.target, models: models.info('').map(({ name }) => name) }, 'the reward model serves');
   return {
     name: 'reward',
     target: server.target,
-    close: async (graceMs = 10_000) => {
-      await models.stop();
-      await server.drain({ graceMs });
-      await worker.close();
-    },
+    close: (graceMs = 10_000) => stop(graceMs),
   };
 }
 

@@ -20,7 +20,7 @@ export async function closeAll(services: readonly Service[], log: Logger, graceM
     try {
       await service.close(graceMs);
     } catch (reason) {
-      log.error({ service: service.name, error: CrucibleError.from(reason).message }, 'did not close cleanly');
+      log.error({ error: CrucibleError.from(reason).message }, `${service.name} did not close cleanly`);
     }
   }
 }

@@ -3,24 +3,34 @@ import { join, resolve } from 'node:path';
 import { invalidInput } from '@crucible/foundation';
 import { z } from 'zod';
 
-const port = z.coerce.number().int().min(0).max(65_535);
-const level = z.enum(['debug', 'info', 'warn', 'error', 'silent']);
+const text = z.string();
+const port = text
+  .refine((given) => /^\d{1,5}$/.test(given) && Number(given) <= 65_535, {
+    error: 'a port is a whole number from 0 to 65535; 0 takes a free one',
+  })
+  .transform(Number);
+const levels = ['debug', 'info', 'warn', 'error', 'silent'] as const;
+const level = z.enum(levels, { error: `a log level is one of ${levels.join(', ')}` });
+const bus = text.regex(/^(?:nats|tls):\/\/.|^embedded:(?!\/\/)/, {
+  error: 'a bus is nats://HOST:PORT, tls://HOST:PORT, embedded:FOLDER, or embedded: for one in memory',
+});
+const target = text.regex(/^(?:\S+:\d{1,5}|unix:\S+)$/, { error: 'a target is HOST:PORT or unix:/PATH' });
 
 const schema = z.object({
   /** Where models, jobs and the embedded bus live. */
-  CRUCIBLE_HOME: z.string().min(1).default('.crucible'),
+  CRUCIBLE_HOME: text.default('.crucible'),
   /** The bus: `nats://HOST:PORT` or `embedded:FOLDER`. Default: embedded, in the home. */
-  CRUCIBLE_BUS: z.string().optional(),
+  CRUCIBLE_BUS: bus.optional(),
   /** The address that services listen at. */
-  CRUCIBLE_HOST: z.string().min(1).default('127.0.0.1'),
+  CRUCIBLE_HOST: text.default('127.0.0.1'),
   CRUCIBLE_GATEWAY_PORT: port.default(8080),
   CRUCIBLE_POLICY_PORT: port.default(7001),
   CRUCIBLE_REWARD_PORT: port.default(7002),
   CRUCIBLE_TRAINER_PORT: port.default(7003),
   /** Where the gateway finds the policy. Default: the host and port above. */
-  CRUCIBLE_POLICY_TARGET: z.string().optional(),
+  CRUCIBLE_POLICY_TARGET: target.optional(),
   /** The trainer that commands give their jobs to. Default: that of `crucible up`, or one of their own. */
-  CRUCIBLE_TRAINER_TARGET: z.string().optional(),
+  CRUCIBLE_TRAINER_TARGET: target.optional(),
   CRUCIBLE_LOG_LEVEL: level.default('info'),
 });
 
@@ -38,7 +48,7 @@ export interface Settings {
   readonly logLevel: z.infer<typeof level>;
 }
 
-/** Resolves the settings; an invalid one is named with its value and what is allowed. */
+/** Resolves the settings; an empty variable counts as unset, and an invalid one is named with its value and what is allowed. */
 export function resolveSettings(environment: Readonly<Record<string, string | undefined>> = process.env): Settings {
   const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''));
   const parsed = schema.safeParse(given);
@@ -48,11 +58,12 @@ export function resolveSettings(environment: Readonly<Record<string, string | un
     throw invalidInput(`${name}=${environment[name] ?? ''}: ${issue!.message}`, { at: name });
   }
   const env = parsed.data;
+  const host = env.CRUCIBLE_HOST;
   const home = resolve(env.CRUCIBLE_HOME);
   return {
     home,
     bus: env.CRUCIBLE_BUS ?? `embedded:${join(home, 'bus')}`,
-    host: env.CRUCIBLE_HOST,
+    host,
     ports: {
       gateway: env.CRUCIBLE_GATEWAY_PORT,
       policy: env.CRUCIBLE_POLICY_PORT,
@@ -60,7 +71,7 @@ export function resolveSettings(environment: Readonly<Record<string, string | un
       trainer: env.CRUCIBLE_TRAINER_PORT,
     },
     targets: {
-      policy: env.CRUCIBLE_POLICY_TARGET ?? `${env.CRUCIBLE_HOST}:${env.CRUCIBLE_POLICY_PORT}`,
+      policy: env.CRUCIBLE_POLICY_TARGET ?? `${host.includes(':') ? `[${host}]` : host}:${env.CRUCIBLE_POLICY_PORT}`,
       trainer: env.CRUCIBLE_TRAINER_TARGET,
     },
     logLevel: env.CRUCIBLE_LOG_LEVEL,

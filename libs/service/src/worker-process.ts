@@ -17,8 +17,10 @@ export interface WorkerMethod {
 export type WorkerMethods<M> = { readonly [K in keyof M]: WorkerMethod };
 
 export interface WorkerCallOptions<Item> {
-  /** Cancels the call; the worker is told, and the call fails with `cancelled`. */
+  /** Cancels the call: the worker is told, and how it then ends the call is the call's end. */
   readonly signal?: AbortSignal;
+  /** Milliseconds that the worker may take to end a cancelled call; then it fails with `cancelled`. Default: 20,000. */
+  readonly cancelGrace?: number;
   readonly onItem?: (item: Item) => void;
 }
 
@@ -45,6 +47,7 @@ interface WireError {
   readonly code: ErrorCode;
   readonly message: string;
   readonly at: string | undefined;
+  readonly stack: string | undefined;
 }
 
 interface Pending {
@@ -59,6 +62,7 @@ export class WorkerProcess<M extends WorkerMethods<M>> implements AsyncDisposabl
   readonly #name: string;
   readonly #pending = new Map<number, Pending>();
   #nextId = 0;
+  #stopping = false;
   /** Resolves when the process has ended, with what ended it. */
   readonly exited: Promise<string>;
 
@@ -68,7 +72,8 @@ export class WorkerProcess<M extends WorkerMethods<M>> implements AsyncDisposabl
     this.exited = new Promise((resolve) => {
       child.once('exit', (code, signal) => {
         const reason = signal === null ? `exit code ${code}` : `signal ${signal}`;
-        this.#failAll(new CrucibleError('unavailable', `${name} ended unexpectedly (${reason})`));
+        const how = this.#stopping ? 'was stopped' : `ended unexpectedly (${reason})`;
+        this.#failAll(new CrucibleError('unavailable', `${name} ${how}`));
         resolve(reason);
       });
     });
@@ -108,7 +113,7 @@ export class WorkerProcess<M extends WorkerMethods<M>> implements AsyncDisposabl
   call<K extends keyof M & string>(
     method: K,
     args: M[K]['args'],
-    { signal, onItem }: WorkerCallOptions<M[K]['item']> = {},
+    { signal, cancelGrace = 20_000, onItem }: WorkerCallOptions<M[K]['item']> = {},
   ): Promise<M[K]['result']> {
     const id = this.#nextId++;
     return new Promise<M[K]['result']>((resolve, reject) => {
@@ -116,9 +121,15 @@ export class WorkerProcess<M extends WorkerMethods<M>> implements AsyncDisposabl
         reject(new CrucibleError('cancelled', `${method} was cancelled`, { cause: signal.reason }));
         return;
       }
-      const cancel = (): void => this.#send({ kind: 'cancel', id });
+      let timer: NodeJS.Timeout | undefined;
+      const cancel = (): void => {
+        this.#send({ kind: 'cancel', id });
+        const late = `${method} was cancelled; ${this.#name} did not end it within ${cancelGrace} ms`;
+        timer = setTimeout(() => this.#pending.get(id)?.reject(new CrucibleError('cancelled', late)), cancelGrace);
+      };
       const settle = (then: () => void): void => {
         signal?.removeEventListener('abort', cancel);
+        clearTimeout(timer);
         this.#pending.delete(id);
         then();
       };
@@ -135,6 +146,7 @@ export class WorkerProcess<M extends WorkerMethods<M>> implements AsyncDisposabl
   /** Ends the process: politely, and by force after `graceMs` (default: 2,000). */
   async stop(graceMs = 2000): Promise<void> {
     if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
+    this.#stopping = true;
     if (this.#child.connected) this.#child.disconnect();
     const timer = setTimeout(() => this.#child.kill('SIGKILL'), graceMs);
     await this.exited;
@@ -166,8 +178,11 @@ export class WorkerProcess<M extends WorkerMethods<M>> implements AsyncDisposabl
         pending.resolve(message.result);
         break;
       case 'error': {
-        const { code, message: text, at } = message.error;
-        pending.reject(new CrucibleError(code, text, at === undefined ? {} : { at }));
+        const { code, message: text, at, stack } = message.error;
+        const error = new CrucibleError(code, text, at === undefined ? {} : { at });
+        // Where it happened, for logs; where the message arrived tells nothing.
+        if (stack !== undefined) error.stack = stack;
+        pending.reject(error);
       }
     }
   }
@@ -213,7 +228,8 @@ export function serveWorker<M extends WorkerMethods<M>>(handlers: WorkerHandlers
       await send({ kind: 'result', id, result });
     } catch (reason) {
       const { code, message, at } = CrucibleError.from(reason);
-      await send({ kind: 'error', id, error: { code, message, at } });
+      const stack = reason instanceof Error ? reason.stack : undefined;
+      await send({ kind: 'error', id, error: { code, message, at, stack } });
     } finally {
       running.delete(id);
     }
@@ -224,6 +240,6 @@ export function serveWorker<M extends WorkerMethods<M>>(handlers: WorkerHandlers
   });
   // The host owns this process: it must not outlive it, and a signal to the whole group is the host's to handle.
   process.on('disconnect', () => process.exit(0));
-  process.on('SIGINT', () => undefined);
+  for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => undefined);
   void send({ kind: 'ready' });
 }

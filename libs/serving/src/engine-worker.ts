@@ -2,6 +2,12 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { CrucibleError } from '@crucible/foundation';
 import { type Logger, type WorkerCallOptions, type WorkerMethods, WorkerProcess } from '@crucible/service';
 
+/** Milliseconds before the first restart; each one after it waits twice as long, up to the longest. */
+const firstPause = 100;
+const longestPause = 10_000;
+/** Milliseconds that a worker must have lived for its end to count as the first. */
+const longLife = 60_000;
+
 /**
  * A worker process that is kept running: when it dies, it is started anew, after a pause that grows while it keeps dying.
  * Calls meanwhile wait; calls that it was answering fail with `unavailable`.
@@ -10,68 +16,101 @@ export class EngineWorker<M extends WorkerMethods<M>> {
   readonly #module: URL;
   readonly #name: string;
   readonly #log: Logger;
-  readonly #restarted: (() => Promise<void>)[] = [];
-  #worker: Promise<WorkerProcess<M>>;
-  #closed = false;
+  readonly #restorers: ((fresh: WorkerProcess<M>) => Promise<void>)[] = [];
+  readonly #closing = new AbortController();
+  /** The process, once it can answer: after a restart, when what it had lost is there again. */
+  #ready: Promise<WorkerProcess<M>>;
+  #pause = firstPause;
 
-  constructor(module: URL, name: string, log: Logger) {
+  private constructor(module: URL, name: string, log: Logger, worker: WorkerProcess<M>) {
     this.#module = module;
     this.#name = name;
     this.#log = log;
-    this.#worker = this.#start();
-    this.#worker.catch(() => undefined);
+    this.#ready = Promise.resolve(worker);
+    this.#watch(worker);
   }
 
-  /** Called after each restart, before waiting calls go on. */
-  onRestart(listener: () => Promise<void>): void {
-    this.#restarted.push(listener);
+  /** Starts `module`, a file that calls `serveWorker`; fails when it does not start this first time. */
+  static async start<M extends WorkerMethods<M>>(module: URL, name: string, log: Logger): Promise<EngineWorker<M>> {
+    return new EngineWorker(module, name, log, await WorkerProcess.start<M>(module, { name }));
+  }
+
+  /** Called with the fresh process after each restart, before calls that wait go on. */
+  onRestart(restore: (fresh: WorkerProcess<M>) => Promise<void>): void {
+    this.#restorers.push(restore);
   }
 
   async call<K extends keyof M & string>(
     method: K,
     args: M[K]['args'],
-    options?: WorkerCallOptions<M[K]['item']>,
+    options: WorkerCallOptions<M[K]['item']> = {},
   ): Promise<M[K]['result']> {
-    return (await this.#worker).call(method, args, options);
+    const worker = await unlessAborted(this.#ready, options.signal, method);
+    return worker.call(method, args, options);
   }
 
+  /** Ends the process. Calls fail from now on. */
   async close(): Promise<void> {
-    this.#closed = true;
-    await this.#worker.then(
+    this.#closing.abort();
+    await this.#ready.then(
       (worker) => worker.stop(),
       () => undefined,
     );
   }
 
   /** Process id, for tests that kill it. */
-  async pid(): Promise<number | undefined> {
-    return (await this.#worker).pid;
+  async pid(): Promise<number> {
+    return (await this.#ready).pid!;
   }
 
-  async #start(): Promise<WorkerProcess<M>> {
-    const worker = await WorkerProcess.start<M>(this.#module, { name: this.#name });
+  #watch(worker: WorkerProcess<M>): void {
+    const begun = performance.now();
     void worker.exited.then((reason) => {
-      if (this.#closed) return;
+      if (this.#closing.signal.aborted) return;
+      if (performance.now() - begun > longLife) this.#pause = firstPause;
       this.#log.error({ worker: this.#name, reason }, 'the engine ended; it is started anew');
-      this.#worker = this.#restart();
-      this.#worker.catch(() => undefined);
+      this.#ready = this.#restart();
+      this.#ready.catch(() => undefined);
     });
-    return worker;
   }
 
   async #restart(): Promise<WorkerProcess<M>> {
-    for (let pause = 100; ; pause = Math.min(10_000, pause * 2)) {
-      await delay(pause);
-      if (this.#closed) throw new CrucibleError('unavailable', `${this.#name} was stopped`);
+    const { signal } = this.#closing;
+    const isClosed = (): boolean => signal.aborted;
+    for (;;) {
+      await delay(this.#pause, undefined, { signal }).catch(() => undefined);
+      if (isClosed()) throw new CrucibleError('unavailable', `${this.#name} was stopped`);
+      this.#pause = Math.min(longestPause, this.#pause * 2);
+      let worker: WorkerProcess<M> | undefined;
+      const stop = (): void => void worker?.stop(0);
       try {
-        const worker = await this.#start();
-        // The listeners call this worker: they must not wait for themselves.
-        this.#worker = Promise.resolve(worker);
-        for (const listener of this.#restarted) await listener();
+        worker = await WorkerProcess.start<M>(this.#module, { name: this.#name });
+        signal.addEventListener('abort', stop);
+        signal.throwIfAborted();
+        for (const restore of this.#restorers) await restore(worker);
+        this.#watch(worker);
         return worker;
       } catch (reason) {
+        await worker?.stop(0);
+        if (isClosed()) continue;
         this.#log.error({ worker: this.#name, error: CrucibleError.from(reason).message }, 'the engine did not start');
+      } finally {
+        signal.removeEventListener('abort', stop);
       }
     }
+  }
+}
+
+async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined, what: string): Promise<T> {
+  if (!signal) return promise;
+  const aborted = Promise.withResolvers<never>();
+  const abort = (): void =>
+    aborted.reject(new CrucibleError('cancelled', `${what} was cancelled`, { cause: signal.reason }));
+  if (signal.aborted) abort();
+  signal.addEventListener('abort', abort);
+  try {
+    return await Promise.race([promise, aborted.promise]);
+  } finally {
+    signal.removeEventListener('abort', abort);
   }
 }

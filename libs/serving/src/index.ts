@@ -1,4 +1,6 @@
 export { EngineWorker } from './engine-worker.ts';
-export type { LoadedModel, ModelDescription, ModelEngine, ModelSource } from './model-source.ts';
+export { modelEngine } from './model-engine.ts';
+export type { LoadMethod, ModelEngine } from './model-engine.ts';
+export type { LoadedModel, ModelDescription, ModelSource } from './model-source.ts';
 export { ServedModels } from './served-models.ts';
 export type { ServedModelsOptions, WeightUpdate } from './served-models.ts';

@@ -16,8 +16,10 @@ export interface ModelDescription {
 
 /** Where models come from: the registry. */
 export interface ModelSource {
-  /** The newest version of every model. */
-  readonly list: () => readonly ModelDescription[];
+  /** Names of all models. */
+  readonly names: () => readonly string[];
+  /** The newest version of a model. */
+  readonly resolve: (name: string) => ModelDescription;
   /** The model in a folder that `uri` names; `not-found` or `invalid-input` where there is none. */
   readonly open: (uri: string) => ModelDescription;
 }
@@ -29,12 +31,4 @@ export interface LoadedModel {
   readonly parameterCount: number;
   /** Empty for a model that does not generate. */
   readonly endTokenIds: readonly number[];
-}
-
-/** What holds the weights. */
-export interface ModelEngine {
-  /** Loads a version and serves new calls from it; on failure the old one goes on. */
-  readonly load: (model: ModelDescription) => Promise<LoadedModel>;
-  /** Calls back when the engine was restarted and has lost its models. */
-  readonly onRestart: (listener: () => Promise<void>) => void;
 }

@@ -1,10 +1,13 @@
+import { resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { timestampFromDate } from '@bufbuild/protobuf/wkt';
 import type { Bus, Subscription } from '@crucible/bus';
 import { CrucibleError, invalidInput } from '@crucible/foundation';
 import type { ModelInfoSchema } from '@crucible/protos/model/v1';
 import type { Logger } from '@crucible/service';
-import type { LoadedModel, ModelDescription, ModelEngine, ModelSource } from './model-source.ts';
+import type { ModelEngine } from './model-engine.ts';
+import type { LoadedModel, ModelDescription, ModelSource } from './model-source.ts';
 
 export interface WeightUpdate {
   readonly model: string;
@@ -29,6 +32,12 @@ interface Served {
   readonly loadedAt: Date;
 }
 
+/** How often a published version is tried when the engine dies of it, or for another reason, meanwhile. */
+const mostAttempts = 3;
+
+/** A snapshot that has been replaced is gone from the disk, or older than what is served by now. */
+const superseded: ReadonlySet<string> = new Set(['not-found', 'failed-precondition']);
+
 /**
  * The models that a service answers with: the registry's at the start, then whatever is published. The newest one
  * answers calls that name none. Updates of one model follow one another; a failed one leaves the old weights serving.
@@ -41,7 +50,7 @@ export class ServedModels {
 
   constructor(options: ServedModelsOptions) {
     this.#options = options;
-    options.engine.onRestart(() => this.#reload());
+    options.engine.onRestart((load) => this.#reload(load));
   }
 
   /** Loads what the registry has and follows the bus. */
@@ -51,8 +60,14 @@ export class ServedModels {
       const { model, version, uri, sha256 = '' } = event.data;
       await this.#follow({ model, version, uri, sha256, allowRollback: false });
     });
-    for (const { name, version, uri, sha256 } of this.#ofKind(this.#options.source.list())) {
-      await this.#follow({ model: name, version, uri, sha256, allowRollback: false });
+    const { source, log } = this.#options;
+    for (const name of source.names()) {
+      try {
+        const { version, uri, sha256 } = source.resolve(name);
+        await this.#follow({ model: name, version, uri, sha256, allowRollback: false });
+      } catch (reason) {
+        log.error({ model: name, error: CrucibleError.from(reason).message }, 'a model of the registry was not loaded');
+      }
     }
   }
 
@@ -136,29 +151,39 @@ export class ServedModels {
   /** Follows a published version; one that cannot be served is logged, and the old weights go on. */
   async #follow(update: WeightUpdate): Promise<void> {
     const { log, source, kind } = this.#options;
-    try {
-      const current = this.#served.get(update.model)?.model.version ?? 0;
-      if (update.version <= current || source.open(update.uri).kind !== kind) return;
-      await this.update(update);
-    } catch (reason) {
-      const { code, message } = CrucibleError.from(reason);
-      // A snapshot that has been replaced meanwhile is gone from the disk; its successor is on its way.
-      log[code === 'not-found' ? 'debug' : 'error'](
-        { model: update.model, version: update.version, error: message },
-        'published weights were not loaded',
-      );
+    for (let attempt = 1; ; attempt++) {
+      try {
+        const current = this.#served.get(update.model)?.model.version ?? 0;
+        if (update.version <= current || source.open(update.uri).kind !== kind) return;
+        await this.update(update);
+        return;
+      } catch (reason) {
+        const { code, message } = CrucibleError.from(reason);
+        // The engine died meanwhile; the next call waits until it is back.
+        if (code === 'unavailable' && attempt < mostAttempts) continue;
+        log[superseded.has(code) ? 'debug' : 'error'](
+          { model: update.model, version: update.version, error: message },
+          'published weights were not loaded',
+        );
+        return;
+      }
     }
   }
 
-  async #reload(): Promise<void> {
+  /** What cannot be loaded again is no longer served; the others are. */
+  async #reload(load: ModelEngine['load']): Promise<void> {
     for (const [name, { model }] of this.#served) {
-      const loaded = await this.#options.engine.load(model);
-      this.#served.set(name, { model, loaded, loadedAt: new Date() });
+      try {
+        const loaded = await load(model);
+        this.#served.set(name, { model, loaded, loadedAt: new Date() });
+      } catch (reason) {
+        const { code, message } = CrucibleError.from(reason);
+        // The engine died once more: it is for the next one.
+        if (code === 'unavailable') throw reason;
+        this.#served.delete(name);
+        this.#options.log.error({ model: name, version: model.version, error: message }, 'a model is no longer served');
+      }
     }
-  }
-
-  #ofKind(models: readonly ModelDescription[]): ModelDescription[] {
-    return models.filter(({ kind }) => kind === this.#options.kind);
   }
 }
 
@@ -178,6 +203,6 @@ function infoOf({ model, loaded, loadedAt }: Served): MessageInitShape<typeof Mo
 }
 
 function sameFolder(a: string, b: string): boolean {
-  const plain = (uri: string): string => uri.replace(/^file:\/\//, '').replace(/\/+$/, '');
-  return plain(a) === plain(b);
+  const path = (uri: string): string => resolve(uri.startsWith('file:') ? fileURLToPath(uri) : uri);
+  return path(a) === path(b);
 }

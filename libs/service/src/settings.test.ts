@@ -1,0 +1,83 @@
+import { resolve } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { resolveSettings } from './settings.ts';
+
+describe('settings', () => {
+  test('have defaults for one machine', () => {
+    expect(resolveSettings({})).toEqual({
+      home: resolve('.crucible'),
+      bus: `embedded:${resolve('.crucible/bus')}`,
+      host: '127.0.0.1',
+      ports: { gateway: 8080, policy: 7001, reward: 7002, trainer: 7003 },
+      targets: { policy: '127.0.0.1:7001', trainer: undefined },
+      logLevel: 'info',
+    });
+  });
+
+  test('come from the environment, of which other variables do not matter', () => {
+    const settings = resolveSettings({
+      CRUCIBLE_HOME: '/srv/crucible',
+      CRUCIBLE_BUS: 'nats://nats:4222',
+      CRUCIBLE_HOST: '0.0.0.0',
+      CRUCIBLE_GATEWAY_PORT: '80',
+      CRUCIBLE_POLICY_PORT: '0',
+      CRUCIBLE_REWARD_PORT: '65535',
+      CRUCIBLE_TRAINER_PORT: '9',
+      CRUCIBLE_POLICY_TARGET: 'dns:///policy:7001',
+      CRUCIBLE_TRAINER_TARGET: 'unix:/run/trainer.sock',
+      CRUCIBLE_LOG_LEVEL: 'debug',
+      PORT: 'none',
+    });
+    expect(settings).toEqual({
+      home: '/srv/crucible',
+      bus: 'nats://nats:4222',
+      host: '0.0.0.0',
+      ports: { gateway: 80, policy: 0, reward: 65_535, trainer: 9 },
+      targets: { policy: 'dns:///policy:7001', trainer: 'unix:/run/trainer.sock' },
+      logLevel: 'debug',
+    });
+  });
+
+  test('of an empty variable are those of none', () => {
+    expect(resolveSettings({ CRUCIBLE_HOME: '', CRUCIBLE_GATEWAY_PORT: '', CRUCIBLE_BUS: '' })).toEqual(
+      resolveSettings({}),
+    );
+  });
+
+  test('put the bus into the home', () => {
+    expect(resolveSettings({ CRUCIBLE_HOME: '/srv' }).bus).toBe('embedded:/srv/bus');
+  });
+
+  test('find the policy where it listens, with an IPv6 address in brackets', () => {
+    const at = (host: string): string =>
+      resolveSettings({ CRUCIBLE_HOST: host, CRUCIBLE_POLICY_PORT: '71' }).targets.policy;
+    expect(at('10.0.0.7')).toBe('10.0.0.7:71');
+    expect(at('::1')).toBe('[::1]:71');
+  });
+
+  test.each(['nats://h', 'nats://a:4222,nats://b:4222', 'tls://h:1', 'embedded:', 'embedded:/srv/my bus'])(
+    'take the bus %s',
+    (bus) => expect(resolveSettings({ CRUCIBLE_BUS: bus }).bus).toBe(bus),
+  );
+
+  const aPort = 'a port is a whole number from 0 to 65535; 0 takes a free one';
+  const aBus = 'a bus is nats://HOST:PORT, tls://HOST:PORT, embedded:FOLDER, or embedded: for one in memory';
+  const aTarget = 'a target is HOST:PORT or unix:/PATH';
+  test.each([
+    ...['GATEWAY', 'POLICY', 'REWARD', 'TRAINER'].map((name) => [`CRUCIBLE_${name}_PORT`, 'http', aPort]),
+    ...['65536', '-1', '80.5', '0x50', '1e3', ' 80', 'true', '٨٠'].map((value) => [
+      'CRUCIBLE_GATEWAY_PORT',
+      value,
+      aPort,
+    ]),
+    ...['kafka://h', 'nats://', 'localhost:4222', 'embedded://x'].map((value) => ['CRUCIBLE_BUS', value, aBus]),
+    ...['policy', 'policy:', ':7001', 'policy:70010000'].map((value) => ['CRUCIBLE_POLICY_TARGET', value, aTarget]),
+    ['CRUCIBLE_TRAINER_TARGET', 'trainer', aTarget],
+    ['CRUCIBLE_LOG_LEVEL', 'loud', 'a log level is one of debug, info, warn, error, silent'],
+    ['CRUCIBLE_LOG_LEVEL', 'INFO', 'a log level is one of debug, info, warn, error, silent'],
+  ] as [string, string, string][])('refuse %s=%s and say what is allowed', (name, value, allowed) => {
+    expect(() => resolveSettings({ [name]: value })).toThrow(
+      expect.objectContaining({ code: 'invalid-input', at: name, message: `${name}=${value}: ${allowed}` }),
+    );
+  });
+});

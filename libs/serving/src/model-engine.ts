@@ -1,0 +1,33 @@
+import type { WorkerMethods } from '@crucible/service';
+import type { EngineWorker } from './engine-worker.ts';
+import type { LoadedModel, ModelDescription } from './model-source.ts';
+
+/** What holds the weights. */
+export interface ModelEngine {
+  /** Loads a version and serves new calls from it; on failure the old one goes on. */
+  readonly load: (model: ModelDescription) => Promise<LoadedModel>;
+  /**
+   * Calls back when the engine was restarted and has lost its models, with what loads them again; other calls wait until
+   * then.
+   */
+  readonly onRestart: (restore: (load: ModelEngine['load']) => Promise<void>) => void;
+}
+
+/** The method of an engine process that loads models. */
+export interface LoadMethod {
+  /** Loads a checkpoint folder and serves new calls to `name` from it. */
+  readonly args: { readonly name: string; readonly version: number; readonly folder: string };
+  readonly result: LoadedModel;
+  readonly item: never;
+}
+
+/** The engine that a worker process is. */
+export function modelEngine<M extends WorkerMethods<M> & { load: LoadMethod }>(worker: EngineWorker<M>): ModelEngine {
+  return {
+    load: ({ name, version, folder }) => worker.call('load', { name, version, folder }),
+    onRestart: (restore) =>
+      worker.onRestart((fresh) =>
+        restore(({ name, version, folder }) => fresh.call('load', { name, version, folder })),
+      ),
+  };
+}

@@ -1,0 +1,43 @@
+/** An engine process whose models are numbers in files: everything about an engine but the arithmetic. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { CrucibleError } from '@crucible/foundation';
+import { serveWorker } from '@crucible/service';
+import type { LoadMethod } from '../model-engine.ts';
+
+export interface ExampleEngineMethods {
+  load: LoadMethod;
+  /** Says which version of a model it has, after a while. */
+  answer: {
+    args: { readonly name: string; readonly ms?: number };
+    result: { readonly version: number; readonly number: number };
+    item: 'begun';
+  };
+}
+
+/** While this variable is set, engines die as they start. */
+export const brokenEngineVariable = 'CRUCIBLE_TEST_BROKEN_ENGINE';
+
+if (process.env[brokenEngineVariable] !== undefined) process.exit(9);
+
+const loaded = new Map<string, { readonly version: number; readonly number: number }>();
+
+serveWorker<ExampleEngineMethods>({
+  load: async ({ name, version, folder }) => {
+    const text = readFileSync(join(folder, 'model.safetensors'), 'utf8');
+    if (text === 'deadly') process.kill(process.pid, 'SIGKILL');
+    if (text.startsWith('slow')) await delay(300);
+    const number = Number(text.replace('slow', ''));
+    if (Number.isNaN(number)) throw new CrucibleError('data-loss', `${folder} is damaged`);
+    loaded.set(name, { version, number });
+    return { contextLength: 8, vocabularySize: 16, parameterCount: 1, endTokenIds: [3] };
+  },
+  answer: async ({ name, ms = 0 }, { emit }) => {
+    const found = loaded.get(name);
+    if (!found) throw new CrucibleError('not-found', `the engine has no model ${name}`);
+    await emit('begun');
+    await delay(ms);
+    return found;
+  },
+});
