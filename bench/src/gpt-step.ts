@@ -1,9 +1,9 @@
 import { Random } from '@crucible/foundation';
 import { createOptimizer } from '@crucible/optim';
-import { type IntArray, ints } from '@crucible/tensor';
+import { type FloatArray, type IntArray, ints } from '@crucible/tensor';
 import { TrainStep } from '@crucible/training';
 import type { Benchmark } from './benchmark.ts';
-import { createGpt, lossOf } from './gpt.ts';
+import { createGpt, type Gpt, lossOf } from './gpt.ts';
 import { medianOf } from './median.ts';
 import { PyTorchStep } from './pytorch-step.ts';
 
@@ -36,7 +36,7 @@ export const gptStep: Benchmark<'tokens_per_s' | 'peer_tokens_per_s' | 'ratio' |
     const peer = new PyTorchStep(process.env['CRUCIBLE_PEER_PYTHON'] ?? 'python3');
     const missing = await peer.missing();
     const random = Random.seeded(1);
-    const training = new TrainStep(
+    const training = new TrainStep<Gpt<FloatArray>, Record<'ids' | 'next', IntArray>>(
       createGpt(shape, random),
       (gpt, { ids, next }) => ({
         loss: lossOf(gpt, shape, ids, next),
