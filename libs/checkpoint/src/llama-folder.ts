@@ -10,6 +10,7 @@ import {
   type ScalarModelWeights,
 } from '@crucible/nn';
 import { formatShape, type NdArray, shapesEqual } from '@crucible/tensor';
+import { isRecord } from './is-record.ts';
 import { llamaShapes } from './llama-shapes.ts';
 import { readSafetensors, writeSafetensors } from './safetensors.ts';
 import { treeFromPaths } from './tree-from-paths.ts';
@@ -148,7 +149,8 @@ function parseLlamaConfig(json: Readonly<Record<string, unknown>>, path: string)
     fail(`hidden_act is ${JSON.stringify(json['hidden_act'])}; only silu is supported`);
   if (json['attention_bias'] === true || json['mlp_bias'] === true)
     fail('biases in attention or MLP are not supported');
-  const rope = (json['rope_parameters'] ?? json['rope_scaling'] ?? {}) as Record<string, unknown>;
+  const rope = json['rope_parameters'] ?? json['rope_scaling'] ?? {};
+  if (!isRecord(rope)) return fail(`rope parameters are ${JSON.stringify(rope)}, not an object`);
   const ropeType = rope['rope_type'] ?? rope['type'] ?? 'default';
   if (ropeType !== 'default') fail(`rope type ${JSON.stringify(ropeType)} is not supported; only default is`);
   const heads = number('num_attention_heads');
@@ -173,6 +175,11 @@ function parseLlamaConfig(json: Readonly<Record<string, unknown>>, path: string)
 
 function loadWeights(folder: string, kind: SavedModel['kind'], config: LlamaConfig): object {
   const path = join(folder, 'model.safetensors');
+  if (!existsSync(path) && existsSync(`${path}.index.json`)) {
+    throw invalidInput(`${folder}: the weights are in several files; only one, model.safetensors, is supported`, {
+      at: folder,
+    });
+  }
   const { tensors } = readSafetensors(path);
   const leaves = new Map<string, NdArray>();
   for (const [name, shape] of llamaShapes(kind, config)) {
@@ -186,7 +193,16 @@ function loadWeights(folder: string, kind: SavedModel['kind'], config: LlamaConf
     }
     leaves.set(name, tensor);
   }
+  for (const name of tensors.keys()) {
+    if (leaves.has(name) || isRedundant(name, config)) continue;
+    throw invalidInput(`${path}: tensor ${name} is not part of the model that config.json describes`, { at: path });
+  }
   return treeFromPaths(leaves);
+}
+
+/** What checkpoints may hold beside the parameters: a copy of a tied matrix, and frequencies that follow from the base. */
+function isRedundant(name: string, { tieEmbeddings }: LlamaConfig): boolean {
+  return (tieEmbeddings && name === 'lm_head.weight') || name.endsWith('.rotary_emb.inv_freq');
 }
 
 function readJson(path: string): Record<string, unknown> {
@@ -198,7 +214,7 @@ function readJson(path: string): Record<string, unknown> {
   }
   try {
     const value: unknown = JSON.parse(text);
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+    if (isRecord(value)) return value;
   } catch (reason) {
     throw invalidInput(`${path}: no valid JSON: ${(reason as Error).message}`, { at: path, cause: reason });
   }

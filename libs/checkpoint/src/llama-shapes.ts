@@ -1,8 +1,14 @@
 import { headSize, type LlamaConfig } from '@crucible/nn';
 import type { Shape } from '@crucible/tensor';
 
-/** Names and shapes of a Llama model's tensors, as transformers names them, in the order of the parameter tree. */
-export function llamaShapes(kind: 'language' | 'scalar', config: LlamaConfig): [name: string, shape: Shape][] {
+/**
+ * Names and shapes of a Llama model's tensors, as transformers names them, in the order of the parameter tree. One by
+ * one, as a configuration may claim any number of layers.
+ */
+export function* llamaShapes(
+  kind: 'language' | 'scalar',
+  config: LlamaConfig,
+): Generator<readonly [name: string, shape: Shape]> {
   const { hiddenSize, intermediateSize, vocabularySize, heads, keyValueHeads } = config;
   const size = headSize(config);
   const layer = (i: number): [string, Shape][] => [
@@ -22,10 +28,8 @@ export function llamaShapes(kind: 'language' | 'scalar', config: LlamaConfig): [
       : config.tieEmbeddings
         ? []
         : [['lm_head.weight', [vocabularySize, hiddenSize]]];
-  return [
-    ['model.embed_tokens.weight', [vocabularySize, hiddenSize]],
-    ...Array.from({ length: config.layers }, (_, i) => layer(i)).flat(),
-    ['model.norm.weight', [hiddenSize]],
-    ...head,
-  ];
+  yield ['model.embed_tokens.weight', [vocabularySize, hiddenSize]];
+  for (let i = 0; i < config.layers; i++) yield* layer(i);
+  yield ['model.norm.weight', [hiddenSize]];
+  yield* head;
 }

@@ -157,13 +157,25 @@ export class ModelRegistry {
  * described by its files.
  */
 export function openModelFolder(uri: string): ModelVersion {
-  const folder = uri.startsWith('file:') ? fileURLToPath(uri) : resolve(uri);
+  const folder = folderOf(uri);
   if (!existsSync(join(folder, 'config.json'))) {
     throw new CrucibleError('not-found', `${uri} is no folder of a model: it has no config.json`, { at: 'uri' });
   }
   const path = join(folder, 'crucible.json');
   const card = existsSync(path) ? readCard(path) : describe(folder);
   return { ...card, folder, uri: pathToFileURL(folder).href };
+}
+
+function folderOf(uri: string): string {
+  if (!uri.startsWith('file:')) return resolve(uri);
+  try {
+    return fileURLToPath(uri);
+  } catch (reason) {
+    throw invalidInput(`${uri} names no folder of this machine: ${(reason as Error).message}`, {
+      at: 'uri',
+      cause: reason,
+    });
+  }
 }
 
 function readCard(path: string): ModelCard {
@@ -206,7 +218,7 @@ function assertName(name: string): void {
 
 function hashOf(path: string): string {
   const hash = createHash('sha256');
-  const descriptor = openSync(path, 'r');
+  const descriptor = openToRead(path);
   try {
     const buffer = Buffer.alloc(1 << 20);
     for (let read = readSync(descriptor, buffer); read > 0; read = readSync(descriptor, buffer))
@@ -215,4 +227,12 @@ function hashOf(path: string): string {
     closeSync(descriptor);
   }
   return hash.digest('hex');
+}
+
+function openToRead(path: string): number {
+  try {
+    return openSync(path, 'r');
+  } catch (reason) {
+    throw CrucibleError.from(reason);
+  }
 }

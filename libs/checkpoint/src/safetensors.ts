@@ -6,6 +6,7 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { CrucibleError, invalidInput, writeFileWith, writeFully } from '@crucible/foundation';
 import { type DType, flatten, formatShape, isNdArray, type NdArray, type Shape, sizeOf } from '@crucible/tensor';
+import { isRecord } from './is-record.ts';
 
 /** The format's own limit on the header. */
 const largestHeader = 100_000_000;
@@ -62,24 +63,27 @@ export interface SafetensorsFile {
 
 /** Reads every tensor of a file. */
 export function readSafetensors(path: string): SafetensorsFile {
-  let descriptor: number;
   try {
-    descriptor = openSync(path, 'r');
+    const descriptor = openSync(path, 'r');
+    try {
+      return readTensors(descriptor, path);
+    } finally {
+      closeSync(descriptor);
+    }
   } catch (reason) {
     throw CrucibleError.from(reason);
   }
-  try {
-    const { size } = fstatSync(descriptor);
-    const { entries, metadata, dataStart } = readHeader(descriptor, size, path);
-    const tensors = new Map<string, NdArray>();
-    for (const entry of entries) {
-      const raw = readExactly(descriptor, dataStart + entry.start, entry.end - entry.start, path);
-      tensors.set(entry.name, arrayOf(entry, raw));
-    }
-    return { tensors, metadata };
-  } finally {
-    closeSync(descriptor);
+}
+
+function readTensors(descriptor: number, path: string): SafetensorsFile {
+  const { size } = fstatSync(descriptor);
+  const { entries, metadata, dataStart } = readHeader(descriptor, size, path);
+  const tensors = new Map<string, NdArray>();
+  for (const entry of entries) {
+    const raw = readExactly(descriptor, dataStart + entry.start, entry.end - entry.start, path);
+    tensors.set(entry.name, arrayOf(entry, raw));
   }
+  return { tensors, metadata };
 }
 
 interface Header {
@@ -117,17 +121,50 @@ function readHeader(descriptor: number, size: number, path: string): Header {
 type Fail = (what: string) => never;
 
 function parseJson(bytes: Buffer, fail: Fail): [string, unknown][] {
+  let text = '';
+  let value: unknown;
   try {
-    const value: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return Object.entries(value);
+    text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+    value = JSON.parse(text);
   } catch {
     // Said below, without the parser's view of it.
   }
-  return fail('the header is no JSON object');
+  if (!isRecord(value)) return fail('the header is no JSON object');
+  const repeated = repeatedKey(text);
+  if (repeated !== undefined) fail(`the header has ${JSON.stringify(repeated)} twice`);
+  return Object.entries(value);
+}
+
+/** A key that an object in valid JSON has twice, which the format forbids and JSON.parse lets pass. */
+function repeatedKey(json: string): string | undefined {
+  const open: Set<string>[] = [];
+  let string = '';
+  for (let i = 0; i < json.length; i++) {
+    switch (json[i]) {
+      case '{':
+        open.push(new Set());
+        break;
+      case '}':
+        open.pop();
+        break;
+      case '"': {
+        const start = i++;
+        while (json[i] !== '"') i += json[i] === '\\' ? 2 : 1;
+        string = json.slice(start, i + 1);
+        break;
+      }
+      case ':': {
+        const key = JSON.parse(string) as string;
+        if (open.at(-1)!.has(key)) return key;
+        open.at(-1)!.add(key);
+      }
+    }
+  }
+  return undefined;
 }
 
 function parseMetadata(value: unknown, fail: Fail): Record<string, string> {
-  if (typeof value !== 'object' || value === null) return fail('__metadata__ is no object');
+  if (!isRecord(value)) return fail('__metadata__ is no object');
   const entries = Object.entries(value);
   if (!entries.every((entry): entry is [string, string] => typeof entry[1] === 'string')) {
     return fail('__metadata__ holds something other than text');
