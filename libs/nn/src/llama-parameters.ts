@@ -3,7 +3,7 @@
  * (`model.layers.0.self_attn.q_proj.weight`), in its layout: matrices are [out, in].
  */
 import type { Random } from '@crucible/foundation';
-import { floats, type NdArray } from '@crucible/tensor';
+import { floats, type NdArray, zerosArray } from '@crucible/tensor';
 import { headSize, type LlamaConfig } from './llama-config.ts';
 
 export interface Weight<Leaf> {
@@ -49,42 +49,44 @@ export type LanguageModelWeights = LanguageModel<NdArray>;
 export type ScalarModelWeights = ScalarModel<NdArray>;
 
 /**
- * Random initial parameters: normal with standard deviation 1/√hiddenSize, projections back into the residual stream
- * smaller by √(2 layers) (Radford et al. 2019), norms 1.
+ * Random initial parameters. Matrices are normal with standard deviation 1/√(inputs). Projections back into the residual
+ * stream begin at zero (Zhang et al. 2019, "Fixup"), so every layer begins as the identity. Embeddings are normal with
+ * deviation 1, as the stream that they open is normalised anyway, and the head begins at zero: all tokens alike. A tied
+ * matrix is both, and has deviation 0.02 (Radford et al. 2019). Norms are 1.
  */
 export function initLanguageModel(config: LlamaConfig, random: Random): LanguageModelWeights {
-  const { hiddenSize, intermediateSize, layers, heads, keyValueHeads, vocabularySize } = config;
-  const deviation = 1 / Math.sqrt(hiddenSize);
-  const residual = deviation / Math.sqrt(2 * layers);
+  const { hiddenSize, intermediateSize, layers, heads, keyValueHeads, vocabularySize, tieEmbeddings } = config;
   const size = headSize(config);
-  const matrix = (rows: number, columns: number, scale: number): Weight<NdArray> => ({
+  const normal = (rows: number, columns: number, deviation = 1 / Math.sqrt(columns)): Weight<NdArray> => ({
     weight: floats(
       [rows, columns],
-      Float32Array.from({ length: rows * columns }, () => random.normal() * scale),
+      Float32Array.from({ length: rows * columns }, () => random.normal() * deviation),
     ),
+  });
+  const zeros = (rows: number, columns: number): Weight<NdArray> => ({
+    weight: zerosArray('float32', [rows, columns]),
   });
   const ones = (): Weight<NdArray> => ({ weight: floats([hiddenSize], new Float32Array(hiddenSize).fill(1)) });
   const body: LlamaBody<NdArray> = {
-    embed_tokens: matrix(vocabularySize, hiddenSize, 0.02),
+    embed_tokens: normal(vocabularySize, hiddenSize, tieEmbeddings ? 0.02 : 1),
     layers: Array.from({ length: layers }, () => ({
       input_layernorm: ones(),
       self_attn: {
-        q_proj: matrix(heads * size, hiddenSize, deviation),
-        k_proj: matrix(keyValueHeads * size, hiddenSize, deviation),
-        v_proj: matrix(keyValueHeads * size, hiddenSize, deviation),
-        o_proj: matrix(hiddenSize, heads * size, residual),
+        q_proj: normal(heads * size, hiddenSize),
+        k_proj: normal(keyValueHeads * size, hiddenSize),
+        v_proj: normal(keyValueHeads * size, hiddenSize),
+        o_proj: zeros(hiddenSize, heads * size),
       },
       post_attention_layernorm: ones(),
       mlp: {
-        gate_proj: matrix(intermediateSize, hiddenSize, deviation),
-        up_proj: matrix(intermediateSize, hiddenSize, deviation),
-        down_proj: matrix(hiddenSize, intermediateSize, residual),
+        gate_proj: normal(intermediateSize, hiddenSize),
+        up_proj: normal(intermediateSize, hiddenSize),
+        down_proj: zeros(hiddenSize, intermediateSize),
       },
     })),
     norm: ones(),
   };
-  if (config.tieEmbeddings) return { model: body };
-  return { model: body, lm_head: matrix(vocabularySize, hiddenSize, deviation) };
+  return tieEmbeddings ? { model: body } : { model: body, lm_head: zeros(vocabularySize, hiddenSize) };
 }
 
 /** A scalar head's weights [1, hiddenSize], normal with standard deviation 1/√(hiddenSize + 1) (Stiennon et al. 2020). */

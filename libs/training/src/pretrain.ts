@@ -6,11 +6,12 @@
  * and a linear fall to zero (Hägele et al. 2024) in place of a cosine.
  */
 import { Random } from '@crucible/foundation';
-import { initLanguageModel, isInnerMatrix, type LanguageModelWeights, type LlamaConfig } from '@crucible/nn';
-import { createOptimizer, type OptimizerState, warmupDecay } from '@crucible/optim';
+import { initLanguageModel, type LanguageModelWeights, type LlamaConfig } from '@crucible/nn';
+import { type OptimizerState, warmupDecay } from '@crucible/optim';
 import { mul, type NdArray } from '@crucible/tensor';
 import { BitsPerByte, meanPredictionLoss, type ValidationText } from './bits-per-byte.ts';
 import type { TokenSource, WindowBatch } from './batches/token-windows.ts';
+import { decoderOptimizer } from './decoder-optimizer.ts';
 import { runLoop, type StageContext } from './stage.ts';
 import { TrainStep } from './train-step.ts';
 
@@ -67,12 +68,7 @@ export async function pretrain(
   const { seed, steps, rows, time, microBatches } = settings;
   const identity = { ...settings, config };
 
-  const optimizer = createOptimizer({
-    clipNorm: settings.clipNorm,
-    useMuon: isInnerMatrix,
-    muon: { weightDecay: settings.weightDecay },
-    adamW: { weightDecay: settings.weightDecay },
-  });
+  const optimizer = decoderOptimizer({ ...settings, tieEmbeddings: config.tieEmbeddings });
   const schedule = warmupDecay({
     steps,
     warmup: Math.min(settings.warmupSteps, steps),

@@ -9,14 +9,8 @@
  */
 import { invalidInput, Random } from '@crucible/foundation';
 import { type RowOptions, ScalarScorer, scoreSequences } from '@crucible/inference';
-import {
-  initScalarHead,
-  isInnerMatrix,
-  type LanguageModelWeights,
-  type LlamaConfig,
-  type ScalarModelWeights,
-} from '@crucible/nn';
-import { createOptimizer, type OptimizerState, warmupDecay } from '@crucible/optim';
+import { initScalarHead, type LanguageModelWeights, type LlamaConfig, type ScalarModelWeights } from '@crucible/nn';
+import { type OptimizerState, warmupDecay } from '@crucible/optim';
 import { floats, type NdArray } from '@crucible/tensor';
 import {
   answerBatch,
@@ -25,6 +19,7 @@ import {
   type AnswerSource,
   orderedPairs,
 } from './batches/answer-groups.ts';
+import { decoderOptimizer } from './decoder-optimizer.ts';
 import { pairLoss, scoresAt } from './losses.ts';
 import { runLoop, type StageContext } from './stage.ts';
 import { TrainStep } from './train-step.ts';
@@ -83,12 +78,7 @@ export async function trainRewardModel(
   const { steps, time, seed } = settings;
   if (heldOut.length === 0) throw invalidInput('reward model: there are no held-out answers to measure it on');
   const identity = { ...settings, config };
-  const optimizer = createOptimizer({
-    clipNorm: settings.clipNorm,
-    useMuon: isInnerMatrix,
-    muon: { weightDecay: settings.weightDecay },
-    adamW: { weightDecay: settings.weightDecay },
-  });
+  const optimizer = decoderOptimizer({ ...settings, tieEmbeddings: config.tieEmbeddings });
   const schedule = warmupDecay({ steps, warmup: Math.min(settings.warmupSteps, steps), shape: 'linear' });
 
   const saved = context.checkpoint?.load(identity);

@@ -5,12 +5,13 @@
  * Departures from the literature: Muon for the matrices, as in pre-training; a constant learning rate with a linear fall
  * at the end.
  */
-import { isInnerMatrix, type LanguageModelWeights, type LlamaConfig } from '@crucible/nn';
-import { createOptimizer, type OptimizerState, warmupDecay } from '@crucible/optim';
+import { type LanguageModelWeights, type LlamaConfig } from '@crucible/nn';
+import { type OptimizerState, warmupDecay } from '@crucible/optim';
 import type { NdArray } from '@crucible/tensor';
 import type { ChatSource } from './batches/chat-rows.ts';
 import type { PredictionBatch } from './batches/prediction.ts';
 import { logitsAt, predictionLoss } from './losses.ts';
+import { decoderOptimizer } from './decoder-optimizer.ts';
 import { runLoop, type StageContext } from './stage.ts';
 import { TrainStep } from './train-step.ts';
 
@@ -59,12 +60,7 @@ export async function sft(
   const settings = { ...sftDefaults, ...given };
   const { steps, rows, time } = settings;
   const identity = { ...settings, config };
-  const optimizer = createOptimizer({
-    clipNorm: settings.clipNorm,
-    useMuon: isInnerMatrix,
-    muon: { weightDecay: settings.weightDecay },
-    adamW: { weightDecay: settings.weightDecay },
-  });
+  const optimizer = decoderOptimizer({ ...settings, tieEmbeddings: config.tieEmbeddings });
   const schedule = warmupDecay({
     steps,
     warmup: Math.min(settings.warmupSteps, steps),

@@ -1,0 +1,32 @@
+/**
+ * The optimizer of every stage that learns a decoder from examples: Muon for the matrices inside it, AdamW for the
+ * embeddings, the head and the norms, each at its own multiple of the learning rate.
+ *
+ * Embeddings begin with deviation 1 and are moved by few tokens of a batch, so they take larger steps; the head begins
+ * at zero and is moved by every token, so it takes smaller ones. A tied matrix is both, and keeps the plain rate.
+ */
+import { isInnerMatrix } from '@crucible/nn';
+import { createOptimizer, type Optimizer } from '@crucible/optim';
+
+export interface DecoderOptimizerOptions {
+  readonly tieEmbeddings: boolean;
+  readonly clipNorm: number;
+  readonly weightDecay: number;
+}
+
+const embeddingRateFactor = 10;
+const headRateFactor = 0.3;
+
+export function decoderOptimizer({ tieEmbeddings, clipNorm, weightDecay }: DecoderOptimizerOptions): Optimizer {
+  return createOptimizer({
+    clipNorm,
+    useMuon: isInnerMatrix,
+    muon: { weightDecay },
+    adamW: { weightDecay },
+    rateFactor: (path) => {
+      if (tieEmbeddings) return 1;
+      if (path.includes('embed_tokens')) return embeddingRateFactor;
+      return path.includes('lm_head') ? headRateFactor : 1;
+    },
+  });
+}
