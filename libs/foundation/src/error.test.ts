@@ -1,4 +1,6 @@
-import { readFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { CrucibleError, invalidInput } from './error.ts';
 
@@ -20,6 +22,21 @@ describe('CrucibleError.from', () => {
     expect(error.code).toBe('not-found');
     expect(error.message).toContain('/does/not/exist');
     expect(error.cause).toBe(caught);
+  });
+
+  it('takes a folder in the place of a new one for a conflict', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'crucible-'));
+    const [from, to] = [join(folder, 'from'), join(folder, 'to')];
+    mkdirSync(from);
+    mkdirSync(join(to, 'content'), { recursive: true });
+    let caught: unknown;
+    try {
+      renameSync(from, to);
+    } catch (reason) {
+      caught = reason;
+    }
+    rmSync(folder, { recursive: true });
+    expect(CrucibleError.from(caught).code).toBe('conflict');
   });
 
   it('knows aborted and timed-out signals', () => {

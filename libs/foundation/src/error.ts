@@ -77,6 +77,7 @@ function codeFromSystemError(error: Error): ErrorCode {
       return 'resource-exhausted';
     case 'EADDRINUSE':
     case 'EEXIST':
+    case 'ENOTEMPTY':
       return 'conflict';
     case 'ECONNREFUSED':
     case 'ECONNRESET':
