@@ -305,4 +305,4 @@ it('a process that loads the newest version all the time meets only whole ones',
   expect(met).toEqual(met.toSorted((a, b) => a - b));
   expect(met.length).toBeGreaterThan(1);
   expect(existsSync(join(root, 'chat', '000008'))).toBe(false);
-});
+}, 120_000);
