@@ -1,21 +1,20 @@
-import { join } from 'node:path';
 import type { Command } from 'commander';
-import { ModelRegistry } from '@crucible/checkpoint';
+import { CrucibleError } from '@crucible/foundation';
 import { resolveSettings, type Settings } from '@crucible/service';
 
 /** Settings from the environment with the command's own options over them. */
 export function settingsFor(command: Command, more: Readonly<Record<string, string | undefined>> = {}): Settings {
   const { home } = command.optsWithGlobals<{ home?: string }>();
   const given = Object.fromEntries(Object.entries(more).filter(([, value]) => value !== undefined));
-  return resolveSettings({ ...process.env, ...(home !== undefined && { CRUCIBLE_HOME: home }), ...given });
-}
-
-export function modelsFolder({ home }: Settings): string {
-  return join(home, 'models');
-}
-
-export function registryOf(settings: Settings): ModelRegistry {
-  return new ModelRegistry(modelsFolder(settings));
+  try {
+    return resolveSettings({ ...process.env, ...(home !== undefined && { CRUCIBLE_HOME: home }), ...given });
+  } catch (reason) {
+    const { at, message, code } = CrucibleError.from(reason);
+    if (at === undefined || !Object.hasOwn(given, at)) throw reason;
+    // It came by an option: CRUCIBLE_GATEWAY_PORT by --port.
+    const option = `--${at.split('_').at(-1)!.toLowerCase()}`;
+    throw new CrucibleError(code, message.replace(`${at}=`, `${option} `), { at: option, cause: reason });
+  }
 }
 
 /** A program reads standard output: one JSON value on a line. */

@@ -1,11 +1,7 @@
 /** Services in this process: what `crucible up` and `crucible serve` start. */
 import { createBus, type Bus } from '@crucible/bus';
-import { createGatewayService } from '@crucible/gateway';
-import { createPolicyService } from '@crucible/policy';
-import { createRewardService } from '@crucible/reward';
 import { closeAll, createLogger, type LogLevel, type Service, type Settings } from '@crucible/service';
-import { createTrainerService } from '@crucible/trainer';
-import { registryOf } from './context.ts';
+import { registryOf } from './registry.ts';
 
 export const serviceNames = ['policy', 'reward', 'trainer', 'gateway'] as const;
 
@@ -45,6 +41,7 @@ export async function host(
   return { services, bus, close, [Symbol.asyncDispose]: () => close() };
 }
 
+/** Loads the code of the one service alone: each brings much of its own. */
 async function start(
   name: ServiceName,
   settings: Settings,
@@ -55,13 +52,21 @@ async function start(
   const { host: address, ports, home, targets } = settings;
   const common = { log, host: address, port: ports[name] };
   switch (name) {
-    case 'policy':
+    case 'policy': {
+      const { createPolicyService } = await import('@crucible/policy');
       return createPolicyService({ ...common, bus: bus!, source: registryOf(settings) });
-    case 'reward':
+    }
+    case 'reward': {
+      const { createRewardService } = await import('@crucible/reward');
       return createRewardService({ ...common, bus: bus!, source: registryOf(settings) });
-    case 'trainer':
+    }
+    case 'trainer': {
+      const { createTrainerService } = await import('@crucible/trainer');
       return createTrainerService({ ...common, bus: bus!, home });
-    case 'gateway':
+    }
+    case 'gateway': {
+      const { createGatewayService } = await import('@crucible/gateway');
       return createGatewayService({ ...common, policyTarget: others.policy?.target ?? targets.policy });
+    }
   }
 }

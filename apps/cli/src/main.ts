@@ -1,35 +1,44 @@
 /** The `crucible` command. Each subcommand is a file in commands/. */
 import { Command, CommanderError } from 'commander';
 import { CrucibleError } from '@crucible/foundation';
-import { chatCommand } from './commands/chat.ts';
-import { evalCommand } from './commands/eval.ts';
-import { forgeCommand } from './commands/forge.ts';
-import { jobsCommand } from './commands/jobs.ts';
-import { modelsCommand } from './commands/models.ts';
-import { serveCommand } from './commands/serve.ts';
-import { trainCommand } from './commands/train.ts';
-import { upCommand } from './commands/up.ts';
 
 /** Exit codes: 0 done, 1 failed, 2 the command was given something wrong, 130 interrupted. */
 const usageError = 2;
+const interrupted = 130;
 
 const program = new Command('crucible')
   .description('Forge, tame and arm a chat model on your own machine.')
   .option('--home <dir>', 'where models, jobs and the bus live (default: $CRUCIBLE_HOME or .crucible)')
   .showHelpAfterError('(see --help)')
+  .configureHelp({ showGlobalOptions: true })
+  .configureOutput({ outputError: (text, write) => write(text.replace(/^error:/, 'crucible:')) })
   .exitOverride();
 
-const commands = [
-  upCommand,
-  forgeCommand,
-  trainCommand,
-  chatCommand,
-  evalCommand,
-  modelsCommand,
-  jobsCommand,
-  serveCommand,
-];
-for (const command of commands) program.addCommand(inherit(command()));
+/** What each command does, and its code, which is loaded only where its name is among the words given. */
+const commands: Readonly<Record<string, readonly [summary: string, load: () => Promise<Command>]>> = {
+  up: [
+    'serve everything on this machine, and forge a chat model when there is none yet',
+    async () => (await import('./commands/up.ts')).upCommand(),
+  ],
+  forge: [
+    'make a chat model: tokenizer, pre-training, fine-tuning, reward model, reinforcement learning',
+    async () => (await import('./commands/forge.ts')).forgeCommand(),
+  ],
+  train: ['run one stage of the forge', async () => (await import('./commands/train.ts')).trainCommand()],
+  chat: ['talk to a model', async () => (await import('./commands/chat.ts')).chatCommand()],
+  eval: [
+    'measure chat models on held-out questions of the built-in world',
+    async () => (await import('./commands/eval.ts')).evalCommand(),
+  ],
+  models: ['list the models that have been made', async () => (await import('./commands/models.ts')).modelsCommand()],
+  jobs: ['list or cancel training jobs', async () => (await import('./commands/jobs.ts')).jobsCommand()],
+  serve: ['run one service, over NATS', async () => (await import('./commands/serve.ts')).serveCommand()],
+};
+
+for (const [name, [summary, load]] of Object.entries(commands)) {
+  const command = process.argv.includes(name) ? await load() : new Command(name);
+  program.addCommand(inherit(command.description(summary)));
+}
 
 try {
   await program.parseAsync();
@@ -50,7 +59,8 @@ function explain(reason: unknown): number {
   const isBug = error.code === 'internal';
   process.stderr.write(`crucible: ${error.message}\n`);
   if (isBug || process.env['CRUCIBLE_DEBUG'] === '1') process.stderr.write(`${stackOf(reason)}\n`);
-  return error.code === 'invalid-input' ? usageError : 1;
+  if (error.code === 'cancelled') return interrupted;
+  return error.code === 'invalid-input' || error.code === 'not-found' ? usageError : 1;
 }
 
 function stackOf(reason: unknown): string {

@@ -23,7 +23,7 @@ export async function runJob({ settings, spec, expected, quiet }: RunJobOptions)
   process.once('SIGINT', interrupt);
   process.once('SIGTERM', interrupt);
   try {
-    const { id } = await access.jobs.submit(spec);
+    const { id } = await access.jobs.submit(spec).catch(inWordsOfTheCommand);
     const display = quiet ? undefined : new JobDisplay({ expected });
     for await (const event of access.jobs.watch(id, interrupted.signal)) display?.update(event);
     const job = await access.jobs.get(id);
@@ -41,4 +41,22 @@ export async function runJob({ settings, spec, expected, quiet }: RunJobOptions)
     process.off('SIGINT', interrupt);
     process.off('SIGTERM', interrupt);
   }
+}
+
+/** Options of the command by the fields of a spec. */
+const optionNames: Readonly<Record<string, string>> = {
+  name: '--name',
+  corpus_uris: '--corpus',
+  instruction_uris: '--instructions',
+  preference_uris: '--preferences',
+  prompt_uris: '--prompts',
+  base_model: '--base',
+  reward_model: '--reward-model',
+};
+
+/** The trainer names the fields of the spec; who types the command knows its options. */
+function inWordsOfTheCommand(reason: unknown): never {
+  const { code, message, at } = CrucibleError.from(reason);
+  const words = message.replace(/\bspec\.\w+\.(\w+)/g, (field, name: string) => optionNames[name] ?? field);
+  throw new CrucibleError(code, words, { cause: reason, ...(at !== undefined && { at }) });
 }

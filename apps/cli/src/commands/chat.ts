@@ -1,9 +1,10 @@
 import { createInterface } from 'node:readline/promises';
 import { Command } from 'commander';
-import { CrucibleError, invalidInput } from '@crucible/foundation';
+import { CrucibleError, type ErrorCode, invalidInput } from '@crucible/foundation';
 import type { Settings } from '@crucible/service';
 import { note, printJson, settingsFor } from '../context.ts';
 import { host } from '../hosting.ts';
+import { registryOf } from '../registry.ts';
 import { findRunning } from '../run-file.ts';
 import { parseCount } from '../stage-options.ts';
 import { styled } from '../terminal/format.ts';
@@ -25,7 +26,6 @@ interface Message {
 /** Talks to a model: of a running `crucible up`, of any OpenAI-compatible URL, or loaded for the occasion. */
 export function chatCommand(): Command {
   return new Command('chat')
-    .description('talk to a model')
     .argument('[message...]', 'one message to answer; without it, a conversation begins')
     .option('--model <name>', 'the model', 'crucible')
     .option('--system <text>', 'a system message')
@@ -96,6 +96,9 @@ async function openApi(settings: Settings, url: string | undefined): Promise<Api
   if (url !== undefined) return { url: url.replace(/\/+$/, ''), [Symbol.asyncDispose]: nothing };
   const running = findRunning(settings.home);
   if (running) return { url: `http://${running.gateway}/v1`, [Symbol.asyncDispose]: nothing };
+  if (registryOf(settings).names().length === 0) {
+    throw new CrucibleError('failed-precondition', 'there are no models yet; `crucible forge` makes some');
+  }
   const own: Settings = { ...settings, bus: 'embedded:', ports: { gateway: 0, policy: 0, reward: 0, trainer: 0 } };
   const hosted = await host(own, ['policy', 'gateway'], 'error');
   return { url: `http://${hosted.services.gateway!.target}/v1`, [Symbol.asyncDispose]: () => hosted.close(1000) };
@@ -107,6 +110,9 @@ interface ChatCall {
   readonly temperature: number;
   readonly maxTokens: number | undefined;
 }
+
+/** Statuses that say that the question was wrong, not the server. */
+const codes: Readonly<Record<number, ErrorCode>> = { 400: 'invalid-input', 404: 'not-found' };
 
 /** Milliseconds until the first byte must have come. */
 const connectDeadline = 60_000;
@@ -131,7 +137,7 @@ async function streamAnswer(
   }).catch((reason: unknown) => {
     throw new CrucibleError('unavailable', `${url} cannot be reached: ${(reason as Error).message}`, { cause: reason });
   });
-  if (!response.ok) throw new CrucibleError('failed-precondition', await errorText(response));
+  if (!response.ok) throw new CrucibleError(codes[response.status] ?? 'failed-precondition', await errorText(response));
   let answer = '';
   for await (const data of serverSentEvents(response)) {
     const event = JSON.parse(data) as { choices?: { delta?: { content?: string } }[]; error?: { message: string } };

@@ -5,7 +5,8 @@ import { invalidInput } from '@crucible/foundation';
 import { GenerationEngine } from '@crucible/inference';
 import { loadTokenizer } from '@crucible/tokenizer';
 import { type ChatFigures, evaluateOnWorld } from '@crucible/training';
-import { print, printJson, registryOf, settingsFor } from '../context.ts';
+import { print, printJson, settingsFor } from '../context.ts';
+import { registryOf } from '../registry.ts';
 import { parseCount, parseSeed } from '../stage-options.ts';
 import { table } from '../terminal/format.ts';
 
@@ -21,7 +22,6 @@ interface EvalOptions {
 /** Measures models on questions of the built-in world that they have never seen. */
 export function evalCommand(): Command {
   return new Command('eval')
-    .description('measure chat models on held-out questions of the built-in world')
     .option('--model <model>', 'NAME or NAME@VERSION (default: every language model)')
     .addOption(
       new Option('--split <split>', 'held-out questions, or ones with unseen names too')

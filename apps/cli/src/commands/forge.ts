@@ -20,7 +20,6 @@ export interface ForgeCommandOptions {
 
 export function forgeCommand(): Command {
   return new Command('forge')
-    .description('make a chat model: tokenizer, pre-training, fine-tuning, reward model, reinforcement learning')
     .option(
       '--corpus <path>',
       'folder or file of plain text; repeatable (default: the built-in world)',

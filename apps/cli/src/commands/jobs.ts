@@ -2,7 +2,7 @@ import { Command } from 'commander';
 import { timestampDate } from '@bufbuild/protobuf/wkt';
 import { JobState } from '@crucible/protos/trainer/v1';
 import { print, printJson, settingsFor } from '../context.ts';
-import { table } from '../terminal/format.ts';
+import { minute, table } from '../terminal/format.ts';
 import { accessTrainer } from '../trainer-access.ts';
 
 const stateNames: Readonly<Partial<Record<number, string>>> = {
@@ -14,7 +14,7 @@ const stateNames: Readonly<Partial<Record<number, string>>> = {
 };
 
 export function jobsCommand(): Command {
-  const jobs = new Command('jobs').description('list or cancel training jobs');
+  const jobs = new Command('jobs');
   jobs
     .command('list', { isDefault: true })
     .description('list the jobs, newest first')
@@ -37,8 +37,15 @@ export function jobsCommand(): Command {
         print('There are no jobs.');
         return;
       }
-      const rows = all.map(({ id, kind, state, stage, created, error }) => [id, kind, state, stage, created, error]);
-      print(table([['ID', 'KIND', 'STATE', 'STAGE', 'CREATED', 'ERROR'], ...rows]));
+      const rows = all.map(({ id, kind, state, stage, created, error }) => [
+        id,
+        kind,
+        state,
+        stage,
+        minute(created),
+        error,
+      ]);
+      print(table([['ID', 'KIND', 'STATE', 'STAGE', 'CREATED', 'ERROR'], ...rows], { figures: false }));
     });
   jobs
     .command('cancel <id>')

@@ -12,7 +12,6 @@ interface ServeOptions {
 /** Runs one service until it is told to stop: what a container does. */
 export function serveCommand(): Command {
   return new Command('serve')
-    .description('run one service, over NATS')
     .addArgument(new Argument('<service>', 'the service').choices([...serviceNames]))
     .option('--bus <url>', 'nats://HOST:PORT or embedded:FOLDER (default: $CRUCIBLE_BUS)')
     .option('--host <address>', 'address to listen at (default: $CRUCIBLE_HOST or 127.0.0.1)')

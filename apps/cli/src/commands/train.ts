@@ -18,7 +18,7 @@ type StageKind = 'pretrain' | 'sft' | 'reward' | 'ppo';
 
 /** One stage at a time, from models of the registry and files. */
 export function trainCommand(): Command {
-  const train = new Command('train').description('run one stage of the forge');
+  const train = new Command('train');
 
   addStage(train, 'pretrain', 'a tokenizer and a base model from plain text')
     .requiredOption('--corpus <path>', 'folder or file of plain text; repeatable', collectPath, [])

@@ -3,7 +3,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { CrucibleError, invalidInput } from '@crucible/foundation';
 import { createLogger, runUntilStopped, type Settings } from '@crucible/service';
 import { defaultPreset, presets } from '@crucible/training';
-import { note, registryOf, settingsFor } from '../context.ts';
+import { note, settingsFor } from '../context.ts';
+import { registryOf } from '../registry.ts';
 import { type Hosted, host } from '../hosting.ts';
 import { assertSucceeded, isFinal, JobClient } from '../job-client.ts';
 import { findRunning, removeRunFile, writeRunFile } from '../run-file.ts';
@@ -24,7 +25,6 @@ interface UpOptions {
 /** Everything in one process; the first time it forges a model, and serves it from the first minute. */
 export function upCommand(): Command {
   return new Command('up')
-    .description('serve everything on this machine, and forge a chat model when there is none yet')
     .option('--port <number>', 'port of the HTTP API (default: $CRUCIBLE_GATEWAY_PORT or 8080)')
     .option('--host <address>', 'address to listen at (default: $CRUCIBLE_HOST or 127.0.0.1)')
     .option('--preset <preset>', `size of the first model: ${Object.keys(presets).join(', ')}`, defaultPreset)

@@ -8,6 +8,11 @@ export function duration(seconds: number): string {
   return h > 0 ? `${h}:${two(m)}:${two(s)}` : `${m}:${two(s)}`;
 }
 
+/** A time in ISO 8601, to the minute. */
+export function minute(time: string): string {
+  return time.slice(0, 16).replace('T', ' ');
+}
+
 /** 12,345 as 12.3k. */
 export function compact(value: number): string {
   if (value >= 1e9) return `${(value / 1e9).toFixed(1)}G`;
@@ -28,13 +33,13 @@ export function styled(style: Style, text: string, stream: NodeJS.WriteStream = 
   return styleText(style, text, { stream });
 }
 
-/** Rows in columns, the first left, the others right; widths by the longest cell. */
-export function table(rows: readonly (readonly string[])[]): string {
+/** Rows in columns, the first left, the others, which are figures unless said otherwise, right; widths by the longest cell. */
+export function table(rows: readonly (readonly string[])[], { figures = true }: { figures?: boolean } = {}): string {
   const widths = rows.reduce<number[]>((all, row) => row.map((cell, i) => Math.max(all[i] ?? 0, cell.length)), []);
   return rows
     .map((row) =>
       row
-        .map((cell, i) => (i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!)))
+        .map((cell, i) => (i === 0 || !figures ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!)))
         .join('  ')
         .trimEnd(),
     )
