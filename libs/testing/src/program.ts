@@ -44,6 +44,8 @@ export function startProgram(command: string, args: readonly string[], options: 
   const exited = new Promise<Ending>((resolve, reject) => {
     child.once('error', reject);
     child.once('close', (code, signal) => resolve({ code, signal, ...said }));
+    // What it started may hold its streams open for longer than it lives.
+    child.once('exit', (code, signal) => setTimeout(() => resolve({ code, signal, ...said }), 1000).unref());
   });
   exited.catch(() => undefined);
   const words = [command, ...args].join(' ');
