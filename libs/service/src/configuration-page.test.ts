@@ -35,8 +35,8 @@ it('says the defaults', () => {
   expect(logLevel).toBe(told('LOG_LEVEL'));
 });
 
-it('lists every other variable that is read anywhere', () => {
-  const read = ['apps', 'libs', 'bench', 'tools'].flatMap((folder) =>
+it('lists every other variable that services, commands and tests read', () => {
+  const read = ['apps', 'libs', 'tools'].flatMap((folder) =>
     sourcesIn(join(root, folder)).flatMap((path) =>
       [...readFileSync(path, 'utf8').matchAll(/\benv(?:ironment)?\['(\w+)'\]/g)].map(([, name]) => name!),
     ),
