@@ -2,6 +2,8 @@
 import type { Random } from '@crucible/foundation';
 import {
   add,
+  causalAttention,
+  causalMask,
   type FloatArray,
   floats,
   gather,
@@ -14,7 +16,6 @@ import {
   reshape,
   type Shape,
   sizeOf,
-  softmax,
   split,
   type Tensor,
   transpose,
@@ -86,16 +87,14 @@ export function createGpt({ width, layers, time, vocabulary }: GptShape, random:
 /** Mean cross-entropy, in nats, of the tokens `next` after each of `ids` (int32 [batch, time]). */
 export function lossOf(gpt: Gpt<Tensor>, { width, heads }: GptShape, ids: Tensor, next: Tensor): Tensor {
   const [batch, time] = ids.shape as [number, number];
-  const causal = Float32Array.from({ length: time * time }, (_, i) => (i % time > Math.floor(i / time) ? -1e9 : 0));
-  const mask = ids.graph.constant('float32', [time, time], causal);
+  const mask = causalMask(ids.graph, time);
   const splitHeads = (x: Tensor): Tensor => transpose(reshape(x, [batch, time, heads, width / heads]), [0, 2, 1, 3]);
   let hidden = add(gather(gpt.tokens, ids), gpt.positions);
   for (const block of gpt.blocks) {
     const [query, key, value] = split(linear(normed(hidden, block.norm1), block.qkv), [width, width, width], -1).map(
       splitHeads,
     ) as [Tensor, Tensor, Tensor];
-    const scores = matmul(query, key, { transposeB: true, alpha: Math.sqrt(heads / width) });
-    const mixed = transpose(matmul(softmax(add(scores, mask)), value), [0, 2, 1, 3]);
+    const mixed = transpose(causalAttention(query, key, value, mask), [0, 2, 1, 3]);
     hidden = add(hidden, linear(reshape(mixed, [batch, time, width]), block.out));
     hidden = add(hidden, linear(gelu(linear(normed(hidden, block.norm2), block.up)), block.down));
   }

@@ -6,15 +6,17 @@ import {
   add,
   broadcastTo,
   cast,
+  causalAttention,
+  causalMask,
   equal,
   gather,
+  maskedScore,
   matmul,
   mul,
   reshape,
   rmsNorm,
   rotary,
   silu,
-  softmax,
   sub,
   type Tensor,
   transpose,
@@ -22,9 +24,6 @@ import {
 import type { LlamaConfig } from './llama-config.ts';
 import type { LanguageModel, LlamaBody, LlamaLayer, ScalarModel, Weight } from './llama-parameters.ts';
 import { rotaryTables } from './rope.ts';
-
-/** What a masked score gets: far below any real one, and still finite. */
-const masked = -1e9;
 
 export interface DecoderInput {
   /** Token ids, int32 [batch, time]; padding on the right. */
@@ -62,7 +61,7 @@ export function decode(
       const values = splitHeads(linear(normed, layer.self_attn.v_proj), config.keyValueHeads);
       cache.keys.push(keys);
       cache.values.push(values);
-      return attention(splitHeads(q, config.heads), keys, values, mask);
+      return joinHeads(causalAttention(splitHeads(q, config.heads), keys, values, mask));
     };
     hidden = applyLayer(layer, config, hidden, attend);
   }
@@ -111,29 +110,19 @@ export function splitHeads(x: Tensor, heads: number): Tensor {
   return transpose(reshape(x, [batch, time, heads, width / heads]), [0, 2, 1, 3]);
 }
 
-/**
- * Scaled dot-product attention of queries [b, h, t, d] over keys and values [b, kv, t, d]. The queries of one group lie
- * side by side, so each group is one product with its keys, which are never repeated.
- */
-function attention(queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor): Tensor {
-  const [batch, heads, time, size] = queries.shape as [number, number, number, number];
-  const groups = keys.shape[1]!;
-  const grouped = reshape(queries, [batch, groups, (heads / groups) * time, size]);
-  const scores = matmul(grouped, keys, { transposeB: true, alpha: 1 / Math.sqrt(size) });
-  const weights = softmax(add(reshape(scores, [batch, heads, time, time]), mask));
-  const mixed = matmul(reshape(weights, [batch, groups, (heads / groups) * time, time]), values);
-  return reshape(transpose(reshape(mixed, [batch, heads, time, size]), [0, 2, 1, 3]), [batch, time, heads * size]);
+/** [batch, heads, time, size] → [batch, time, heads · size]. */
+function joinHeads(x: Tensor): Tensor {
+  const [batch, heads, time, size] = x.shape as [number, number, number, number];
+  return reshape(transpose(x, [0, 2, 1, 3]), [batch, time, heads * size]);
 }
 
 /** 0 where a query may look and far below where not: later positions, other segments. Broadcasts over heads. */
 function attentionMask(ids: Tensor, segments: Tensor | undefined): Tensor {
-  const { graph } = ids;
   const [batch, time] = ids.shape as [number, number];
-  const causal = Float32Array.from({ length: time * time }, (_, i) => (i % time > Math.floor(i / time) ? masked : 0));
-  const mask = graph.constant('float32', [time, time], causal);
+  const mask = causalMask(ids.graph, time);
   if (!segments) return mask;
   const same = equal(reshape(segments, [batch, 1, time, 1]), reshape(segments, [batch, 1, 1, time]));
-  return add(mul(sub(1, cast(same, 'float32')), masked), mask);
+  return add(mul(sub(1, cast(same, 'float32')), maskedScore), mask);
 }
 
 /** 0, 1, 2, … along the time axis of ids [batch, time]. */

@@ -3,6 +3,7 @@ export type { DType } from './dtype.ts';
 export { Graph } from './ir/graph.ts';
 export { isTensor, Tensor } from './ir/tensor.ts';
 export type { TensorType } from './ir/tensor.ts';
+export * from './library/attention.ts';
 export * from './library/elementwise.ts';
 export * from './library/indexing.ts';
 export * from './library/linalg.ts';

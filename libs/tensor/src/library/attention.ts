@@ -1,0 +1,60 @@
+import type { Graph } from '../ir/graph.ts';
+import type { Tensor } from '../ir/tensor.ts';
+import { add } from './elementwise.ts';
+import { matmul } from './linalg.ts';
+import { concat, reshape, sliceAxis } from './movement.ts';
+import { softmax } from './reduction.ts';
+
+/** What a masked score gets: far below any real one, and still finite. */
+export const maskedScore = -1e9;
+
+/** Queries that are worked on together: their scores fit the caches, and what lies after all of them is left out. */
+const defaultBlock = 128;
+
+export interface CausalAttentionOptions {
+  /** Queries a block. Default: 128. */
+  readonly block?: number;
+}
+
+/** 0 where query i may see key j ≤ i, far below where not: [time, time]. */
+export function causalMask(graph: Graph, time: number): Tensor {
+  const mask = Float32Array.from({ length: time * time }, (_, i) =>
+    i % time > Math.floor(i / time) ? maskedScore : 0,
+  );
+  return graph.constant('float32', [time, time], mask);
+}
+
+/**
+ * Scaled dot-product attention (Vaswani et al. 2017) in which no query sees a later key: queries [b, h, t, d] over keys
+ * and values [b, kv, t, d] → [b, h, t, d]. `mask` is added to the scores and broadcasts to [b, h, t, t]; it must hide
+ * what is later, as `causalMask` does, and may hide more. Queries that share keys (h > kv; Ainslie et al. 2023) are one
+ * product with them, keys are never repeated.
+ *
+ * Block by block of queries, each over the keys up to its end: the scores beyond, whose weights are 0, are not made.
+ */
+export function causalAttention(
+  queries: Tensor,
+  keys: Tensor,
+  values: Tensor,
+  mask: Tensor,
+  { block = defaultBlock }: CausalAttentionOptions = {},
+): Tensor {
+  const time = queries.shape[2]!;
+  const blocks: Tensor[] = [];
+  for (let start = 0; start < time; start += block) {
+    const end = Math.min(start + block, time);
+    const visible = (x: Tensor): Tensor => sliceAxis(x, 2, 0, end);
+    const maskRows = sliceAxis(sliceAxis(mask, -2, start, end), -1, 0, end);
+    blocks.push(attention(sliceAxis(queries, 2, start, end), visible(keys), visible(values), maskRows));
+  }
+  return blocks.length === 1 ? blocks[0]! : concat(blocks, 2);
+}
+
+function attention(queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor): Tensor {
+  const [batch, heads, rows, size] = queries.shape as [number, number, number, number];
+  const [, groups, columns] = keys.shape as [number, number, number];
+  const grouped = [batch, groups, (heads / groups) * rows] as const;
+  const scores = matmul(reshape(queries, [...grouped, size]), keys, { transposeB: true, alpha: 1 / Math.sqrt(size) });
+  const weights = softmax(add(reshape(scores, [batch, heads, rows, columns]), mask));
+  return reshape(matmul(reshape(weights, [...grouped, columns]), values), queries.shape);
+}
