@@ -9,9 +9,10 @@ const mostTemperature = 2;
 const mostAlternatives = 20;
 const mostStopTokens = 64;
 const mostSequences = 1024;
+const mostRequestId = 128;
 
 export function resolveGenerateRequest(
-  { promptTokenIds: prompt, sampling, topLogprobs }: GenerateRequest,
+  { promptTokenIds: prompt, sampling, topLogprobs, requestId }: GenerateRequest,
   model: LoadedModel,
 ): Omit<PolicyEngineMethods['generate']['args'], 'name'> {
   assertTokens(prompt, model, 'prompt_token_ids');
@@ -30,7 +31,15 @@ export function resolveGenerateRequest(
     );
   }
   assertRange('sampling.temperature', temperature, 0, mostTemperature);
+  if (!(topP > 0 && topP <= 1)) {
+    throw invalidInput(`sampling.top_p: ${topP} is not above 0 and at most 1`, { at: 'sampling.top_p' });
+  }
   assertRange('top_logprobs', topLogprobs, 0, mostAlternatives);
+  if (requestId.length > mostRequestId) {
+    throw invalidInput(`request_id: it is ${requestId.length} characters long, at most ${mostRequestId} are allowed`, {
+      at: 'request_id',
+    });
+  }
   if (stopTokenIds.length > mostStopTokens) {
     throw invalidInput(`stop_token_ids: ${stopTokenIds.length} are given, at most ${mostStopTokens} are allowed`, {
       at: 'sampling.stop_token_ids',
