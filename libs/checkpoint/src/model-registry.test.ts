@@ -58,8 +58,8 @@ describe('publish', () => {
     });
     expect(Date.parse(first.createdAt)).toBeGreaterThanOrEqual(before);
     expect(Date.parse(first.createdAt)).toBeLessThanOrEqual(Date.now());
-    const { folder: _folder, uri: _uri, ...card } = first;
-    expect(JSON.parse(readFileSync(join(folder, 'crucible.json'), 'utf8'))).toEqual(card);
+    const card = JSON.parse(readFileSync(join(folder, 'crucible.json'), 'utf8')) as object;
+    expect({ ...card, folder: first.folder, uri: first.uri }).toEqual(first);
     expect((await publish('chat')).version).toBe(2);
     expect((await publish('other')).version).toBe(1);
     expect(loadModel(first.folder)).toEqual(model);
@@ -129,8 +129,7 @@ describe('publish', () => {
   it('lets one of two at the same time win, and tells the other of the conflict', async () => {
     const results = await Promise.allSettled([publish('chat'), publish('chat')]);
     expect(results.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
-    const { reason } = results.find(({ status }) => status === 'rejected') as PromiseRejectedResult;
-    expect(reason).toMatchObject({ code: 'conflict' });
+    expect(results.find(({ status }) => status === 'rejected')).toMatchObject({ reason: { code: 'conflict' } });
     expect(readdirSync(join(root, 'chat')).sort()).toEqual(['000001', 'latest']);
     expect(loadModel(registry.resolve('chat').folder)).toEqual(model);
   });
@@ -301,7 +300,7 @@ it('a process that loads the newest version all the time meets only whole ones',
   reader.stdin.end();
   const last = await lines.next();
   expect(await exited, complaints.join('')).toEqual([0, null]);
-  const met = JSON.parse(last.value as string) as number[];
+  const met = JSON.parse(last.value!) as number[];
   expect(met).toEqual(met.toSorted((a, b) => a - b));
   expect(met.length).toBeGreaterThan(1);
   expect(existsSync(join(root, 'chat', '000008'))).toBe(false);

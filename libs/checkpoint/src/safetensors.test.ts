@@ -259,7 +259,7 @@ describe('readSafetensors', () => {
     ],
   ])('refuses %s', (_name, write, message) => {
     write();
-    expect(() => readSafetensors(path)).toThrow(bad(message) as Error);
+    expect(() => readSafetensors(path)).toThrow(bad(message));
   });
 
   it('does not take memory for sizes that are only claimed', () => {
@@ -269,7 +269,7 @@ describe('readSafetensors', () => {
     ftruncateSync(descriptor, 2 ** 33);
     closeSync(descriptor);
     const before = process.memoryUsage().rss;
-    expect(() => readSafetensors(path)).toThrow(bad('the header is no JSON object') as Error);
+    expect(() => readSafetensors(path)).toThrow(bad('the header is no JSON object'));
     expect(process.memoryUsage().rss - before).toBeLessThan(2 ** 30);
   });
 });

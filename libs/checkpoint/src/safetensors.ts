@@ -140,24 +140,16 @@ function repeatedKey(json: string): string | undefined {
   const open: Set<string>[] = [];
   let string = '';
   for (let i = 0; i < json.length; i++) {
-    switch (json[i]) {
-      case '{':
-        open.push(new Set());
-        break;
-      case '}':
-        open.pop();
-        break;
-      case '"': {
-        const start = i++;
-        while (json[i] !== '"') i += json[i] === '\\' ? 2 : 1;
-        string = json.slice(start, i + 1);
-        break;
-      }
-      case ':': {
-        const key = JSON.parse(string) as string;
-        if (open.at(-1)!.has(key)) return key;
-        open.at(-1)!.add(key);
-      }
+    if (json[i] === '{') open.push(new Set());
+    else if (json[i] === '}') open.pop();
+    else if (json[i] === '"') {
+      const start = i++;
+      while (json[i] !== '"') i += json[i] === '\\' ? 2 : 1;
+      string = json.slice(start, i + 1);
+    } else if (json[i] === ':') {
+      const key = JSON.parse(string) as string;
+      if (open.at(-1)!.has(key)) return key;
+      open.at(-1)!.add(key);
     }
   }
   return undefined;
