@@ -60,16 +60,20 @@ export async function* completeChat(inputs: CompletionInputs): AsyncGenerator<Co
         ...(request.seed !== undefined && { seed: (request.seed + index) % 2 ** 32 }),
       },
     },
-    { signal, deadlineMs: deadline },
+    { signal, deadlineMs: deadline, metadata: { 'x-request-id': requestId } },
   );
   for await (const { event } of stream) {
     if (event.case === 'chunk') {
-      const shown = event.value.tokenIds.map((id) => !ends.has(id));
-      completionTokens += event.value.tokenIds.length;
-      const text = event.value.tokenIds.map((id, i) => (shown[i] ? decoder.push(id) : '')).join('');
-      const logprobs = request.topLogprobs === undefined ? [] : contentLogprobs(tokenizer, event.value, shown);
-      const part = stops.push(text);
-      if (part !== '' || logprobs.length > 0) yield { kind: 'text', text: part, logprobs };
+      let text = '';
+      let read = 0;
+      for (const id of event.value.tokenIds) {
+        read++;
+        text += stops.push(ends.has(id) ? '' : decoder.push(id));
+        if (stops.stopped) break;
+      }
+      completionTokens += read;
+      const logprobs = request.topLogprobs === undefined ? [] : contentLogprobs(tokenizer, event.value, read, ends);
+      if (text !== '' || logprobs.length > 0) yield { kind: 'text', text, logprobs };
       // Leaving the loop cancels the call, which stops the generation.
       if (stops.stopped) break;
     } else if (event.case === 'finished') {
@@ -81,19 +85,26 @@ export async function* completeChat(inputs: CompletionInputs): AsyncGenerator<Co
   }
   const rest = stops.push(decoder.flush()) + stops.flush();
   if (rest !== '') yield { kind: 'text', text: rest, logprobs: [] };
+  if (stops.stopped) finish = 'stop';
   yield { kind: 'end', finish, completionTokens };
 }
 
-function contentLogprobs(tokenizer: Tokenizer, chunk: GenerationChunk, shown: readonly boolean[]): ContentLogprob[] {
+/** Of the first `count` tokens of a chunk, without end tokens. */
+function contentLogprobs(
+  tokenizer: Tokenizer,
+  { tokenIds: ids, logprobs: own, topLogprobs }: GenerationChunk,
+  count: number,
+  ends: ReadonlySet<number>,
+): ContentLogprob[] {
   const of = (id: number, logprob: number): TokenLogprob => ({
     token: tokenizer.decode([id]),
     logprob,
     bytes: [...tokenizer.tokenBytes(id)],
   });
-  return chunk.tokenIds.flatMap((id, i) => {
-    if (!shown[i]) return [];
-    const { tokenIds = [], logprobs = [] } = chunk.topLogprobs[i] ?? {};
+  return ids.slice(0, count).flatMap((id, i) => {
+    if (ends.has(id)) return [];
+    const { tokenIds = [], logprobs = [] } = topLogprobs[i] ?? {};
     const alternatives = tokenIds.map((other, j) => of(other, logprobs[j]!));
-    return [{ ...of(id, chunk.logprobs[i]!), top_logprobs: alternatives }];
+    return [{ ...of(id, own[i]!), top_logprobs: alternatives }];
   });
 }

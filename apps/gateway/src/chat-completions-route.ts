@@ -3,13 +3,14 @@ import { randomUUID } from 'node:crypto';
 import type { Context } from 'hono';
 import { streamSSE } from 'hono/streaming';
 import { CrucibleError, invalidInput } from '@crucible/foundation';
+import type { ModelInfo } from '@crucible/protos/model/v1';
 import type { PolicyService } from '@crucible/protos/policy/v1';
 import type { Client } from '@crucible/rpc';
 import type { Logger } from '@crucible/service';
 import { applyChatTemplate } from '@crucible/tokenizer';
 import { completeChat, type CompletionPart, type ContentLogprob } from './chat-completion.ts';
 import { type ChatRequest, parseChatRequest } from './chat-request.ts';
-import { errorBody, errorResponse } from './http-error.ts';
+import { ContextLengthError, errorBody, errorResponse } from './http-error.ts';
 import type { Models } from './models.ts';
 
 export interface ChatRouteDependencies {
@@ -24,8 +25,8 @@ interface Prepared {
   readonly created: number;
   readonly model: string;
   readonly promptTokens: number;
-  /** Starts answer number `index`. */
-  readonly start: (index: number) => AsyncGenerator<CompletionPart, void, undefined>;
+  /** Starts answer number `index`; the signal ends it. */
+  readonly start: (index: number, signal: AbortSignal) => AsyncGenerator<CompletionPart, void, undefined>;
 }
 
 /** Seconds between comments that keep an idle stream open. */
@@ -54,12 +55,7 @@ async function prepare(context: Context, { policy, models }: ChatRouteDependenci
   const { signal } = context.req.raw;
   const { info, tokenizer } = await models.find(request.model, signal);
   const prompt = applyChatTemplate(tokenizer, request.messages, { addGenerationPrompt: true });
-  if (prompt.length >= info.contextLength) {
-    throw invalidInput(
-      `messages: they are ${prompt.length} tokens long; the context of ${info.name} is ${info.contextLength} tokens and must hold the answer too`,
-      { at: 'messages' },
-    );
-  }
+  assertFits(request, prompt.length, info);
   const id = `chatcmpl-${randomUUID()}`;
   return {
     request,
@@ -67,8 +63,48 @@ async function prepare(context: Context, { policy, models }: ChatRouteDependenci
     created: Math.floor(Date.now() / 1000),
     model: info.name,
     promptTokens: prompt.length,
-    start: (index) => completeChat({ policy, model: info, tokenizer, prompt, request, index, requestId: id, signal }),
+    start: (index, failed) =>
+      completeChat({
+        policy,
+        model: info,
+        tokenizer,
+        prompt,
+        request,
+        index,
+        requestId: id,
+        signal: AbortSignal.any([signal, failed]),
+      }),
   };
+}
+
+function assertFits(request: ChatRequest, promptTokens: number, { name, contextLength }: ModelInfo): void {
+  const room = contextLength - promptTokens;
+  if (room < 1) {
+    throw new ContextLengthError(
+      `messages: they are ${promptTokens} tokens long; the context of ${name} is ${contextLength} tokens and must hold the answer too`,
+      'messages',
+    );
+  }
+  const { maxTokens = 0, maxTokensField } = request;
+  if (maxTokens > room) {
+    throw new ContextLengthError(
+      `${maxTokensField}: ${maxTokens} is more than the ${room} tokens that the context of ${name}, ${contextLength} tokens, leaves after messages of ${promptTokens}`,
+      maxTokensField,
+    );
+  }
+}
+
+/** Runs the answers of a request side by side; when one fails, the others are ended. */
+async function answerAll<T>(count: number, answer: (index: number, failed: AbortSignal) => Promise<T>): Promise<T[]> {
+  const failed = new AbortController();
+  const answers = Array.from({ length: count }, (_, index) => answer(index, failed.signal));
+  try {
+    return await Promise.all(answers);
+  } catch (reason) {
+    failed.abort();
+    await Promise.allSettled(answers);
+    throw reason;
+  }
 }
 
 async function readJson(context: Context): Promise<unknown> {
@@ -84,7 +120,7 @@ async function respondWhole(
   context: Context,
   { request, id, created, model, promptTokens, start }: Prepared,
 ): Promise<Response> {
-  const answers = await Promise.all(Array.from({ length: request.choices }, (_, index) => collect(start(index))));
+  const answers = await answerAll(request.choices, (index, failed) => collect(start(index, failed)));
   const completionTokens = answers.reduce((sum, answer) => sum + answer.completionTokens, 0);
   return context.json({
     id,
@@ -127,7 +163,7 @@ function respondStreaming(context: Context, prepared: Prepared, log: Logger): Re
   return streamSSE(context, async (stream) => {
     const ping = setInterval(() => void stream.write(': ping\n\n'), pingSeconds * 1000);
     let completionTokens = 0;
-    const answer = async (index: number): Promise<void> => {
+    const answer = async (index: number, failed: AbortSignal): Promise<void> => {
       const send = (
         delta: object,
         logprobs: readonly ContentLogprob[] = [],
@@ -137,7 +173,7 @@ function respondStreaming(context: Context, prepared: Prepared, log: Logger): Re
         return stream.writeSSE({ data: chunk([choice], withUsage) });
       };
       await send({ role: 'assistant', content: '' });
-      for await (const part of start(index)) {
+      for await (const part of start(index, failed)) {
         if (part.kind === 'text') {
           await send({ content: part.text }, part.logprobs);
         } else {
@@ -147,7 +183,7 @@ function respondStreaming(context: Context, prepared: Prepared, log: Logger): Re
       }
     };
     try {
-      await Promise.all(Array.from({ length: request.choices }, (_, index) => answer(index)));
+      await answerAll(request.choices, answer);
       if (request.includeUsage)
         await stream.writeSSE({ data: chunk([], { usage: usage(promptTokens, completionTokens) }) });
       await stream.writeSSE({ data: '[DONE]' });

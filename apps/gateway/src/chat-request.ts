@@ -9,6 +9,8 @@ const message = z.strictObject({
   content: z.union([z.string(), z.array(textPart).min(1)]),
   /** Has no meaning for the models here; clients send it along with tool results. */
   name: z.string().optional(),
+  /** Our own answers have it; clients send them back as they came. */
+  refusal: z.null().optional(),
 });
 
 /** Fields of the OpenAI API that are accepted only with the value that changes nothing. */
@@ -41,6 +43,8 @@ export interface ChatRequest {
   readonly messages: readonly { readonly role: 'system' | 'user' | 'assistant' | 'tool'; readonly content: string }[];
   /** Undefined: as many as the context leaves. */
   readonly maxTokens: number | undefined;
+  /** The field that says so. */
+  readonly maxTokensField: 'max_completion_tokens' | 'max_tokens';
   readonly temperature: number;
   readonly topP: number;
   readonly topK: number;
@@ -70,6 +74,7 @@ export function parseChatRequest(body: unknown): ChatRequest {
       content: typeof content === 'string' ? content : content.map(({ text }) => text).join(''),
     })),
     maxTokens: given.max_completion_tokens ?? given.max_tokens ?? undefined,
+    maxTokensField: given.max_completion_tokens == null ? 'max_tokens' : 'max_completion_tokens',
     temperature: given.temperature ?? 1,
     topP: given.top_p ?? 1,
     topK: given.top_k ?? 0,

@@ -10,7 +10,7 @@ import { PolicyService } from '@crucible/protos/policy/v1';
 import { type ClientTls, createClient } from '@crucible/rpc';
 import type { Logger, Service } from '@crucible/service';
 import { createChatCompletionsRoute } from './chat-completions-route.ts';
-import { errorResponse } from './http-error.ts';
+import { BodyTooLargeError, errorResponse } from './http-error.ts';
 import { Models, newestModel } from './models.ts';
 
 export interface GatewayDependencies {
@@ -39,8 +39,12 @@ export async function createGatewayService({
   });
   const models = new Models(policy);
   const app = new Hono();
-  const tooLarge = new CrucibleError('invalid-input', `the body is larger than ${mostBodyBytes} bytes`, { at: 'body' });
-  app.use(bodyLimit({ maxSize: mostBodyBytes, onError: (context) => errorResponse(context, tooLarge) }));
+  app.use(
+    bodyLimit({
+      maxSize: mostBodyBytes,
+      onError: (context) => errorResponse(context, new BodyTooLargeError(mostBodyBytes)),
+    }),
+  );
 
   app.get('/healthz', async (context) => {
     try {
@@ -68,7 +72,8 @@ export async function createGatewayService({
   });
   app.onError((reason, context) => {
     const error = CrucibleError.from(reason);
-    if (error.code === 'internal') log.error({ path: context.req.path, error: error.message }, 'a request failed');
+    if (error.code === 'internal')
+      log.error({ path: context.req.path, error: error.message, stack: reason.stack }, 'a request failed');
     return errorResponse(context, error);
   });
 

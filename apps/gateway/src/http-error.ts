@@ -3,7 +3,7 @@ import type { Context } from 'hono';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import { CrucibleError, type ErrorCode } from '@crucible/foundation';
 
-export const httpStatuses: Readonly<Record<ErrorCode, ContentfulStatusCode>> = {
+const httpStatuses: Readonly<Record<ErrorCode, ContentfulStatusCode>> = {
   'invalid-input': 400,
   'not-found': 404,
   conflict: 409,
@@ -29,22 +29,41 @@ export interface ErrorBody {
 }
 
 export function errorBody(error: CrucibleError): ErrorBody {
-  const status = httpStatuses[error.code];
-  const type =
-    status === 404 || status === 400 ? 'invalid_request_error' : status === 429 ? 'rate_limit_error' : 'server_error';
-  return { error: { message: error.message, type, param: error.at ?? null, code: openAiCode(error) } };
+  const status = statusOf(error);
+  const type = status === 429 ? 'rate_limit_error' : status < 500 ? 'invalid_request_error' : 'server_error';
+  // Messages of our own bugs may hold paths, code and data of ours; the log has them.
+  const message = error.code === 'internal' ? 'internal error; the log of the gateway has more' : error.message;
+  return { error: { message, type, param: error.at ?? null, code: openAiCode(error) } };
 }
 
 export function errorResponse(context: Context, reason: unknown): Response {
   const error = CrucibleError.from(reason);
-  const status = httpStatuses[error.code];
+  const status = statusOf(error);
   if (status === 503 || status === 429) context.header('Retry-After', '1');
   return context.json(errorBody(error), status);
 }
 
+/** The prompt, or the prompt and the answer that is asked for, are too long for the model. */
+export class ContextLengthError extends CrucibleError {
+  constructor(message: string, at: string) {
+    super('invalid-input', message, { at });
+  }
+}
+
+/** The body is too large to be read. */
+export class BodyTooLargeError extends CrucibleError {
+  constructor(mostBytes: number) {
+    super('invalid-input', `the body is larger than ${mostBytes} bytes`, { at: 'body' });
+  }
+}
+
+function statusOf(error: CrucibleError): ContentfulStatusCode {
+  return error instanceof BodyTooLargeError ? 413 : httpStatuses[error.code];
+}
+
 /** Codes that clients know; others carry ours. */
-function openAiCode({ code, at }: CrucibleError): string {
-  if (code === 'not-found' && at === 'model') return 'model_not_found';
-  if (code === 'invalid-input' && at === 'messages') return 'context_length_exceeded';
-  return code.replaceAll('-', '_');
+function openAiCode(error: CrucibleError): string {
+  if (error.code === 'not-found' && error.at === 'model') return 'model_not_found';
+  if (error instanceof ContextLengthError) return 'context_length_exceeded';
+  return error.code.replaceAll('-', '_');
 }

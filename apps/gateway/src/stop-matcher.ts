@@ -17,10 +17,14 @@ export class StopMatcher {
   push(text: string): string {
     if (this.#stopped) return '';
     this.#held += text;
-    const found = this.#stops.map((stop) => this.#held.indexOf(stop)).filter((at) => at >= 0);
-    if (found.length > 0) {
+    const [first] = this.#stops
+      .map((stop) => ({ start: this.#held.indexOf(stop), length: stop.length }))
+      .filter(({ start }) => start >= 0)
+      // The one that is complete first, whatever pieces the text comes in; of those, the longest.
+      .sort((a, b) => a.start + a.length - (b.start + b.length) || a.start - b.start);
+    if (first) {
       this.#stopped = true;
-      return this.#take(Math.min(...found));
+      return this.#take(first.start);
     }
     return this.#take(this.#held.length - this.#possibleStart());
   }
