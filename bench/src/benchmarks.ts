@@ -1,7 +1,13 @@
 import type { Benchmark } from './benchmark.ts';
+import { forge } from './forge.ts';
 import { gptStep } from './gpt-step.ts';
+import { ppo } from './ppo.ts';
+import { shakespeare } from './shakespeare.ts';
 
 /** Every benchmark by the name it is asked for. */
 export const benchmarks: Readonly<Record<string, Benchmark>> = {
   'gpt-step': gptStep,
+  shakespeare,
+  forge,
+  ppo,
 };

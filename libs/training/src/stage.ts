@@ -18,7 +18,10 @@ export interface StageProgress {
 
 export interface StageContext<Weights> {
   readonly signal?: AbortSignal;
+  /** Now and then, for people: figures are smoothed. */
   readonly report?: (progress: StageProgress) => void;
+  /** After every step, for curves: the step's own figures. */
+  readonly observe?: (progress: StageProgress) => void;
   /**
    * Takes the weights as they are: every so often, and when the stage is done. The arrays are not changed afterwards.
    */
@@ -77,7 +80,9 @@ export async function runLoop<Weights>(
   for (let n = parts.done; n < steps; n++) {
     if (signal?.aborted && checkpoint && n > savedStep) await parts.save(checkpoint);
     throwIfCancelled(signal, stage);
-    shown.add(await parts.step(n));
+    const own = await parts.step(n);
+    shown.add(own);
+    context.observe?.({ stage, step: n + 1, steps, metrics: own });
     const isLast = n + 1 === steps;
     const isDue = parts.evaluateEvery !== undefined && (n + 1) % parts.evaluateEvery === 0;
     if (parts.evaluate && (isLast || isDue)) evaluated = await parts.evaluate();

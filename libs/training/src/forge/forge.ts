@@ -16,6 +16,7 @@ import { type RewardModel, trainRewardModel } from '../reward-model.ts';
 import { sft } from '../sft.ts';
 import type { StageContext, StageName, StageProgress } from '../stage.ts';
 import type { ChatFigures, ForgeData } from './forge-data.ts';
+import { modelConfig } from './model-config.ts';
 import type { ForgeSettings } from './presets.ts';
 import { createStageContext } from './stage-context.ts';
 
@@ -30,6 +31,8 @@ export interface ForgeOptions {
   readonly folder: string;
   readonly signal?: AbortSignal;
   readonly report?: (progress: ForgeProgress) => void;
+  /** Called after every step with its own figures; `report` comes now and then, with smoothed ones. */
+  readonly observe?: (progress: StageProgress) => void;
   /** Called for every version that has been published. */
   readonly published?: (model: ModelVersion) => Promise<void>;
 }
@@ -76,8 +79,9 @@ class ForgeRun {
 
   async run(): Promise<ForgeResult> {
     const { data, settings } = this.#options;
+    modelConfig(settings);
     const tokenizer = await this.#tokenizer();
-    const config: LlamaConfig = { ...settings.model, vocabularySize: tokenizer.vocabSize };
+    const config = modelConfig(settings, tokenizer.vocabSize);
 
     const a = await this.#pretrain(tokenizer, config);
     if (data.chats) {

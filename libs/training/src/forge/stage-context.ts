@@ -14,6 +14,7 @@ export interface StageHost {
   readonly registry: ModelRegistry;
   readonly signal?: AbortSignal;
   readonly report?: (progress: StageProgress) => void;
+  readonly observe?: (progress: StageProgress) => void;
   /** Called for every version that has been published. */
   readonly published?: (model: ModelVersion) => Promise<void>;
 }
@@ -38,6 +39,7 @@ export function createStageContext<Weights>(host: StageHost, stage: PublishedSta
   return {
     ...(host.signal && { signal: host.signal }),
     ...(host.report && { report: host.report }),
+    ...(host.observe && { observe: host.observe }),
     checkpoint,
     publish: async (weights, info) => {
       const model = stage.modelOf(weights);
