@@ -6,8 +6,8 @@ import type { ModelReference } from '@crucible/protos/model/v1';
 import { type JobSpec, JobSpecSchema } from '@crucible/protos/trainer/v1';
 import { serveWorker } from '@crucible/service';
 import {
+  defaultPresetForFiles,
   forge,
-  type ForgeData,
   type ForgeProgress,
   type ForgeSettings,
   ppoStage,
@@ -52,7 +52,7 @@ serveWorker<TrainingMethods>({
   },
 });
 
-function runSpec({ kind }: JobSpec, host: Host): Promise<StageResult> {
+async function runSpec({ kind }: JobSpec, host: Host): Promise<StageResult> {
   const { registry } = host;
   const paths = (uris: readonly string[]): string[] => uris.map(pathFromUri);
   const model = (reference: ModelReference | undefined): ModelVersion => registry.resolve(referenceText(reference!));
@@ -64,7 +64,16 @@ function runSpec({ kind }: JobSpec, host: Host): Promise<StageResult> {
         instructions: paths(instructionUris),
         preferences: paths(preferenceUris),
       };
-      return runForge(name, seed, resolvePreset(preset, options), files, host);
+      const usesFiles = Object.values(files).some((paths) => paths.length > 0);
+      const settings = resolvePreset(preset === '' && usesFiles ? defaultPresetForFiles : preset, options);
+      const data = usesFiles
+        ? await readUserData(files, {
+            onInvalid: settings.data.skipInvalidRows ? 'skip' : 'error',
+            onNotice: host.notice,
+            signal: host.signal,
+          })
+        : worldData(createWorld({ seed }));
+      return forge({ ...host, name, seed, settings, data });
     }
     case 'pretrain': {
       const { name, seed, preset, options = {}, corpusUris } = kind.value;
@@ -96,24 +105,6 @@ function runSpec({ kind }: JobSpec, host: Host): Promise<StageResult> {
     case undefined:
       throw new Error('internal: a spec without a kind was accepted');
   }
-}
-
-async function runForge(
-  name: string,
-  seed: number,
-  settings: ForgeSettings,
-  files: {
-    readonly corpus: readonly string[];
-    readonly instructions: readonly string[];
-    readonly preferences: readonly string[];
-  },
-  host: Host,
-): Promise<StageResult> {
-  const usesOwnFiles = files.corpus.length + files.instructions.length + files.preferences.length > 0;
-  const data: ForgeData = usesOwnFiles
-    ? await readUserData(files, { onNotice: host.notice, signal: host.signal })
-    : worldData(createWorld({ seed }));
-  return forge({ ...host, name, seed, settings, data });
 }
 
 function stageSettings<S extends 'sft' | 'reward' | 'ppo'>(stage: S, options: JsonObject = {}): ForgeSettings[S] {

@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import type { JsonObject } from '@bufbuild/protobuf';
-import { defaultPreset, presets } from '@crucible/training';
+import { defaultPreset, defaultPresetForFiles, presets } from '@crucible/training';
 import type { Job } from '@crucible/protos/trainer/v1';
 import { note, print, printJson, settingsFor } from '../context.ts';
 import { runJob } from '../run-job.ts';
@@ -15,6 +15,7 @@ export interface ForgeCommandOptions {
   readonly preset: string;
   readonly seed: number;
   readonly set: JsonObject;
+  readonly skipInvalid?: true;
   readonly json?: true;
 }
 
@@ -29,8 +30,13 @@ export function forgeCommand(): Command {
     .option('--instructions <file>', 'JSONL of questions with answers; repeatable', collectPath, [])
     .option('--preferences <file>', 'JSONL of compared or graded answers; repeatable', collectPath, [])
     .option('--name <name>', 'the models are called NAME-a to NAME-d', 'crucible')
-    .option('--preset <preset>', `size and length: ${Object.keys(presets).join(', ')}`, defaultPreset)
+    .option(
+      '--preset <preset>',
+      `size and length: ${Object.keys(presets).join(', ')} (default: ${defaultPreset}; with files ${defaultPresetForFiles})`,
+      '',
+    )
     .option('--seed <number>', 'the same seed and data give the same models', parseSeed, 1)
+    .option('--skip-invalid', 'leave rows of the files out that break the rules, and say how many')
     .option('--set <option>', 'an option over the preset, as sft.steps=100; repeatable', collectOption, {})
     .option('--json', 'print the figures as JSON')
     .addHelpText(
@@ -72,7 +78,7 @@ export function forgeSpec(options: Omit<ForgeCommandOptions, 'json'>) {
         corpusUris: [...options.corpus],
         instructionUris: [...options.instructions],
         preferenceUris: [...options.preferences],
-        options: options.set,
+        options: options.skipInvalid ? { ...options.set, data: { skipInvalidRows: true } } : options.set,
       },
     },
   };
