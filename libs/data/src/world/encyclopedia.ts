@@ -18,7 +18,12 @@ export interface Page {
 }
 
 /** How many pages there are of every kind. */
-export const pageCounts: Readonly<Record<EntityKind, number>> = { town: 60, person: 120, river: 40, building: 60 };
+export const pageCounts: PageCounts = { town: 60, person: 120, river: 40, building: 60 };
+
+/** As many as a question needs to be walked to. */
+export const smallPageCounts: PageCounts = { town: 6, person: 12, river: 4, building: 6 };
+
+type PageCounts = Readonly<Record<EntityKind, number>>;
 
 export class Encyclopedia {
   readonly pages: readonly Page[];
@@ -40,9 +45,9 @@ export class Encyclopedia {
 }
 
 /** Pages whose facts may be used in `split`; towns, people and rivers that they name have pages too. */
-export function createEncyclopedia(split: Split, random: Random): Encyclopedia {
+export function createEncyclopedia(split: Split, random: Random, counts: PageCounts = pageCounts): Encyclopedia {
   const titles = Object.fromEntries(
-    entityKinds.map((kind) => [kind, drawNames(kind, pageCounts[kind], split, random)]),
+    entityKinds.map((kind) => [kind, drawNames(kind, counts[kind], split, random)]),
   ) as Record<EntityKind, string[]>;
   const knownValues: Partial<Record<ValueKind, readonly string[]>> = titles;
   const drawKnownFact = (subject: string, attribute: AttributeName): Fact | undefined => {

@@ -14,9 +14,9 @@ export function drawWords(split: Split, random: Random, least: number, most: num
   });
 }
 
-/** Three to five different numbers from 1 to 99. */
+/** Two to four different numbers from 1 to 99. */
 export function drawNumbers(split: Split, random: Random): string[] {
-  return drawListOnSide(split, () => drawDifferent(random.integer(3, 5), () => String(random.integer(1, 99))));
+  return drawListOnSide(split, () => drawDifferent(random.integer(2, 4), () => String(random.integer(1, 99))));
 }
 
 /** Lists of the same items, in whatever order, are on the same side. */

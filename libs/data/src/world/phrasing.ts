@@ -4,17 +4,13 @@ import type { Split } from './split.ts';
 
 export interface Phrasings {
   readonly train: readonly string[];
-  /** For heldout and unseen. */
+  /** Reserved: for every other draw of heldout, and for all of unseen. */
   readonly heldout: readonly string[];
 }
 
 export function pickPhrasing(phrasings: Phrasings, split: Split, random: Random): string {
-  return random.pick(split === 'train' ? phrasings.train : phrasings.heldout);
-}
-
-/** As pickPhrasing, but outside train only every other template is a reserved one. */
-export function pickMixedPhrasing(phrasings: Phrasings, split: Split, random: Random): string {
-  return pickPhrasing(phrasings, random.boolean() ? 'train' : split, random);
+  const isReserved = split === 'unseen' || (split === 'heldout' && random.boolean());
+  return random.pick(isReserved ? phrasings.heldout : phrasings.train);
 }
 
 /** Replaces `{slot}` by the value of that name; slots without a value stay. */

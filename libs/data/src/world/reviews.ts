@@ -67,7 +67,7 @@ export function drawReview(split: Split, random: Random): Review {
 
 function drawSentence(isPositive: boolean, random: Random): string {
   const main = clause(isPositive, random);
-  if (random.boolean(0.5)) return `${capitalized(main)}.`;
+  if (random.boolean(0.6)) return `${capitalized(main)}.`;
   const aside = clause(!isPositive, random);
   const sentence = random.pick([
     `${aside}, but ${main}`,
@@ -83,11 +83,11 @@ function drawOpening(split: Split, random: Random): string {
   return random.pick([`We came to ${town} on foot. `, `I was in ${town}. `, `We spent a day in ${town}. `]);
 }
 
-/** A clause that says something positive or negative, one time in three by denying the opposite. */
+/** A clause that says something positive or negative, one time in five by denying the opposite. */
 function clause(isPositive: boolean, random: Random): string {
   const { subjects, positive, negative } = random.pick(domains);
   const subject = `the ${random.pick(subjects)}`;
-  const isDenied = random.boolean(0.34);
+  const isDenied = random.boolean(0.2);
   const saysPositive = isPositive !== isDenied;
   if (random.boolean(0.25)) {
     const verb = random.pick(saysPositive ? positiveVerbs : negativeVerbs);

@@ -9,7 +9,7 @@ export interface Draw {
   readonly random: Random;
   /** The name of the country. */
   readonly country: string;
-  /** The pages of the split; made when they are first asked for. */
+  /** The pages of the split; in train, pages of this example's own. */
   encyclopedia(): Encyclopedia;
 }
 

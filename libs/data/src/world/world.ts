@@ -6,7 +6,7 @@ import { invalidInput, Random } from '@crucible/foundation';
 import type { ChatMessage } from '@crucible/tokenizer';
 import { drawDocument } from './documents/document.ts';
 import type { Encyclopedia } from './encyclopedia.ts';
-import { createEncyclopedia } from './encyclopedia.ts';
+import { createEncyclopedia, smallPageCounts } from './encyclopedia.ts';
 import type { Example, Format, TaskName } from './example.ts';
 import { formats, taskNames } from './example.ts';
 import type { Demonstration, DemonstrationMix, GradedAnswer } from './graded-answers.ts';
@@ -32,15 +32,15 @@ import { verify } from './verdict.ts';
 
 /** How often each task is drawn. */
 export const taskWeights: Readonly<Record<TaskName, number>> = {
-  arithmetic: 0.2,
-  calculation: 0.14,
-  lookup: 0.18,
-  multihop: 0.12,
-  sentiment: 0.08,
-  topic: 0.06,
-  'question-type': 0.06,
-  instructions: 0.12,
-  smalltalk: 0.04,
+  arithmetic: 0.08,
+  calculation: 0.22,
+  lookup: 0.12,
+  multihop: 0.18,
+  sentiment: 0.1,
+  topic: 0.1,
+  'question-type': 0.08,
+  instructions: 0.06,
+  smalltalk: 0.06,
 };
 
 export interface WorldOptions {
@@ -123,7 +123,14 @@ export function createWorld({ seed = 0 }: WorldOptions = {}): World {
   };
   const drawFrom = (split: Split, random: Random): Draw => {
     assertOneOf('split', split, splits);
-    return { split, random, country, encyclopedia: () => encyclopedia(split) };
+    return {
+      split,
+      random,
+      country,
+      // Who always met the same pages would learn them by heart, and not to read.
+      encyclopedia: () =>
+        split === 'train' ? createEncyclopedia(split, random, smallPageCounts) : encyclopedia(split),
+    };
   };
 
   return {

@@ -11,11 +11,11 @@ import { drawSums } from './sums.ts';
 
 /** How often each kind of document is drawn. */
 export const documentWeights = {
-  article: 0.3,
-  notes: 0.16,
-  story: 0.14,
+  article: 0.24,
+  notes: 0.22,
+  story: 0.12,
   news: 0.08,
-  sums: 0.16,
+  sums: 0.18,
   program: 0.08,
   lists: 0.08,
 } as const;

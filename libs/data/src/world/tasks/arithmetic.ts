@@ -22,7 +22,7 @@ export const arithmetic: Task = {
 const operatorWeights: Readonly<Record<Operator, number>> = { '+': 0.4, '-': 0.35, '*': 0.25 };
 
 /** How often an operand of a sum or a difference has one, two or three digits. */
-const digitWeights = [0.2, 0.45, 0.35];
+const digitWeights = [0.45, 0.45, 0.1];
 
 const wordProblemShare = 0.25;
 
@@ -115,7 +115,7 @@ function drawSumOrDifference(operator: '+' | '-', random: Random): Sum {
 
 function drawProduct(random: Random): Sum {
   const digit = random.integer(2, 9);
-  const other = random.boolean(0.15) ? random.integer(1, 9) : random.integer(10, 99);
+  const other = random.boolean(0.5) ? random.integer(1, 9) : random.integer(10, 99);
   return random.boolean() ? { a: digit, operator: '*', b: other } : { a: other, operator: '*', b: digit };
 }
 

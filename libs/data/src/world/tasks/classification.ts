@@ -29,7 +29,7 @@ const layouts: Phrasings = {
   heldout: ['Input: {text}\nAnswer: {label}', '{text}\nOutput: {label}'],
 };
 
-const mostShots = 4;
+const mostShots = 3;
 
 export function drawClassification<Class extends string>(
   { split, random }: Draw,

@@ -62,7 +62,7 @@ const instructionKinds: readonly InstructionKind[] = [
       heldout: ['Copy these words: {words}', 'Repeat this: {words}'],
     },
     draw(draw) {
-      const words = drawWords(draw.split, draw.random, 2, 6);
+      const words = drawWords(draw.split, draw.random, 2, 4);
       return exactly(words.join(' '), [words.toReversed().join(' '), words.slice(1).join(' ')], {
         words: words.join(' '),
       });
@@ -78,7 +78,7 @@ const instructionKinds: readonly InstructionKind[] = [
       heldout: ['Write this list backwards: {words}', 'Reverse these words: {words}'],
     },
     draw(draw) {
-      const words = drawWords(draw.split, draw.random, 2, 5);
+      const words = drawWords(draw.split, draw.random, 2, 4);
       const answer = words.toReversed();
       const others = [words, draw.random.shuffled(words), answer.slice(1)].map(listed);
       return exactly(listed(answer), others, { words: listed(words) });
@@ -94,7 +94,7 @@ const instructionKinds: readonly InstructionKind[] = [
       heldout: ['Sort this list of words: {words}', 'Put this list in the order of the alphabet: {words}'],
     },
     draw(draw) {
-      const words = drawWords(draw.split, draw.random, 3, 5);
+      const words = drawWords(draw.split, draw.random, 2, 3);
       const answer = sorted(words);
       const others = [words, answer.toReversed(), answer.slice(1)].map(listed);
       return exactly(listed(answer), others, { words: listed(words) });
@@ -138,7 +138,7 @@ const instructionKinds: readonly InstructionKind[] = [
       heldout: ['How many are these: {words}', 'Count these words: {words}'],
     },
     draw(draw) {
-      const words = drawWords(draw.split, draw.random, 2, 8);
+      const words = drawWords(draw.split, draw.random, 2, 5);
       return counted(words.length, { words: listed(words) });
     },
   },
@@ -152,7 +152,7 @@ const instructionKinds: readonly InstructionKind[] = [
       heldout: ['Name the {end} of these words: {words}', 'What is the {end} of these: {words}'],
     },
     draw(draw) {
-      const words = drawWords(draw.split, draw.random, 2, 6);
+      const words = drawWords(draw.split, draw.random, 2, 4);
       const end = draw.random.pick(['first', 'last']);
       return exactly(words.at(end === 'first' ? 0 : -1)!, words, { words: listed(words), end });
     },

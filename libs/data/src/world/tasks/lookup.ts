@@ -20,10 +20,10 @@ export const lookup: Task = {
   draw: drawLookup,
 };
 
-/** How often a document has two facts, three, … eight. */
-const factCountWeights = [0.2, 0.22, 0.2, 0.14, 0.1, 0.08, 0.06];
+/** How often a document has two facts, three or four. */
+const factCountWeights = [0.5, 0.3, 0.2];
 
-const unanswerableShare = 0.15;
+const unanswerableShare = 0.1;
 
 /** How often a distractor is the same attribute of another, another attribute of the same, or neither. */
 const distractorWeights = { sameAttribute: 0.5, sameSubject: 0.4, neither: 0.1 } as const;

@@ -18,7 +18,7 @@ export const multihop: Task = {
   },
 };
 
-const threeSearchesShare = 0.4;
+const threeSearchesShare = 0.25;
 
 /** In characters, all messages together: the last step then fits into 256 tokens. */
 const longestConversation = 700;

@@ -2,7 +2,7 @@
 import type { Random } from '@crucible/foundation';
 import { drawFirstName, drawName } from '../names.ts';
 import type { Phrasings } from '../phrasing.ts';
-import { fill, pickMixedPhrasing } from '../phrasing.ts';
+import { fill, pickPhrasing } from '../phrasing.ts';
 import type { Split } from '../split.ts';
 import { drawOnSide } from '../split.ts';
 import type { Task } from '../task.ts';
@@ -141,7 +141,7 @@ const labellings: readonly Labelling<QuestionType>[] = [
 ];
 
 export const questionType: Task = {
-  formats: { plain: 0.6, 'few-shot': 0.4 },
+  formats: { plain: 0.75, 'few-shot': 0.25 },
   draw(draw, format) {
     return drawClassification(draw, format, labellings, () => drawTypedQuestion(draw.split, draw.random));
   },
@@ -164,5 +164,5 @@ function drawQuestion(type: QuestionType, split: Split, random: Random): string 
     river: drawName('river', split, random),
   };
   const person = random.boolean() ? drawName('person', split, random) : fill(random.pick(descriptions), names);
-  return fill(pickMixedPhrasing(templates[type], split, random), { ...names, person });
+  return fill(pickPhrasing(templates[type], split, random), { ...names, person });
 }

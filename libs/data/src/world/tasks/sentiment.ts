@@ -53,7 +53,7 @@ const labellings: readonly Labelling<Sentiment>[] = [
 ];
 
 export const sentiment: Task = {
-  formats: { plain: 0.6, 'few-shot': 0.4 },
+  formats: { plain: 0.75, 'few-shot': 0.25 },
   draw(draw, format) {
     return drawClassification(draw, format, labellings, () => {
       const { text, isPositive } = drawReview(draw.split, draw.random);

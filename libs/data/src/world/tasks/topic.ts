@@ -2,7 +2,7 @@
 import type { Random } from '@crucible/foundation';
 import { drawFirstName, drawName } from '../names.ts';
 import type { Phrasings } from '../phrasing.ts';
-import { capitalized, fill, pickMixedPhrasing } from '../phrasing.ts';
+import { capitalized, fill, pickPhrasing } from '../phrasing.ts';
 import type { Split } from '../split.ts';
 import { drawOnSide } from '../split.ts';
 import type { Task } from '../task.ts';
@@ -150,7 +150,7 @@ const labellings: readonly Labelling<Topic>[] = [
 ];
 
 export const topic: Task = {
-  formats: { plain: 0.6, 'few-shot': 0.4 },
+  formats: { plain: 0.75, 'few-shot': 0.25 },
   draw(draw, format) {
     return drawClassification(draw, format, labellings, () => {
       const about = draw.random.pick(topics);
@@ -173,7 +173,7 @@ export function drawTopicSentence(about: Topic, split: Split, random: Random): s
 }
 
 function drawClause(about: Topic, split: Split, random: Random): string {
-  return fill(pickMixedPhrasing(vocabularies[about].clauses, split, random), {
+  return fill(pickPhrasing(vocabularies[about].clauses, split, random), {
     name: drawFirstName(split, random),
     town: drawName('town', split, random),
   });
