@@ -11,7 +11,10 @@ import {
 } from '@crucible/tensor';
 import { windowBatch } from './batches/token-windows.ts';
 
-/** Held-out text: its tokens, and how many bytes of UTF-8 they stand for. */
+/**
+ * Held-out text: its tokens, and how many bytes of UTF-8 they stand for. The first token is the mark of a beginning and
+ * stands for none.
+ */
 export interface ValidationText {
   readonly tokens: Int32Array;
   readonly bytes: number;
@@ -77,7 +80,7 @@ export class BitsPerByte {
       });
       nats += itemOf((await this.#program.run({ weights, ids, targets })).loss);
     }
-    return (nats / this.#batches) * (tokens.length / bytes) * Math.LOG2E;
+    return (nats / this.#batches) * ((tokens.length - 1) / bytes) * Math.LOG2E;
   }
 
   async dispose(): Promise<void> {

@@ -21,7 +21,7 @@ import { type ExperienceBatch, experienceBatch, type Learned, responsePlaces } f
 import { logitsAt, policyLoss, scoresAt, valueLoss } from './losses.ts';
 import { runLoop, type StageContext } from './stage.ts';
 import type { StageCheckpoint } from './stage-checkpoint.ts';
-import { TrainStep } from './train-step.ts';
+import { type LossFunction, TrainStep } from './train-step.ts';
 
 export interface PpoSettings {
   readonly seed: number;
@@ -117,6 +117,12 @@ export async function ppo(
   if (settings.samples % settings.minibatches !== 0) {
     throw invalidInput(`ppo: ${settings.samples} samples do not divide into ${settings.minibatches} minibatches`);
   }
+  if (roomForPrompt(inputs.config, settings) < 1) {
+    throw invalidInput(
+      `ppo: answers of ${settings.maxTokens} tokens leave no room for a prompt in rows of ${settings.time} and a context of ${inputs.config.maxPositions}`,
+      { at: 'maxTokens' },
+    );
+  }
   const run = new PpoRun(inputs, settings, context);
   try {
     const metrics = await runLoop(
@@ -139,6 +145,37 @@ export async function ppo(
   } finally {
     await run.dispose();
   }
+}
+
+/** What an update of the policy minimises, and the figures that tell how far it moved. */
+export function policyObjective(
+  config: LlamaConfig,
+  { temperature, clip }: Pick<PpoSettings, 'temperature' | 'clip'>,
+): LossFunction<LanguageModelWeights, ExperienceBatch> {
+  return (parameters, batch) => {
+    const logits = mul(logitsAt(parameters, config, batch, batch.at), 1 / temperature);
+    const logProbabilities = logProbability(logits, batch.targets);
+    const old = {
+      logProbabilities: batch.oldLogProbabilities,
+      advantages: batch.advantages,
+      weights: batch.weights,
+    };
+    const { loss, approxKl, clipFraction, ratio } = policyLoss(logProbabilities, old, clip);
+    const entropy = mul(sum(mul(logProbabilities, old.weights)), -1);
+    return { loss, metrics: { approxKl, clipFraction, ratio, entropy } };
+  };
+}
+
+/** What an update of the value network minimises. */
+export function valueObjective(
+  config: LlamaConfig,
+  { valueClip }: Pick<PpoSettings, 'valueClip'>,
+): LossFunction<ScalarModelWeights, ExperienceBatch> {
+  return (parameters, batch) => {
+    const old = { values: batch.oldValues, returns: batch.returns, weights: batch.weights };
+    const { loss, clipFraction } = valueLoss(scoresAt(parameters, config, batch, batch.at), old, valueClip);
+    return { loss, metrics: { clipFraction } };
+  };
 }
 
 class PpoRun {
@@ -174,32 +211,13 @@ class PpoRun {
       };
     this.policy = new TrainStep<LanguageModelWeights, ExperienceBatch>(
       (saved?.trees['policy'] as LanguageModelWeights | undefined) ?? reference,
-      (parameters, batch) => {
-        const logits = mul(logitsAt(parameters, config, batch, batch.at), 1 / settings.temperature);
-        const logProbabilities = logProbability(logits, batch.targets);
-        const old = {
-          logProbabilities: batch.oldLogProbabilities,
-          advantages: batch.advantages,
-          weights: batch.weights,
-        };
-        const { loss, approxKl, clipFraction, ratio } = policyLoss(logProbabilities, old, settings.clip);
-        const entropy = mul(sum(mul(logProbabilities, old.weights)), -1);
-        return { loss, metrics: { approxKl, clipFraction, ratio, entropy } };
-      },
+      policyObjective(config, settings),
       { name: 'policy', optimizer },
       resumed('policy'),
     );
     this.#value = new TrainStep<ScalarModelWeights, ExperienceBatch>(
       (saved?.trees['value'] as ScalarModelWeights | undefined) ?? value,
-      (parameters, batch) => {
-        const old = { values: batch.oldValues, returns: batch.returns, weights: batch.weights };
-        const { loss, clipFraction } = valueLoss(
-          scoresAt(parameters, config, batch, batch.at),
-          old,
-          settings.valueClip,
-        );
-        return { loss, metrics: { clipFraction } };
-      },
+      valueObjective(config, settings),
       { name: 'value network', optimizer },
       resumed('value'),
     );
@@ -273,11 +291,10 @@ class PpoRun {
 
   async #rollOut(n: number): Promise<(Sample & { readonly logProbabilities: Float32Array })[]> {
     const { config, prompts, eos } = this.#inputs;
-    const { samples, maxTokens, temperature, seed, time } = this.#settings;
+    const { samples, maxTokens, temperature, seed } = this.#settings;
     this.#engine.setModel({ weights: this.policy.parameters, config, version: n });
     const random = Random.seeded(seed).fork(`rollout ${n}`);
-    const longest = Math.min(time, config.maxPositions) - maxTokens;
-    const requests = prompts(n, samples, longest).map((prompt) => ({
+    const requests = prompts(n, samples, roomForPrompt(config, this.#settings)).map((prompt) => ({
       prompt,
       maxTokens,
       stopTokens: [eos],
@@ -346,6 +363,11 @@ class PpoRun {
     }
     return { ...log.values, lr: this.#settings.policyLearningRate * decay };
   }
+}
+
+/** Tokens that a prompt may have, so that the longest answer fits after it. */
+function roomForPrompt({ maxPositions }: LlamaConfig, { time, maxTokens }: PpoSettings): number {
+  return Math.min(time, maxPositions) - maxTokens;
 }
 
 class Means {

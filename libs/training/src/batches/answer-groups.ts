@@ -1,5 +1,5 @@
 /** Answers of different worth to one prompt, as batches for the reward model. */
-import { Random } from '@crucible/foundation';
+import { invalidInput, Random } from '@crucible/foundation';
 import { floats, type FloatArray, type IntArray, ints, type NdArray } from '@crucible/tensor';
 import { packSequences, type PackedRows } from '@crucible/inference';
 
@@ -29,6 +29,7 @@ export function generatedAnswers(next: (random: Random) => AnswerGroup, seed: nu
 
 /** Every epoch goes once through all groups, in a new order. */
 export function finiteAnswers(all: readonly AnswerGroup[], seed: number): AnswerSource {
+  if (all.length === 0) throw invalidInput('preferences: there are no answers to learn from');
   const orders = new Map<number, readonly AnswerGroup[]>();
   const orderOf = (epoch: number): readonly AnswerGroup[] => {
     let order = orders.get(epoch);

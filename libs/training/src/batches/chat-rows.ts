@@ -1,5 +1,5 @@
 /** Conversations as packed rows for fine-tuning: every token is read, the answers' tokens are learned. */
-import { Random } from '@crucible/foundation';
+import { invalidInput, Random } from '@crucible/foundation';
 import { type PredictionBatch, predictionBatch, type Target, targetsOf } from './prediction.ts';
 import { RowFiller } from '@crucible/inference';
 
@@ -32,6 +32,7 @@ export function finiteChats(
   chats: readonly TokenizedChat[],
   { seed, pad }: { readonly seed: number; readonly pad: number },
 ): ChatSource {
+  if (chats.length === 0) throw invalidInput('instructions: there is no conversation to learn from');
   // Rows hold a varying number of conversations, so where batch n begins is known only after filling those before it.
   // The walk is over lengths alone and remembers where each batch began.
   const starts: { epoch: number; index: number }[] = [{ epoch: 0, index: 0 }];

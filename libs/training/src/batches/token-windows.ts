@@ -72,7 +72,10 @@ function permuted(i: number, size: number, random: Random): number {
   return value;
 }
 
-/** Endless text, made as it is needed: `document(random)` must not be empty. Documents are parted by `separator`. */
+/**
+ * Endless text, made as it is needed: `document(random)` must not be empty. Documents are parted by `separator`. As with
+ * `streamSource`, a batch that is made in parts holds the same rows.
+ */
 export function documentSource(
   document: (random: Random) => readonly number[],
   separator: number,
@@ -81,7 +84,7 @@ export function documentSource(
   return {
     batch: (step, rows, time) =>
       windowBatch(rows, time, (row, tokens) => {
-        const random = Random.seeded(seed).fork(`document ${step} ${row}`);
+        const random = Random.seeded(seed).fork(`document ${step * rows + row}`);
         tokens[0] = separator;
         for (let used = 1; used < tokens.length;) {
           const next = [...document(random), separator].slice(0, tokens.length - used);

@@ -11,6 +11,7 @@ import { pretrain } from '../pretrain.ts';
 import { type RewardModel, type RewardSettings, trainRewardModel } from '../reward-model.ts';
 import { sft, type SftSettings } from '../sft.ts';
 import type { StageContext, StageName } from '../stage.ts';
+import { modelConfig } from './model-config.ts';
 import type { ForgeSettings } from './presets.ts';
 import { createStageContext, type StageHost } from './stage-context.ts';
 import { readChatSource, readPreferenceData, readPromptSource, readUserData } from './user-data.ts';
@@ -33,6 +34,7 @@ export async function pretrainStage(
   stage: SingleStage,
   { corpus, settings }: { readonly corpus: readonly string[]; readonly settings: ForgeSettings },
 ): Promise<StageResult> {
+  modelConfig(settings);
   const data = await readUserData({ corpus, instructions: [], preferences: [] });
   const home = join(stage.folder, 'tokenizer');
   if (!existsSync(home)) {
@@ -44,7 +46,7 @@ export async function pretrainStage(
     await publishFolder(home, (temporary) => saveTokenizer(trained, temporary));
   }
   const tokenizer = loadTokenizer(home);
-  const config: LlamaConfig = { ...settings.model, vocabularySize: tokenizer.vocabSize };
+  const config = modelConfig(settings, tokenizer.vocabSize);
   const run = new Run(stage, 'pretrain', tokenizer, undefined);
   const { metrics } = await pretrain(
     { config, ...data.text(tokenizer, stage.seed) },

@@ -85,3 +85,124 @@ describe('readUserData()', () => {
     );
   });
 });
+
+function write(name: string, content: string | Uint8Array): string {
+  const path = join(temporaryFolder(), name);
+  writeFileSync(path, content);
+  return path;
+}
+
+function rows(name: string, values: readonly unknown[]): string {
+  return write(name, values.map((value) => `${typeof value === 'string' ? value : JSON.stringify(value)}\n`).join(''));
+}
+
+const lines = Array.from({ length: 200 }, (_, i) => `Satz ${i}: Grüße aus Köln, 鉄は熱い.\n`);
+
+function files(given: Partial<UserFiles> = {}): UserFiles {
+  return { corpus: [write('corpus.txt', lines.join(''))], instructions: [], preferences: [], ...given };
+}
+
+async function messageOf(given: Partial<UserFiles>): Promise<string> {
+  try {
+    await readUserData(files(given));
+  } catch (reason) {
+    expect(reason).toMatchObject({ name: 'CrucibleError' });
+    return (reason as Error).message;
+  }
+  throw new Error('there was no error');
+}
+
+const [question] = instructions;
+const [pair] = preferences;
+
+describe('a forge on wrong files stops before any work, with an error that names', () => {
+  it('the corpus that is empty', async () => {
+    const path = write('empty.txt', ' \n\n');
+    expect(await messageOf({ corpus: [path] })).toBe(`${path}: holds no text`);
+    const folder = temporaryFolder();
+    expect(await messageOf({ corpus: [folder] })).toBe(`${folder}: there is no .txt or .md file in it`);
+    expect(await messageOf({ corpus: [join(folder, 'none.txt')] })).toBe(
+      `${folder}/none.txt: there is no such file or folder`,
+    );
+    expect(await messageOf({ corpus: [] })).toBe('a corpus is needed: folders or files of text to pre-train on');
+  });
+
+  it('the corpus that is no UTF-8, and the place', async () => {
+    const path = write('latin.txt', Buffer.from('Gr\u00fc\u00dfe\nund mehr\n', 'latin1'));
+    expect(await messageOf({ corpus: [path] })).toMatch(new RegExp(`^${path}: byte 2 .*UTF-8`));
+  });
+
+  it('the corpus that has nothing to hold out', async () => {
+    const path = write('short.txt', 'one line alone');
+    expect(await messageOf({ corpus: [path] })).toBe(
+      `${path}: too short; the last 3 % of each text, from the beginning of a line on, are held out to measure on, and there is no such line`,
+    );
+  });
+
+  it('the line of instructions that is broken', async () => {
+    const path = rows('chats.jsonl', [question, question, '{"question": "How', question]);
+    expect(await messageOf({ instructions: [path] })).toMatch(new RegExp(`^${path}:3: is not JSON: `));
+  });
+
+  it('the line of instructions whose shape is unknown, and the shapes that are known', async () => {
+    const path = rows('chats.jsonl', [question, { text: 'no' }]);
+    expect(await messageOf({ instructions: [path] })).toMatch(new RegExp(`^${path}:2: .*question`));
+  });
+
+  it('the preference whose answers are equal', async () => {
+    const path = rows('pairs.jsonl', [pair, { prompt: 'Why?', chosen: 'So.', rejected: 'So.' }]);
+    expect(await messageOf({ preferences: [path] })).toBe(`${path}:2: rejected: is the same answer as chosen`);
+  });
+
+  it('the graded answers that are all of one score', async () => {
+    const answers = [
+      { text: 'a', score: 1 },
+      { text: 'b', score: 1 },
+    ];
+    const path = rows('graded.jsonl', [{ prompt: 'Why?', answers }]);
+    expect(await messageOf({ preferences: [path] })).toBe(
+      `${path}:1: answers: all have the score 1; two different ones are needed to compare`,
+    );
+  });
+});
+
+it('leaves out and counts broken rows where it is told to', async () => {
+  const path = rows('chats.jsonl', [...instructions, 'broken', { text: 'no' }]);
+  const notices: string[] = [];
+  const data = await readUserData(files({ instructions: [path] }), {
+    onInvalid: 'skip',
+    onNotice: (notice) => notices.push(notice),
+  });
+  expect(notices).toEqual([`${path}: 2 rows break the rules and were left out`]);
+  expect(data.description).toBe('1 documents, 40 instructions, 0 preferences');
+});
+
+it('ends the forge after the stage that there is data for', async () => {
+  const stages = async (given: Parameters<typeof userFiles>[0]): Promise<boolean[]> => {
+    const data = await readUserData(userFiles(given));
+    return [data.chats, data.preferences, data.prompts, data.evaluate].map((part) => part !== undefined);
+  };
+  expect(await stages({})).toEqual([false, false, false, false]);
+  expect(await stages({ instructions })).toEqual([true, false, false, true]);
+  expect(await stages({ instructions, preferences })).toEqual([true, true, true, true]);
+});
+
+describe('the corpus that is learned and the one that is measured on', () => {
+  it('share no line and lose none; bytes are those of UTF-8', async () => {
+    const data = await readUserData(files());
+    const tokenizer = await trainBpe(data.tokenizerTexts(), { vocabSize: 300 });
+    const train = [...data.tokenizerTexts()].join('');
+    const { source, validation } = data.text(tokenizer, 1);
+    const [first, ...held] = validation.tokens;
+    expect(first).toBe(tokenizer.bosId ?? tokenizer.eosId);
+    const heldOut = tokenizer.decode(held);
+    expect(train + heldOut).toBe(lines.join(''));
+    expect(heldOut.split('\n').length).toBeGreaterThan(3);
+    expect(validation.bytes).toBe(new TextEncoder().encode(heldOut).length);
+    // Every batch comes from the training side.
+    for (let step = 0; step < 20; step++) {
+      const text = tokenizer.decode(Array.from(source.batch(step, 1, 16).ids.data), { skipSpecialTokens: true });
+      expect(train).toContain(text.replaceAll('\ufffd', ''));
+    }
+  });
+});

@@ -9,14 +9,13 @@ import {
   readPrompts,
   splitByHash,
 } from '@crucible/data';
-import { invalidInput } from '@crucible/foundation';
+import { CrucibleError, invalidInput, Random } from '@crucible/foundation';
 import type { GenerationEngine } from '@crucible/inference';
 import { applyChatTemplate, type ChatMessage, encodeChat, type Tokenizer } from '@crucible/tokenizer';
 import { type AnswerGroup, finiteAnswers } from '../batches/answer-groups.ts';
 import { type ChatSource, finiteChats } from '../batches/chat-rows.ts';
 import { streamSource } from '../batches/token-windows.ts';
 import type { PromptSource } from '../ppo.ts';
-import { Random } from '@crucible/foundation';
 import { answerScores } from './answer-scores.ts';
 import type { ChatFigures, EvaluateOptions, ForgeData, PreferenceData } from './forge-data.ts';
 
@@ -62,11 +61,16 @@ export async function readUserData(
     }
     return records;
   };
-  const texts = (side: 'train' | 'heldout'): string[] =>
-    files.corpus.flatMap((path) =>
-      [...readCorpus(path, { heldout: { by: 'tail', fraction: heldOutText }, side })].map(({ text }) => text),
+  const corpus = {
+    train: files.corpus.flatMap((path) => corpusSide(path, 'train')),
+    heldout: files.corpus.flatMap((path) => corpusSide(path, 'heldout')),
+  };
+  if (corpus.heldout.length === 0) {
+    throw invalidInput(
+      `${files.corpus.join(', ')}: too short; the last ${heldOutText * 100} % of each text, from the beginning of a line on, are held out to measure on, and there is no such line`,
+      { at: 'corpus' },
     );
-  const corpus = { train: texts('train'), heldout: texts('heldout') };
+  }
   const dialogues = await collect(files.instructions, (path) => readInstructions(path, rows));
   const preferences = await collect(files.preferences, (path) => readPreferences(path, rows));
   const instructions = splitByHash(dialogues, heldOutRows);
@@ -153,6 +157,17 @@ export async function readPromptSource(
   const prompts: PromptRecord[] = [];
   for (const path of paths) for await (const record of readPrompts(path)) prompts.push(record);
   return promptSource(tokenizer, prompts, seed);
+}
+
+/** One side of a corpus; none where its texts are too short to hold something out. */
+function corpusSide(path: string, side: 'train' | 'heldout'): string[] {
+  try {
+    const documents = readCorpus(path, { heldout: { by: 'tail', fraction: heldOutText }, side });
+    return Array.from(documents, ({ text }) => text);
+  } catch (reason) {
+    if (reason instanceof CrucibleError && reason.at === 'heldout') return [];
+    throw reason;
+  }
 }
 
 function encodeDocuments(tokenizer: Tokenizer, texts: readonly string[]): Int32Array {

@@ -1,6 +1,6 @@
 /** The built-in world as forge data: seeded, unlimited, with an exact verifier. */
 import type { Example, Split, World } from '@crucible/data';
-import { Random } from '@crucible/foundation';
+import { invalidInput, Random } from '@crucible/foundation';
 import type { GenerationEngine } from '@crucible/inference';
 import { applyChatTemplate, encodeChat, type Tokenizer } from '@crucible/tokenizer';
 import { type AnswerGroup, generatedAnswers, type GradedAnswer } from '../batches/answer-groups.ts';
@@ -17,6 +17,8 @@ const gradedPrompts = 192;
 const answersPerPrompt = 4;
 const heldOutGroups = 256;
 const longestAnswer = 96;
+/** Questions that are drawn until one is short enough. */
+const promptAttempts = 1000;
 
 export function worldData(world: World): ForgeData {
   return {
@@ -57,10 +59,14 @@ export function worldData(world: World): ForgeData {
         (iteration, count, longest) => {
           const random = Random.seeded(seed).fork(`prompts ${split} ${iteration}`);
           const draw = (): readonly number[] => {
-            for (;;) {
+            for (let attempt = 0; attempt < promptAttempts; attempt++) {
               const prompt = promptOf(tokenizer, world.example({ split, random }));
               if (prompt.length <= longest) return prompt;
             }
+            throw invalidInput(
+              `prompts: none of ${promptAttempts} leaves room for an answer within ${longest} tokens`,
+              { at: 'prompts' },
+            );
           };
           return Array.from({ length: count }, draw);
         };
