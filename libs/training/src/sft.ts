@@ -2,8 +2,9 @@
  * Stage 2, supervised fine-tuning: model B learns to answer, from A. Only answers are learned, and the token that ends
  * them, so the model learns to stop. Conversations are packed into rows and do not see each other.
  *
- * Departures from the literature: Muon for the matrices, as in pre-training; a constant learning rate with a linear fall
- * at the end.
+ * Departures from the literature: an answer of n tokens weighs √n in the loss. That is between the mean over tokens, in
+ * which long answers drown the labels and names that others consist of, and the mean over answers. Muon trains the
+ * matrices, as in pre-training; the learning rate is constant with a linear fall at the end.
  */
 import { type LanguageModelWeights, type LlamaConfig } from '@crucible/nn';
 import { type OptimizerState, warmupDecay } from '@crucible/optim';
@@ -51,7 +52,7 @@ export interface SftInputs {
   readonly evaluate?: (weights: LanguageModelWeights) => Promise<Readonly<Record<string, number>>>;
 }
 
-/** Metrics: `loss` (nats an answer token), `token_accuracy`, `grad_norm`, `lr`, `tokens_per_s`. */
+/** Metrics: `loss` (nats an answer token) and `token_accuracy`, weighted means; `grad_norm`, `lr`, `tokens_per_s`. */
 export async function sft(
   { config, base, source, evaluate }: SftInputs,
   given: Partial<SftSettings> = {},

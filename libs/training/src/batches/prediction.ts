@@ -15,23 +15,34 @@ export interface PredictionBatch extends PackedRows {
 export interface Target {
   readonly at: number;
   readonly id: number;
+  /** Relative to the other targets of the batch. */
+  readonly weight: number;
 }
 
-/** The tokens of a placed sequence that `chosen` marks, as targets; the first token can be none. */
+/**
+ * The tokens of a placed sequence that `chosen` marks, as targets; the first token can be none. A run of n marked tokens
+ * (an answer) weighs √n.
+ */
 export function targetsOf(sequence: readonly number[], chosen: readonly boolean[], { start }: Place): Target[] {
   const targets: Target[] = [];
-  for (let i = 1; i < sequence.length; i++) if (chosen[i]) targets.push({ at: start + i - 1, id: sequence[i]! });
+  for (let i = 1; i < sequence.length;) {
+    let end = i;
+    while (end < sequence.length && chosen[end]) end++;
+    const weight = 1 / Math.sqrt(end - i);
+    for (; i < end; i++) targets.push({ at: start + i - 1, id: sequence[i]!, weight });
+    i++;
+  }
   return targets;
 }
 
 /**
- * A batch whose weights make the loss the mean over all targets. The number of targets is padded to a multiple of a
- * quarter of the batch's tokens, so that few shapes need compiling. `total`: targets of the whole, when this is a part.
+ * A batch whose weights make the loss the weighted mean over all targets. The number of targets is padded to a multiple of
+ * a quarter of the batch's tokens, so that few shapes need compiling. `total`: weight of the whole, when this is a part.
  */
 export function predictionBatch(
   packed: PackedRows,
   targets: readonly Target[],
-  total = targets.length,
+  total = targets.reduce((sum, { weight }) => sum + weight, 0),
 ): PredictionBatch {
   const quarter = Math.ceil(packed.ids.data.length / 4);
   const length = Math.max(1, Math.ceil(targets.length / quarter)) * quarter;
@@ -41,7 +52,7 @@ export function predictionBatch(
   targets.forEach((target, i) => {
     at[i] = target.at;
     ids[i] = target.id;
-    weights[i] = 1 / total;
+    weights[i] = target.weight / total;
   });
   return { ...packed, at: ints([length], at), targets: ints([length], ids), weights: floats([length], weights) };
 }
