@@ -49,12 +49,9 @@ async function up(settings: Settings, options: UpOptions): Promise<void> {
       at: '--preset',
     });
   }
-  const log = createLogger('crucible', 'warn');
-  const hosted = await host(
-    settings,
-    ['policy', 'reward', 'trainer', 'gateway'],
-    settings.logLevel === 'info' ? 'warn' : settings.logLevel,
-  );
+  const logLevel = settings.logLevel === 'info' ? 'error' : settings.logLevel;
+  const log = createLogger('crucible', logLevel);
+  const hosted = await host(settings, ['policy', 'reward', 'trainer', 'gateway'], logLevel);
   const { policy, reward, trainer, gateway } = hosted.services;
   writeRunFile(settings.home, {
     pid: process.pid,

@@ -1,0 +1,30 @@
+/** The real command, as a process of its own. */
+import { fileURLToPath } from 'node:url';
+import { type Ending, type Program, type ProgramOptions, startProgram } from '@crucible/testing';
+
+const bin = fileURLToPath(new URL('../../bin/crucible.mjs', import.meta.url));
+
+/** Settings of the machine that runs the tests must not reach them. */
+const noSettings = {
+  ...Object.fromEntries(
+    Object.keys(process.env).flatMap((name) => (name.startsWith('CRUCIBLE_') ? [[name, undefined]] : [])),
+  ),
+  NO_COLOR: '1',
+  FORCE_COLOR: undefined,
+};
+
+export function startCrucible(args: readonly string[], { env, ...options }: ProgramOptions = {}): Program {
+  return startProgram(process.execPath, [bin, ...args], { ...options, env: { ...noSettings, ...env } });
+}
+
+export function crucible(args: readonly string[], options?: ProgramOptions): Promise<Ending> {
+  return startCrucible(args, options).exited;
+}
+
+/** Ports that the system picks. */
+export const freePorts = {
+  CRUCIBLE_GATEWAY_PORT: '0',
+  CRUCIBLE_POLICY_PORT: '0',
+  CRUCIBLE_REWARD_PORT: '0',
+  CRUCIBLE_TRAINER_PORT: '0',
+};

@@ -1,0 +1,197 @@
+import { writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { freePort, temporaryFolder } from '@crucible/testing';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { crucible, freePorts } from './testing/crucible.ts';
+
+/** A command that was given something wrong: one clear line, nothing on standard output, no stack trace, exit code 2. */
+async function expectRefusal(args: readonly string[], stderr: string | RegExp, code = 2): Promise<void> {
+  const ending = await crucible(args);
+  expect(ending).toMatchObject({
+    code,
+    stdout: '',
+    stderr: typeof stderr === 'string' ? `crucible: ${stderr}\n` : (expect.stringMatching(stderr) as string),
+  });
+  expect(ending.stderr).not.toMatch(/^\s+at /m);
+}
+
+function fileWith(lines: readonly string[]): string {
+  const path = join(temporaryFolder(), 'rows.jsonl');
+  writeFileSync(path, `${lines.join('\n')}\n`);
+  return path;
+}
+
+function corpus(): string {
+  const path = join(temporaryFolder(), 'text.txt');
+  writeFileSync(path, Array.from({ length: 200 }, (_, i) => `Line ${i} says ${i * 7}.\n`).join(''));
+  return path;
+}
+
+describe('--help', () => {
+  it.each([
+    [[], ['up', 'forge', 'train', 'chat', 'eval', 'models', 'jobs', 'serve', '--home']],
+    [['up'], ['--port', '--host', '--preset', '--seed', '--no-forge', '--home']],
+    [
+      ['forge'],
+      ['--corpus', '--instructions', '--preferences', '--name', '--preset', '--seed', '--set', '--json', '--home'],
+    ],
+    [['train'], ['pretrain', 'sft', 'reward', 'ppo', '--home']],
+    [
+      ['train', 'pretrain'],
+      ['--name', '--corpus', '--preset', '--seed', '--set', '--json'],
+    ],
+    [
+      ['train', 'sft'],
+      ['--name', '--base', '--instructions', '--seed', '--set', '--json'],
+    ],
+    [
+      ['train', 'reward'],
+      ['--name', '--base', '--preferences', '--seed', '--set', '--json'],
+    ],
+    [
+      ['train', 'ppo'],
+      ['--name', '--base', '--reward-model', '--prompts', '--seed', '--set', '--json'],
+    ],
+    [['chat'], ['--model', '--system', '--temperature', '--max-tokens', '--url', '--json', '--home']],
+    [['eval'], ['--model', '--split', '--count', '--seed', '--temperature', '--json', '--home']],
+    [['models'], ['--json', '--home']],
+    [['jobs'], ['list', 'cancel', '--home']],
+    [['jobs', 'list'], ['--json']],
+    [['serve'], ['policy', 'reward', 'trainer', 'gateway', '--bus', '--host', '--port', '--home']],
+  ])('of crucible %j names everything it takes', async (words, names) => {
+    const { code, stdout, stderr } = await crucible([...words, '--help']);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(stdout).toContain(`Usage: ${['crucible', ...words].join(' ')}`);
+    for (const name of names) expect(stdout).toMatch(new RegExp(`^ +(-., )?${name}\\b|"${name}"`, 'm'));
+  });
+});
+
+describe('a wrong word', () => {
+  it.each([
+    [['frge'], "crucible: unknown command 'frge'\n(Did you mean forge?)\n"],
+    [['train', 'stf'], "crucible: unknown command 'stf'\n(Did you mean sft?)\n"],
+    [['forge', '--pre-set', 'x'], "crucible: unknown option '--pre-set'\n(Did you mean --preset?)\n"],
+    [
+      ['forge', '--seed', '-1'],
+      "crucible: option '--seed <number>' argument '-1' is invalid. it must be a whole number from 0 to 4294967295\n",
+    ],
+    [
+      ['forge', '--set', 'steps'],
+      "crucible: option '--set <option>' argument 'steps' is invalid. it must be NAME=VALUE, as in sft.steps=100\n",
+    ],
+    [['train', 'sft', '--name', 'x'], "crucible: required option '--base <model>' not specified\n"],
+    [
+      ['eval', '--split', 'train'],
+      "crucible: option '--split <split>' argument 'train' is invalid. Allowed choices are heldout, unseen.\n",
+    ],
+    [
+      ['serve', 'polcy'],
+      "crucible: command-argument value 'polcy' is invalid for argument 'service'. Allowed choices are policy, reward, trainer, gateway.\n",
+    ],
+  ])('in crucible %j is named, with what was meant', async (args, message) => {
+    expect(await crucible(args)).toMatchObject({ code: 2, stdout: '', stderr: `${message}(see --help)\n` });
+  });
+
+  it.each([
+    [['up', '--preset', 'huge'], /^crucible: --preset huge does not exist; there are tiny, .*smoke\n$/],
+    [['up', '--port', '99999'], /^crucible: --port 99999: .*65535/],
+    [['chat', 'hi', '--temperature', '3'], '--temperature 3: it must be a number from 0 to 2'],
+    [['serve', 'trainer', '--bus', 'foo://x'], /^crucible: --bus foo:\/\/x: .*nats:\/\/HOST:PORT/],
+    [['forge', '--preset', 'huge'], /^crucible: preset huge does not exist; there are tiny, .*smoke\n$/],
+    [['forge', '--set', 'sft.stepz=3'], /^crucible: option sft\.stepz does not exist; there are .*\bsteps, .*\n$/],
+    [
+      ['forge', '--set', 'dpo.steps=3'],
+      /^crucible: option dpo does not exist; there are .*pretrain, sft, reward, ppo.*\n$/,
+    ],
+    [['forge', '--name', 'My Model'], /^crucible: --name "My Model": 1 to 62 of the characters/],
+    [['forge', '--corpus', '/no/such/corpus'], '--corpus: /no/such/corpus does not exist'],
+    [['forge', '--instructions', '/'], "--corpus is empty; with instructions of one's own a corpus is needed too"],
+    [
+      ['train', 'sft', '--name', 'x', '--base', 'nope', '--instructions', '/'],
+      '--base: model nope does not exist; known are none yet',
+    ],
+    [['eval', '--model', 'nope'], 'model nope does not exist; known are none yet'],
+    [['jobs', 'cancel', 'nope'], 'job nope does not exist'],
+  ])('in crucible %j is refused before any work', async (args, message) => {
+    await expectRefusal(['--home', temporaryFolder(), ...args], message);
+  });
+});
+
+describe("a user's own data", () => {
+  it('must be there: a corpus folder without text is named', async () => {
+    const empty = temporaryFolder();
+    await expectRefusal(
+      ['--home', temporaryFolder(), 'forge', '--corpus', empty, '--json'],
+      `${empty}: there is no .txt or .md file in it`,
+    );
+  });
+
+  it('must be UTF-8: the file and the byte are named', async () => {
+    const folder = temporaryFolder();
+    writeFileSync(join(folder, 'latin.txt'), Buffer.from('caf\u00e9 au lait\n', 'latin1'));
+    const args = ['--home', temporaryFolder(), 'forge', '--corpus', folder, '--json'];
+    await expectRefusal(args, new RegExp(`^crucible: ${join(folder, 'latin.txt')}: .*UTF-8`));
+  });
+
+  it('is named with the line that is broken', async () => {
+    const instructions = fileWith([
+      '{"question": "What is 1 + 1?", "answer": "2"}',
+      '{"question": "What is 2 + 2?", "answer": "4"',
+    ]);
+    await expectRefusal(
+      ['--home', temporaryFolder(), 'forge', '--corpus', corpus(), '--instructions', instructions, '--json'],
+      new RegExp(`^crucible: ${instructions}:2: `),
+    );
+  });
+
+  it('must compare: equal answers are named with their line', async () => {
+    const preferences = fileWith(['{"prompt": "Hi", "chosen": "Hello", "rejected": "Hello"}']);
+    await expectRefusal(
+      ['--home', temporaryFolder(), 'forge', '--corpus', corpus(), '--preferences', preferences, '--json'],
+      new RegExp(`^crucible: ${preferences}:1: `),
+    );
+  });
+});
+
+describe('without anything made', () => {
+  it('models, jobs and chat say so', async () => {
+    const home = temporaryFolder();
+    expect(await crucible(['--home', home, 'models'])).toMatchObject({
+      code: 0,
+      stdout: 'There are no models yet. `crucible forge` makes some.\n',
+    });
+    expect(JSON.parse((await crucible(['--home', home, 'models', '--json'])).stdout)).toEqual({ models: [] });
+    expect(await crucible(['--home', home, 'jobs'])).toMatchObject({ code: 0, stdout: 'There are no jobs.\n' });
+    expect(JSON.parse((await crucible(['--home', home, 'jobs', 'list', '--json'])).stdout)).toEqual({ jobs: [] });
+    await expectRefusal(['--home', home, 'chat', 'hi'], 'there are no models yet; `crucible forge` makes some', 1);
+  });
+});
+
+describe('a busy port', () => {
+  it('is named, and nothing stays behind', async () => {
+    const port = await freePort();
+    const taken = createServer().listen(port, '127.0.0.1');
+    onTestFinished(() => void taken.close());
+    const home = temporaryFolder();
+    const env = { ...freePorts, CRUCIBLE_GATEWAY_PORT: String(port) };
+    expect(await crucible(['--home', home, 'up', '--no-forge'], { env })).toMatchObject({
+      code: 1,
+      stdout: '',
+      stderr: `crucible: port ${port} of 127.0.0.1 is taken by another process\n`,
+    });
+    const trainer = await crucible([
+      '--home',
+      home,
+      'serve',
+      'trainer',
+      '--bus',
+      `embedded:${join(home, 'bus')}`,
+      '--port',
+      String(port),
+    ]);
+    expect(trainer.code).toBe(1);
+    expect(trainer.stderr).toMatch(new RegExp(`crucible: .*\\b${port}\\b.*\\n$`));
+    expect(trainer.stderr).not.toMatch(/^\s+at /m);
+  });
+});
