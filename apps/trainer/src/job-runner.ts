@@ -26,6 +26,8 @@ const mostCrashes = 5;
 /** Milliseconds between progress events that are kept and published. */
 const progressInterval = 1000;
 const redeliveries = 1_000_000;
+/** Milliseconds until the process of a job must be up, on a machine that has other things to do. */
+const startDeadline = 120_000;
 /** Milliseconds that a cancelled job may take to stop by itself. */
 const cancelGrace = 20_000;
 
@@ -33,6 +35,7 @@ export class JobRunner {
   readonly #options: JobRunnerOptions;
   readonly #stopping = new AbortController();
   readonly #running = new Map<string, AbortController>();
+  readonly #taken = new Set<Promise<void>>();
   #subscription: Subscription | undefined;
 
   constructor(options: JobRunnerOptions) {
@@ -44,7 +47,11 @@ export class JobRunner {
     this.#subscription = await bus.consume(
       'jobs',
       { maxInFlight: 1, ackWait, maxDeliver: redeliveries, backoff: [500, 2000], signal: this.#stopping.signal },
-      (delivery) => this.#take(delivery),
+      async (delivery) => {
+        const taken = this.#take(delivery);
+        this.#taken.add(taken);
+        await taken.finally(() => this.#taken.delete(taken));
+      },
     );
     // Submitted, but perhaps not put into the queue before a crash; a repeated event is dropped or finds the job done.
     for (const job of store.list()) if (job.state === 'queued') await this.enqueue(job);
@@ -75,6 +82,8 @@ export class JobRunner {
   async stop(): Promise<void> {
     this.#stopping.abort(new CrucibleError('unavailable', 'the trainer is shutting down'));
     await this.#subscription?.closed;
+    // The queue does not wait for what it has taken back; what it says on its way out needs the bus.
+    await Promise.allSettled(this.#taken);
   }
 
   async #take(delivery: Delivery<'crucible.job.submitted'>): Promise<void> {
@@ -110,12 +119,21 @@ export class JobRunner {
         await this.#end(store.get(id), 'cancelled');
         return;
       }
-      if (error.code === 'unavailable') {
+      if (error.code === 'unavailable' || error.code === 'deadline-exceeded') {
         log.warn({ job: id, attempt: attempts, error: error.message }, 'the job goes on from its last checkpoint');
         throw error;
       }
-      log.error({ job: id, code: error.code, error: error.message }, 'the job failed');
-      await this.#end(store.get(id), 'failed', error);
+      log[error.code === 'internal' ? 'error' : 'warn'](
+        { job: id, code: error.code, error: error.message },
+        'the job failed',
+      );
+      await this.#end(store.get(id), 'failed', error).catch((unsaid: unknown) => {
+        log.error(
+          { job: id, error: CrucibleError.from(unsaid).message },
+          'the end of the job cannot be recorded; it is tried again',
+        );
+        throw unsaid;
+      });
     } finally {
       clearInterval(heartbeat);
       this.#running.delete(id);
@@ -147,6 +165,7 @@ export class JobRunner {
     const signal = AbortSignal.any([cancelled.signal, stopping]);
     const worker = await WorkerProcess.start<TrainingMethods>(new URL('./training-worker.ts', import.meta.url), {
       name: `the process of job ${job.id}`,
+      startDeadline,
     });
     // A worker that does not stop by itself when it is told to is stopped by force.
     const force = (): void => void setTimeout(() => void worker.stop(0), cancelGrace).unref();

