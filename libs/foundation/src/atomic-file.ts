@@ -60,7 +60,7 @@ export async function publishFolder(path: string, fill: (folder: string) => void
     renameSync(temporary, path);
   } catch (reason) {
     rmSync(temporary, { recursive: true, force: true });
-    throw notWritten(path, reason);
+    throw notWritten(path, reason, temporary);
   }
   flushFolder(dirname(path));
 }
@@ -73,8 +73,12 @@ export function removeLeftovers(folder: string): void {
   }
 }
 
-function notWritten(path: string, reason: unknown): CrucibleError {
-  if (reason instanceof CrucibleError) return reason;
+/** Errors of what is written within `temporary` name the place it was meant for. */
+function notWritten(path: string, reason: unknown, temporary = path): CrucibleError {
+  if (reason instanceof CrucibleError) {
+    if (!reason.message.includes(temporary)) return reason;
+    return new CrucibleError(reason.code, reason.message.replaceAll(temporary, path), { cause: reason, at: path });
+  }
   const { code, message } = CrucibleError.from(reason);
   const full = (reason as NodeJS.ErrnoException).code === 'ENOSPC';
   return new CrucibleError(code, full ? `${path}: the disk is full; nothing was written` : `${path}: ${message}`, {
