@@ -9,9 +9,9 @@ import type { PromptSource } from '../ppo.ts';
 
 /** Figures of a chat model on held-out questions. */
 export interface ChatFigures {
-  /** Share of answers that are right. */
+  /** Share of the likeliest answers that are right. */
   readonly exact: number;
-  /** Mean score of the verifier, 0 to 1. */
+  /** Mean score of the verifier, 0 to 1; where it is the verifier's, of sampled answers, as reinforcement learning sees them. */
   readonly score: number;
   /** `exact` by task. */
   readonly tasks: Readonly<Record<string, number>>;
@@ -25,7 +25,6 @@ export interface PreferenceData {
 
 export interface EvaluateOptions {
   readonly count: number;
-  /** Names in the figures' names. */
   readonly signal?: AbortSignal;
 }
 

@@ -73,7 +73,11 @@ export function worldData(world: World): ForgeData {
       return { train: promptsOf('train'), heldOut: promptsOf('heldout') };
     },
 
-    evaluate: (engine, tokenizer, options) => evaluateOnWorld(world, engine, tokenizer, { temperature: 1, ...options }),
+    evaluate: async (engine, tokenizer, options) => {
+      const likeliest = await evaluateOnWorld(world, engine, tokenizer, { ...options, temperature: 0 });
+      const sampled = await evaluateOnWorld(world, engine, tokenizer, { ...options, temperature: 1 });
+      return { ...likeliest, score: sampled.score };
+    },
   };
 }
 

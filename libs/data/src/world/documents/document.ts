@@ -11,13 +11,13 @@ import { drawSums } from './sums.ts';
 
 /** How often each kind of document is drawn. */
 export const documentWeights = {
-  article: 0.24,
-  notes: 0.22,
-  story: 0.12,
-  news: 0.08,
-  sums: 0.18,
+  article: 0.2,
+  notes: 0.36,
+  story: 0.1,
+  news: 0.06,
+  sums: 0.14,
   program: 0.08,
-  lists: 0.08,
+  lists: 0.06,
 } as const;
 
 export type DocumentKind = keyof typeof documentWeights;
