@@ -9,7 +9,11 @@ import { tmpdir } from 'node:os';
 import { delimiter, join, relative } from 'node:path';
 
 /** What each template writes, by template. */
-const outputs = { 'buf.gen.yaml': 'libs/protos/src', 'libs/rpc/buf.gen.yaml': 'libs/rpc/src/generated' };
+const outputs = {
+  'buf.gen.yaml': 'libs/protos/src',
+  'libs/rpc/buf.gen.yaml': 'libs/rpc/src/generated',
+  'libs/tensor/buf.gen.yaml': 'libs/tensor/src/lower/generated',
+};
 
 const bin = join(import.meta.dirname, '../node_modules/.bin');
 const environment = { ...process.env, PATH: `${bin}${delimiter}${process.env.PATH}` };
