@@ -93,7 +93,7 @@ describe('causal attention', () => {
       const { program } = trace(given, ({ q, k, v }) => {
         const y = causalAttention(q, k, v, causalMask(q.graph, 7), { block });
         const weights = y.graph.constant('float32', y.shape, normal(y.shape, 4).data);
-        return gradient(sum(mul(y, weights)), { q, k, v }) as Record<string, Tensor>;
+        return gradient(sum(mul(y, weights)), { q, k, v });
       });
       return evaluate(program, given as Record<string, NdArray>).map(({ data }) => data);
     };

@@ -36,6 +36,12 @@ function scatterCrossEntropy(x: Tensor, indices: Tensor, updates: Tensor): Tenso
   if (!isPrimitive(x, 'mul')) return undefined;
   const [a, b] = x.inputs as [Tensor, Tensor];
   // x = (p · s) · -1 after simplification, or p · (s · -1)
+  for (const [base, scale] of [
+    [a, b],
+    [b, a],
+  ] as const) {
+    if (isNegated(scale, updates) || isNegated(updates, scale)) return mul(minusOneHot(base, indices), scale);
+  }
   const sign = filledWith(b);
   if (sign === -1 && isPrimitive(a, 'mul')) {
     const [p, s] = a.inputs as [Tensor, Tensor];
@@ -52,6 +58,11 @@ function scatterCrossEntropy(x: Tensor, indices: Tensor, updates: Tensor): Tenso
     return mul(minusOneHot(a, indices), sign);
   }
   return undefined;
+}
+
+/** Whether a = b · -1. */
+function isNegated(a: Tensor, b: Tensor): boolean {
+  return isPrimitive(a, 'mul') && filledWith(a.inputs[1]!) === -1 && a.inputs[0] === b;
 }
 
 function minusOneHot(base: Tensor, indices: Tensor): Tensor {

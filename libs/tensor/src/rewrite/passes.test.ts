@@ -94,13 +94,12 @@ describe('the passes', () => {
         %12: float32[] = mul(%11, -1)
         %13: float32[4,1] = broadcast(-1) {shape: [4,1]}
         %14: float32[4,7] = scatterAlong(%4, %1, %13)
-        %15: float32[4,3] = matmul(%14, e) {alpha: -1}
-        %16: float32[4] = mul(w, -1)
-        %17: float32[4,1] = reshape(%16) {shape: [4,1]}
-        %18: float32[4,3] = mul(%15, %17)
-        %19: float32[4,3] = mul(h, %17)
-        %20: float32[7,3] = matmul(%14, %19) {transposeA, alpha: -1}
-        return %12, %18, %20
+        %15: float32[4,3] = matmul(%14, e) {alpha: 1}
+        %16: float32[4,1] = reshape(w) {shape: [4,1]}
+        %17: float32[4,3] = mul(%15, %16)
+        %18: float32[4,3] = mul(h, %16)
+        %19: float32[7,3] = matmul(%14, %18) {transposeA, alpha: 1}
+        return %12, %17, %19
       }"
     `);
   });

@@ -7,6 +7,7 @@ import { fuseScatter } from './fuse-scatter.ts';
 import { growHeads } from './grow-heads.ts';
 import { joinPads } from './join-pads.ts';
 import { shareSoftmax } from './log-sum-exp.ts';
+import { padRows } from './pad-rows.ts';
 import { firstOf, type RewriteRule, rewriteToFixpoint } from './rewrite.ts';
 import { shrinkRowDot } from './row-dot.ts';
 import { simplify } from './simplify.ts';
@@ -24,6 +25,7 @@ const passes: readonly (readonly [name: string, rule: (program: Program) => Rewr
   // Each of these makes work for the others.
   ['fuse-matmul', () => firstOf(simplify, fuseMatmul, moveRowScale)],
   ['fuse-bias', () => fuseBias],
+  ['pad-rows', padRows],
 ];
 
 export function optimize(program: Program): Program {

@@ -5,7 +5,7 @@ import { shapesEqual, sizeOf } from '../shape.ts';
 import type { RewriteRule } from './rewrite.ts';
 
 /** Algebra that removes work: neutral elements, double movements, constant factors that meet. */
-export const simplify: RewriteRule = (tensor) => {
+export const simplify: RewriteRule = (tensor, uses) => {
   const [a, b] = tensor.inputs as [Tensor, Tensor];
   switch (tensor.primitive) {
     case 'stopGradient':
@@ -22,13 +22,18 @@ export const simplify: RewriteRule = (tensor) => {
       if (isFilled(b, 0)) return sameType(tensor, a);
       return dropBroadcast(tensor, sub);
     case 'mul':
-      return simplifyProduct(tensor, a, b);
+      return simplifyProduct(tensor, a, b, uses);
     case 'div': {
       const divisor = filledWith(b);
       return tensor.dtype === 'float32' && divisor !== undefined ? mul(a, 1 / divisor) : undefined;
     }
     case 'reshape':
       if (shapesEqual(a.shape, tensor.shape)) return a;
+      if (isPrimitive(a, 'broadcast') && filledWith(a) !== undefined)
+        return broadcastTo(tensor.graph.scalar(filledWith(a)!), tensor.shape);
+      // Constants travel outwards here, too
+      if (isPrimitive(a, 'mul') && uses(a) === 1 && isScalar(a.inputs[1]!) && filledWith(a.inputs[1]!) !== undefined)
+        return mul(reshape(a.inputs[0]!, tensor.shape), a.inputs[1]!);
       return isPrimitive(a, 'reshape') ? reshape(a.inputs[0]!, tensor.shape) : undefined;
     case 'transpose':
       return simplifyTranspose(tensor as Tensor<'transpose'>, a);
@@ -42,13 +47,16 @@ export const simplify: RewriteRule = (tensor) => {
   }
 };
 
-function simplifyProduct(tensor: Tensor, a: Tensor, b: Tensor): Tensor | undefined {
+function simplifyProduct(tensor: Tensor, a: Tensor, b: Tensor, uses: (tensor: Tensor) => number): Tensor | undefined {
   if (tensor.dtype !== 'float32') return undefined;
   if (isFilled(a, 1)) return sameType(tensor, b);
   if (isFilled(b, 1)) return sameType(tensor, a);
   if (isFilled(a, 0) || isFilled(b, 0)) return broadcastTo(tensor.graph.scalar(0), tensor.shape);
+  const [constantA, constantB] = [filledWith(a), filledWith(b)];
+  if (constantA !== undefined && constantB !== undefined && tensor.rank > 0)
+    return broadcastTo(tensor.graph.scalar(constantA * constantB), tensor.shape);
   // Constants go to the right, and meet: (x c) d = x (c d)
-  const [x, factor] = filledWith(a) === undefined ? [a, filledWith(b)] : [b, filledWith(a)];
+  const [x, factor] = constantA === undefined ? [a, constantB] : [b, constantA];
   if (factor !== undefined) {
     if (isPrimitive(x, 'mul') && shapesEqual(x.shape, tensor.shape)) {
       const inner = filledWith(x.inputs[1]!);
@@ -62,8 +70,9 @@ function simplifyProduct(tensor: Tensor, a: Tensor, b: Tensor): Tensor | undefin
       [b, a],
     ] as const) {
       const inner = isPrimitive(left, 'mul') ? filledWith(left.inputs[1]!) : undefined;
-      if (inner !== undefined && sizeOf(left.shape) <= sizeOf(tensor.shape))
-        return mul(mul(left.inputs[0]!, right), inner);
+      // A smaller operand is scaled more cheaply than the product; one that has other users is scaled anyway.
+      const isFree = sizeOf(left.shape) === sizeOf(tensor.shape) && uses(left) === 1;
+      if (inner !== undefined && isFree) return mul(mul(left.inputs[0]!, right), inner);
     }
   }
   return dropBroadcast(tensor, mul);
