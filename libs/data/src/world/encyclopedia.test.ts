@@ -1,19 +1,24 @@
 import { Random } from '@crucible/foundation';
 import { describe, expect, it } from 'vitest';
 import { attributes, entityKinds } from './attributes.ts';
-import { createEncyclopedia, pageCounts } from './encyclopedia.ts';
+import { createEncyclopedia, pageCounts, smallPageCounts } from './encyclopedia.ts';
 import { isFactOnSide } from './facts.ts';
 import { splits } from './split.ts';
 import { factsIn } from './testing/fact-reading.ts';
 
-describe.each(splits)('the encyclopedia of %s', (split) => {
-  const encyclopedia = createEncyclopedia(split, Random.seeded(1));
+const encyclopedias = [
+  ...splits.map((split) => ({ split, size: 280, counts: pageCounts })),
+  { split: 'train' as const, size: 28, counts: smallPageCounts },
+];
 
-  it('has hundreds of pages, all with different titles', () => {
-    expect(encyclopedia.pages).toHaveLength(280);
-    expect(new Set(encyclopedia.pages.map(({ title }) => title)).size).toBe(280);
+describe.each(encyclopedias)('the encyclopedia of $split, with $size pages', ({ split, size, counts }) => {
+  const encyclopedia = createEncyclopedia(split, Random.seeded(1), counts);
+
+  it('has pages of every kind, all with different titles', () => {
+    expect(encyclopedia.pages).toHaveLength(size);
+    expect(new Set(encyclopedia.pages.map(({ title }) => title)).size).toBe(size);
     for (const kind of entityKinds) {
-      expect(encyclopedia.pages.filter((page) => page.kind === kind)).toHaveLength(pageCounts[kind]);
+      expect(encyclopedia.pages.filter((page) => page.kind === kind)).toHaveLength(counts[kind]);
     }
   });
 

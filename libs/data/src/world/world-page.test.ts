@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { documentWeights } from './documents/document.ts';
+import { smallPageCounts } from './encyclopedia.ts';
 import { taskNames } from './example.ts';
 import { demonstrationMix } from './graded-answers.ts';
 import { heldoutShare } from './split.ts';
@@ -56,5 +57,7 @@ describe('docs/world.md', () => {
   it('says how large the splits and the encyclopedia are', () => {
     expect(heldoutShare).toBe(1 / 8);
     expect(page).toContain(`has ${createWorld().encyclopedia('train').pages.length} pages`);
+    const own = Object.values(smallPageCounts).reduce((sum, count) => sum + count, 0);
+    expect(page).toContain(`In train every question gets ${own} pages of its own`);
   });
 });

@@ -17,8 +17,11 @@ const world = createWorld({ seed: 3 });
 const samples = Object.fromEntries(
   splits.map((split) => {
     const random = Random.seeded(51).fork(split);
-    const count = split === 'train' ? 20_000 : 6000;
-    return [split, Array.from({ length: count }, () => world.example({ split, random }))];
+    // As many of every task, however often it is drawn.
+    const count = split === 'train' ? 2200 : 750;
+    const draw = (task: TaskName): Example[] =>
+      Array.from({ length: count }, () => world.example({ task, split, random }));
+    return [split, taskNames.flatMap(draw)];
   }),
 ) as Record<Split, Example[]>;
 
@@ -106,10 +109,10 @@ describe('numbers', () => {
         .filter((text) => text.includes('def solution'))
         .flatMap((text) => allPairs(numbersIn(text.split('\ndef')[0]!))),
     ]);
-    expect(train.size).toBeGreaterThan(10_000);
+    expect(train.size).toBeGreaterThan(8000);
     for (const split of others) {
       const examples = ofTask(split, 'arithmetic', 'calculation');
-      expect(examples.length).toBeGreaterThan(1500);
+      expect(examples.length).toBe(1500);
       for (const example of examples) {
         const [a, b] = numbersIn(userText(example)) as [string, string];
         expect(train.has(pair(a, b)), userText(example)).toBe(false);
@@ -145,22 +148,27 @@ describe('facts', () => {
     for (const split of others) {
       const pages = world.encyclopedia(split).pages.map(({ sentences }) => sentences.join(' '));
       const facts = factsOf([...told(split), ...pages]);
-      expect(facts.size).toBeGreaterThan(3000);
+      expect(facts.size).toBeGreaterThan(2000);
       expect(facts.intersection(train)).toEqual(new Set());
     }
   });
 
   it('leave to heldout the names of train', () => {
-    const subjects = (split: Split): Set<string> =>
-      new Set(
-        ofTask(split, 'lookup')
-          .flatMap((example) => factsIn(textOf(example)))
-          .filter(({ attribute }) => attribute === 'mayor')
-          .map(({ subject }) => subject),
-      );
-    const [train, heldout, unseen] = [subjects('train'), subjects('heldout'), subjects('unseen')];
-    expect(heldout.intersection(train).size / heldout.size).toBeGreaterThan(0.6);
-    expect(unseen.intersection(train)).toEqual(new Set());
+    const towns = (split: Split): string[] =>
+      ofTask(split, 'lookup')
+        .flatMap((example) => factsIn(textOf(example)))
+        .filter(({ attribute }) => attribute === 'mayor')
+        .map(({ subject }) => subject);
+    const met = new Set(
+      [...samples.train.map(textOf), ...documents].flatMap((text) => text.match(/[A-Z][a-z]+/g) ?? []),
+    );
+    const shareMet = (split: Split): number => {
+      const names = towns(split);
+      expect(names.length).toBeGreaterThan(30);
+      return names.filter((name) => met.has(name)).length / names.length;
+    };
+    expect(shareMet('heldout')).toBeGreaterThan(0.9);
+    expect(shareMet('unseen')).toBe(0);
   });
 });
 
@@ -197,22 +205,38 @@ describe('sentences and lists', () => {
 });
 
 describe('phrasings', () => {
+  const phrasingsOf = (split: Split, task: TaskName): Set<string> =>
+    new Set(ofTask(split, task).map(({ phrasing }) => phrasing));
+
   it('are given with every example as they are', () => {
     for (const example of splits.flatMap((split) => samples[split])) {
       for (const part of phrasedParts(example)) expect(part).toMatch(patternOf(example.phrasing));
     }
   });
 
-  it.each(taskNames)('that are reserved make no message of train: %s', (task) => {
-    const reserved = new Set(others.flatMap((split) => ofTask(split, task)).map(({ phrasing }) => phrasing));
+  it.each(taskNames)('of train are none of those of unseen, and make none of its messages: %s', (task) => {
     const train = ofTask('train', task);
-    expect(reserved.intersection(new Set(train.map(({ phrasing }) => phrasing)))).toEqual(new Set());
+    const reserved = phrasingsOf('unseen', task);
+    expect(reserved.intersection(phrasingsOf('train', task))).toEqual(new Set());
     const messages = new Set(train.flatMap(phrasedParts));
     for (const phrasing of reserved) {
       const pattern = patternOf(phrasing);
       expect([...messages].filter((message) => pattern.test(message)).slice(0, 3), phrasing).toEqual([]);
     }
   });
+
+  // Those of lookup and calculation are put together of two, each of which is reserved or not.
+  it.each(taskNames.filter((task) => task !== 'lookup' && task !== 'calculation'))(
+    'of heldout are those of train in half of the draws, and those of unseen in the others: %s',
+    (task) => {
+      const [train, reserved] = [phrasingsOf('train', task), phrasingsOf('unseen', task)];
+      const drawn = ofTask('heldout', task).map(({ phrasing }) => phrasing);
+      expect(drawn.filter((phrasing) => !train.has(phrasing) && !reserved.has(phrasing))).toEqual([]);
+      expect(Math.abs(drawn.filter((phrasing) => reserved.has(phrasing)).length / drawn.length - 0.5)).toBeLessThan(
+        0.07,
+      );
+    },
+  );
 
   it('that are reserved say nothing in words that train does not have', () => {
     const words = (text: string): string[] =>
@@ -221,7 +245,7 @@ describe('phrasings', () => {
         .toLowerCase()
         .match(/\p{L}+/gu) ?? [];
     const known = new Set(samples.train.flatMap((example) => words(userText(example))));
-    const reserved = new Set(others.flatMap((split) => samples[split]).map(({ phrasing }) => phrasing));
+    const reserved = new Set(samples.unseen.map(({ phrasing }) => phrasing));
     expect([...reserved].flatMap(words).filter((word) => !known.has(word))).toEqual([]);
   });
 });

@@ -1,8 +1,12 @@
 import { Random } from '@crucible/foundation';
+import type { ChatMessage } from '@crucible/tokenizer';
 import { describe, expect, it } from 'vitest';
 import type { Example } from './example.ts';
 import { taskNames } from './example.ts';
+import { isFactOnSide } from './facts.ts';
 import { splits } from './split.ts';
+import { threeSearchesShare } from './tasks/multihop.ts';
+import { factsIn } from './testing/fact-reading.ts';
 import { createWorld, taskWeights } from './world.ts';
 
 const world = createWorld();
@@ -95,10 +99,10 @@ describe('example', () => {
 
   it('has at least six phrasings of every task in train, and two that are reserved', () => {
     for (const task of taskNames) {
-      const phrasings = (split: 'train' | 'heldout'): number =>
+      const phrasings = (split: 'train' | 'unseen'): number =>
         new Set(draw(1500, { task, split }).map(({ phrasing }) => phrasing)).size;
       expect(phrasings('train'), task).toBeGreaterThanOrEqual(6);
-      expect(phrasings('heldout'), task).toBeGreaterThanOrEqual(2);
+      expect(phrasings('unseen'), task).toBeGreaterThanOrEqual(2);
     }
   });
 });
@@ -150,6 +154,19 @@ describe('calculation', () => {
   });
 });
 
+/** What a conversation searches for, and what it is told. */
+function searchesIn(messages: readonly ChatMessage[]): { title: string; found: string }[] {
+  return messages.flatMap(({ content }, at) => {
+    const [, number, title] = /\nAction (\d+): Search\[(.*)\]$/.exec(content) ?? [];
+    if (title === undefined) return [];
+    const { role, content: observation } = messages[at + 1]!;
+    expect(role).toBe('tool');
+    const prefix = `Observation ${number}: `;
+    expect(observation.startsWith(prefix)).toBe(true);
+    return [{ title, found: observation.slice(prefix.length) }];
+  });
+}
+
 describe('trajectory', () => {
   it.each(['calculation', 'multihop'] as const)('of %s is what its single steps are made of', (task) => {
     const { messages, answer } = world.trajectory({ task, split: 'heldout', random: Random.seeded(33) });
@@ -157,29 +174,50 @@ describe('trajectory', () => {
     expect(messages.at(-1)!.content).toContain(`Finish[${answer}]`);
   });
 
-  it('comes to its answer by searching the encyclopedia', () => {
+  it.each(['heldout', 'unseen'] as const)('of %s finds what the encyclopedia says', (split) => {
     const random = Random.seeded(34);
-    const searches = new Map<number, number>();
-    for (let i = 0; i < 300; i++) {
-      const split = splits[i % 3]!;
-      const { messages, answer } = world.trajectory({ task: 'multihop', split, random });
+    for (let i = 0; i < 100; i++) {
+      const { messages } = world.trajectory({ task: 'multihop', split, random });
       const reader = world.encyclopedia(split).open();
-      let observation = '';
-      let count = 0;
-      for (const { role, content } of messages) {
-        const title = /\nAction \d+: Search\[(.*)\]$/.exec(content)?.[1];
-        if (title !== undefined) {
-          // Each search is for what the last one found.
-          if (count > 0) expect(observation).toContain(title);
-          observation = reader.search(title);
-          count++;
-        }
-        if (role === 'tool') expect(content).toBe(`Observation ${count}: ${observation}`);
-      }
-      expect(observation).toContain(answer);
-      searches.set(count, (searches.get(count) ?? 0) + 1);
+      for (const { title, found } of searchesIn(messages)) expect(found).toBe(reader.search(title));
     }
-    expect([...searches.keys()].sort()).toEqual([2, 3]);
-    expect(searches.get(3)! / 300).toBeGreaterThan(0.25);
+  });
+
+  it('of train finds, on pages of its own, facts about what it searches', () => {
+    const random = Random.seeded(35);
+    const titles = new Set<string>();
+    const known = new Set(world.encyclopedia('train').pages.map(({ title }) => title));
+    for (let i = 0; i < 300; i++) {
+      const { messages } = world.trajectory({ task: 'multihop', split: 'train', random });
+      for (const { title, found } of searchesIn(messages)) {
+        const facts = factsIn(found);
+        expect([2, 3]).toContain(facts.length);
+        expect(new Set(facts.map(({ subject }) => subject))).toEqual(new Set([title]));
+        expect(facts.filter((fact) => !isFactOnSide('train', fact))).toEqual([]);
+        titles.add(title);
+      }
+    }
+    // Who drew from fixed pages would know each of the few hundred titles, and no others.
+    expect(titles.size).toBeGreaterThan(400);
+    expect(titles.difference(known).size / titles.size).toBeGreaterThan(0.5);
+  });
+
+  it.each(splits)('of %s comes to its answer through what each search finds', (split) => {
+    const random = Random.seeded(36);
+    const counts: number[] = [];
+    for (let i = 0; i < 300; i++) {
+      const { messages, answer } = world.trajectory({ task: 'multihop', split, random });
+      const searches = searchesIn(messages);
+      expect(messages[1]!.content).toContain(searches[0]!.title);
+      const values = searches.map(({ found }) => factsIn(found).map(({ value }) => value));
+      const used = [...searches.slice(1).map(({ title }) => title), answer];
+      for (const [at, value] of used.entries()) expect(values[at]).toContain(value);
+      counts.push(searches.length);
+    }
+    expect(new Set(counts)).toEqual(new Set([2, 3]));
+    // Conversations that are too long are drawn again, so three searches are rarer than they are tried.
+    const share = counts.filter((count) => count === 3).length / counts.length;
+    expect(share).toBeLessThan(threeSearchesShare + 0.05);
+    expect(share).toBeGreaterThan(threeSearchesShare / 2);
   });
 });

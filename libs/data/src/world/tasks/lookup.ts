@@ -23,7 +23,8 @@ export const lookup: Task = {
 /** How often a document has two facts, three or four. */
 const factCountWeights = [0.5, 0.3, 0.2];
 
-const unanswerableShare = 0.1;
+/** How often the fact that is asked for is not there. */
+export const unanswerableShare = 0.1;
 
 /** How often a distractor is the same attribute of another, another attribute of the same, or neither. */
 const distractorWeights = { sameAttribute: 0.5, sameSubject: 0.4, neither: 0.1 } as const;

@@ -18,7 +18,8 @@ export const multihop: Task = {
   },
 };
 
-const threeSearchesShare = 0.25;
+/** How often there are three searches; otherwise there are two. */
+export const threeSearchesShare = 0.25;
 
 /** In characters, all messages together: the last step then fits into 256 tokens. */
 const longestConversation = 700;
