@@ -63,16 +63,17 @@ serveWorker<PolicyEngineMethods>({
   score: async ({ name, sequences, temperature, alternatives }, { signal }) => {
     const { engine, scorer } = find(name);
     const { weights, config, version } = engine.model!;
-    const scores: SequenceScore[] = [];
-    const atOnce = 32;
-    for (let first = 0; first < sequences.length; first += atOnce) {
-      throwIfCancelled(signal, 'scoring');
-      const part = sequences.slice(first, first + atOnce);
-      scores.push(
-        ...(await scoring.run(() => scorePart(scorer, weights, config.maxPositions, part, temperature, alternatives))),
-      );
-    }
-    return { version, scores };
+    const score = async (): Promise<SequenceScore[]> => {
+      const scores: SequenceScore[] = [];
+      const atOnce = 32;
+      for (let first = 0; first < sequences.length; first += atOnce) {
+        throwIfCancelled(signal, 'scoring');
+        const part = sequences.slice(first, first + atOnce);
+        scores.push(...(await scorePart(scorer, weights, config.maxPositions, part, temperature, alternatives)));
+      }
+      return scores;
+    };
+    return { version, scores: await scoring.run(score, signal) };
   },
 });
 

@@ -1,6 +1,6 @@
 /** The engine process of the reward service: holds the weights and runs ONNX Runtime. */
 import { loadModel, type SavedModel } from '@crucible/checkpoint';
-import { CrucibleError, invalidInput } from '@crucible/foundation';
+import { CrucibleError, invalidInput, throwIfCancelled } from '@crucible/foundation';
 import { ScalarScorer, scoreSequences } from '@crucible/inference';
 import { countParameters } from '@crucible/optim';
 import { serveWorker, TaskQueue } from '@crucible/service';
@@ -33,12 +33,22 @@ serveWorker<RewardEngineMethods>({
     };
   },
 
-  score: async ({ name, sequences }) => {
+  score: async ({ name, sequences }, { signal }) => {
     const found = loaded.get(name);
     if (!found) throw new CrucibleError('not-found', `model ${name} is not loaded`, { at: 'model' });
     const { model, version, scorer } = found;
     const options = { time: model.config.maxPositions, pad: 0 };
-    const scores = await scoring.run(() => scoreSequences(scorer, model.weights, sequences, options));
-    return { version, scores: scores.map((score) => score - model.bias) };
+    const score = async (): Promise<number[]> => {
+      const scores: number[] = [];
+      const atOnce = 64;
+      for (let first = 0; first < sequences.length; first += atOnce) {
+        throwIfCancelled(signal, 'scoring');
+        const part = sequences.slice(first, first + atOnce);
+        scores.push(...(await scoreSequences(scorer, model.weights, part, options)));
+      }
+      return scores;
+    };
+    const scores = await scoring.run(score, signal);
+    return { version, scores: scores.map((one) => one - model.bias) };
   },
 });

@@ -10,4 +10,5 @@ export { createServer } from './server.ts';
 export type { DrainOptions, Server, ServerOptions } from './server.ts';
 export { implementService } from './service.ts';
 export type { Handler, Handlers, ServiceImplementation } from './service.ts';
+export { targetFrom } from './target.ts';
 export type { ClientTls, ServerTls } from './tls.ts';

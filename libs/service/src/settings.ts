@@ -1,6 +1,7 @@
 /** Settings of the services: read from the environment in one place, checked once. docs/configuration.md lists them. */
 import { join, resolve } from 'node:path';
 import { invalidInput } from '@crucible/foundation';
+import { targetFrom } from '@crucible/rpc';
 import { z } from 'zod';
 
 const text = z.string();
@@ -71,7 +72,7 @@ export function resolveSettings(environment: Readonly<Record<string, string | un
       trainer: env.CRUCIBLE_TRAINER_PORT,
     },
     targets: {
-      policy: env.CRUCIBLE_POLICY_TARGET ?? `${host.includes(':') ? `[${host}]` : host}:${env.CRUCIBLE_POLICY_PORT}`,
+      policy: env.CRUCIBLE_POLICY_TARGET ?? targetFrom(host, env.CRUCIBLE_POLICY_PORT),
       trainer: env.CRUCIBLE_TRAINER_TARGET,
     },
     logLevel: env.CRUCIBLE_LOG_LEVEL,

@@ -122,15 +122,20 @@ describe('cancelling a call', () => {
     await expect(worker.call('add', [1])).resolves.toBe(1);
   });
 
-  test('of a worker that hangs fails after the grace', async () => {
+  test('of a worker that hangs kills it after the grace, and fails whatever else waits for it', async () => {
     const worker = await startForTest();
     const controller = new AbortController();
     const { ended } = await begin(worker, 'hang', { signal: controller.signal, cancelGrace: 100 });
+    const other = worker.call('add', [1, 2]);
     controller.abort();
-    await expect(ended).rejects.toMatchObject({
-      code: 'cancelled',
-      message: 'hang was cancelled; the worker did not end it within 100 ms',
-    });
+    const hung = 'hang did not end within 100 ms of its cancellation';
+    const error = { code: 'unavailable', message: `the worker hung (${hung}) and was killed` };
+    await Promise.all([
+      expect(ended).rejects.toMatchObject(error),
+      expect(other).rejects.toMatchObject(error),
+      expect(worker.exited).resolves.toBe(hung),
+    ]);
+    expect(isAlive(worker.pid!)).toBe(false);
   });
 });
 

@@ -19,8 +19,13 @@ export type WorkerMethods<M> = { readonly [K in keyof M]: WorkerMethod };
 export interface WorkerCallOptions<Item> {
   /** Cancels the call: the worker is told, and how it then ends the call is the call's end. */
   readonly signal?: AbortSignal;
-  /** Milliseconds that the worker may take to end a cancelled call; then it fails with `cancelled`. Default: 20,000. */
+  /**
+   * Milliseconds that the worker may take to end a cancelled call. Then it counts as hung: it is killed, and all of its
+   * calls fail with `unavailable`. Default: 20,000.
+   */
   readonly cancelGrace?: number;
+  /** Milliseconds that the call may take before the worker counts as hung. Default: as long as it likes. */
+  readonly deadline?: number;
   readonly onItem?: (item: Item) => void;
 }
 
@@ -63,6 +68,8 @@ export class WorkerProcess<M extends WorkerMethods<M>> implements AsyncDisposabl
   readonly #pending = new Map<number, Pending>();
   #nextId = 0;
   #stopping = false;
+  /** Why the process was killed. */
+  #hung: string | undefined;
   /** Resolves when the process has ended, with what ended it. */
   readonly exited: Promise<string>;
 
@@ -71,9 +78,10 @@ export class WorkerProcess<M extends WorkerMethods<M>> implements AsyncDisposabl
     this.#name = name;
     this.exited = new Promise((resolve) => {
       child.once('exit', (code, signal) => {
-        const reason = signal === null ? `exit code ${code}` : `signal ${signal}`;
-        const how = this.#stopping ? 'was stopped' : `ended unexpectedly (${reason})`;
-        this.#failAll(new CrucibleError('unavailable', `${name} ${how}`));
+        const reason = this.#hung ?? (signal === null ? `exit code ${code}` : `signal ${signal}`);
+        const unexpected =
+          this.#hung === undefined ? `ended unexpectedly (${reason})` : `hung (${reason}) and was killed`;
+        this.#failAll(new CrucibleError('unavailable', `${name} ${this.#stopping ? 'was stopped' : unexpected}`));
         resolve(reason);
       });
     });
@@ -113,7 +121,7 @@ export class WorkerProcess<M extends WorkerMethods<M>> implements AsyncDisposabl
   call<K extends keyof M & string>(
     method: K,
     args: M[K]['args'],
-    { signal, cancelGrace = 20_000, onItem }: WorkerCallOptions<M[K]['item']> = {},
+    { signal, cancelGrace = 20_000, deadline, onItem }: WorkerCallOptions<M[K]['item']> = {},
   ): Promise<M[K]['result']> {
     const id = this.#nextId++;
     return new Promise<M[K]['result']>((resolve, reject) => {
@@ -121,15 +129,17 @@ export class WorkerProcess<M extends WorkerMethods<M>> implements AsyncDisposabl
         reject(new CrucibleError('cancelled', `${method} was cancelled`, { cause: signal.reason }));
         return;
       }
-      let timer: NodeJS.Timeout | undefined;
+      const kill = (hung: string): void => this.#kill(`${method} did not end within ${hung}`);
+      const late = deadline === undefined ? undefined : setTimeout(() => kill(`${deadline} ms`), deadline);
+      let uncancelled: NodeJS.Timeout | undefined;
       const cancel = (): void => {
+        uncancelled = setTimeout(() => kill(`${cancelGrace} ms of its cancellation`), cancelGrace);
         this.#send({ kind: 'cancel', id });
-        const late = `${method} was cancelled; ${this.#name} did not end it within ${cancelGrace} ms`;
-        timer = setTimeout(() => this.#pending.get(id)?.reject(new CrucibleError('cancelled', late)), cancelGrace);
       };
       const settle = (then: () => void): void => {
         signal?.removeEventListener('abort', cancel);
-        clearTimeout(timer);
+        clearTimeout(late);
+        clearTimeout(uncancelled);
         this.#pending.delete(id);
         then();
       };
@@ -185,6 +195,12 @@ export class WorkerProcess<M extends WorkerMethods<M>> implements AsyncDisposabl
         pending.reject(error);
       }
     }
+  }
+
+  /** Its calls fail when it has ended: who tries again then finds its successor. */
+  #kill(hung: string): void {
+    this.#hung ??= hung;
+    this.#child.kill('SIGKILL');
   }
 
   #failAll(error: CrucibleError): void {

@@ -4,13 +4,12 @@ import { isAlive, type RecordingLogger, recordingLogger, untilGone } from '@cruc
 import { temporaryFolder } from '@crucible/testing';
 import { EngineWorker } from './engine-worker.ts';
 import { modelEngine } from './model-engine.ts';
-import type { ModelDescription } from './model-source.ts';
 import { brokenEngineVariable, type ExampleEngineMethods } from './testing/example-engine.ts';
-import { exampleSource } from './testing/example-source.ts';
+import { type ExampleSource, exampleSource } from './testing/example-source.ts';
 
 interface Started extends RecordingLogger {
   readonly engine: EngineWorker<ExampleEngineMethods>;
-  readonly model: ModelDescription;
+  readonly source: ExampleSource;
 }
 
 /** An engine that has loaded the model `chat` and loads it again after a restart. */
@@ -19,13 +18,14 @@ async function startEngine(): Promise<Started> {
   const module = new URL('./testing/example-engine.ts', import.meta.url);
   const engine = await EngineWorker.start<ExampleEngineMethods>(module, 'the engine', logger.log);
   onTestFinished(() => engine.close());
-  const model = exampleSource(temporaryFolder()).add('chat', 1, 42);
+  const source = exampleSource(temporaryFolder());
+  const model = source.add('chat', 1, 42);
   const { load, onRestart } = modelEngine(engine);
   await load(model);
   onRestart(async (loadAgain) => {
     await loadAgain(model);
   });
-  return { ...logger, engine, model };
+  return { ...logger, engine, source };
 }
 
 async function kill(engine: Started['engine']): Promise<void> {
@@ -72,6 +72,36 @@ test('an engine that is killed fails what it was answering, is started anew, and
   await expect(engine.call('answer', { name: 'chat' })).resolves.toEqual(answer);
   expect(await engine.pid()).not.toBe(before);
   await logged({ level: 50, worker: 'the engine', reason: 'signal SIGKILL' });
+});
+
+test('an engine that hangs is killed when a call is cancelled and does not end, and answers again', async () => {
+  const { engine, logged } = await startEngine();
+  const before = await engine.pid();
+  const begun = Promise.withResolvers<undefined>();
+  const options = { cancelGrace: 200, onItem: () => begun.resolve(undefined) };
+  const controller = new AbortController();
+  const hanging = engine.call('answer', { name: 'chat', hang: true }, { ...options, signal: controller.signal });
+  await begun.promise;
+  const other = engine.call('answer', { name: 'chat' });
+  const reason = 'answer did not end within 200 ms of its cancellation';
+  const failed = { code: 'unavailable', message: `the engine hung (${reason}) and was killed` };
+  const failures = Promise.all([hanging, other].map((call) => expect(call).rejects.toMatchObject(failed)));
+  controller.abort();
+  await failures;
+  await logged({ level: 50, worker: 'the engine', reason });
+  await expect(engine.call('answer', { name: 'chat' })).resolves.toEqual(answer);
+  expect(await engine.pid()).not.toBe(before);
+  expect(isAlive(before)).toBe(false);
+});
+
+test('an engine that hangs as it loads a model is killed at the deadline, and answers from those it had', async () => {
+  const { engine, source } = await startEngine();
+  const { load } = modelEngine(engine, { loadDeadline: 200 });
+  await expect(load(source.add('code', 1, 'endless'))).rejects.toMatchObject({
+    code: 'unavailable',
+    message: 'the engine hung (load did not end within 200 ms) and was killed',
+  });
+  await expect(engine.call('answer', { name: 'chat' })).resolves.toEqual(answer);
 });
 
 test('calls that come while the engine is away wait until it has loaded its models again', async () => {

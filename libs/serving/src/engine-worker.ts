@@ -9,8 +9,8 @@ const longestPause = 10_000;
 const longLife = 60_000;
 
 /**
- * A worker process that is kept running: when it dies, it is started anew, after a pause that grows while it keeps dying.
- * Calls meanwhile wait; calls that it was answering fail with `unavailable`.
+ * A worker process that is kept running: when it dies, or hangs and is killed, it is started anew, after a pause that
+ * grows while it keeps dying. Calls meanwhile wait; calls that it was answering fail with `unavailable`.
  */
 export class EngineWorker<M extends WorkerMethods<M>> {
   readonly #module: URL;

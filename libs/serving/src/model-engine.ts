@@ -21,13 +21,20 @@ export interface LoadMethod {
   readonly item: never;
 }
 
-/** The engine that a worker process is. */
-export function modelEngine<M extends WorkerMethods<M> & { load: LoadMethod }>(worker: EngineWorker<M>): ModelEngine {
+/**
+ * The engine that a worker process is. `loadDeadline`: milliseconds that loading a model may take before the process
+ * counts as hung and is started anew. Default: 5 minutes.
+ */
+export function modelEngine<M extends WorkerMethods<M> & { load: LoadMethod }>(
+  worker: EngineWorker<M>,
+  { loadDeadline = 5 * 60_000 }: { readonly loadDeadline?: number } = {},
+): ModelEngine {
+  const loadBy =
+    (engine: Pick<EngineWorker<M>, 'call'>): ModelEngine['load'] =>
+    ({ name, version, folder }) =>
+      engine.call('load', { name, version, folder }, { deadline: loadDeadline });
   return {
-    load: ({ name, version, folder }) => worker.call('load', { name, version, folder }),
-    onRestart: (restore) =>
-      worker.onRestart((fresh) =>
-        restore(({ name, version, folder }) => fresh.call('load', { name, version, folder })),
-      ),
+    load: loadBy(worker),
+    onRestart: (restore) => worker.onRestart((fresh) => restore(loadBy(fresh))),
   };
 }

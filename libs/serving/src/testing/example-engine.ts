@@ -8,9 +8,9 @@ import type { LoadMethod } from '../model-engine.ts';
 
 export interface ExampleEngineMethods {
   load: LoadMethod;
-  /** Says which version of a model it has, after a while. */
+  /** Says which version of a model it has, after a while; with `hang`, it never says anything again. */
   answer: {
-    args: { readonly name: string; readonly ms?: number };
+    args: { readonly name: string; readonly ms?: number; readonly hang?: boolean };
     result: { readonly version: number; readonly number: number };
     item: 'begun';
   };
@@ -28,16 +28,23 @@ serveWorker<ExampleEngineMethods>({
     const text = readFileSync(join(folder, 'model.safetensors'), 'utf8');
     if (text === 'deadly') process.kill(process.pid, 'SIGKILL');
     if (text.startsWith('slow')) await delay(300);
+    if (text === 'endless') hang();
     const number = Number(text.replace('slow', ''));
     if (Number.isNaN(number)) throw new CrucibleError('data-loss', `${folder} is damaged`);
     loaded.set(name, { version, number });
     return { contextLength: 8, vocabularySize: 16, parameterCount: 1, endTokenIds: [3] };
   },
-  answer: async ({ name, ms = 0 }, { emit }) => {
+  answer: async ({ name, ms = 0, hang: hangs = false }, { emit }) => {
     const found = loaded.get(name);
     if (!found) throw new CrucibleError('not-found', `the engine has no model ${name}`);
     await emit('begun');
     await delay(ms);
+    if (hangs) hang();
     return found;
   },
 });
+
+/** Keeps the thread for itself, as native code does that waits for what never comes. */
+function hang(): void {
+  for (;;);
+}
