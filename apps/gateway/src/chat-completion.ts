@@ -8,7 +8,7 @@ import { createStreamDecoder, type Tokenizer } from '@crucible/tokenizer';
 import type { ChatRequest } from './chat-request.ts';
 import { StopMatcher } from './stop-matcher.ts';
 
-export interface TokenLogprob {
+interface TokenLogprob {
   readonly token: string;
   readonly logprob: number;
   /** The token's bytes; a token may be part of a character. */

@@ -17,6 +17,8 @@ export interface ChatRouteDependencies {
   readonly policy: Client<typeof PolicyService>;
   readonly models: Models;
   readonly log: Logger;
+  /** Breaks answers off when it is aborted; its reason, a CrucibleError, is what callers are told. */
+  readonly closing: AbortSignal;
 }
 
 interface Prepared {
@@ -39,10 +41,10 @@ export function createChatCompletionsRoute(
     try {
       const prepared = await prepare(context, dependencies);
       return await (prepared.request.stream
-        ? respondStreaming(context, prepared, dependencies.log)
+        ? respondStreaming(context, prepared, dependencies)
         : respondWhole(context, prepared));
     } catch (reason) {
-      const error = CrucibleError.from(reason);
+      const error = errorOf(reason, dependencies.closing);
       if (error.code === 'internal')
         dependencies.log.error({ error: error.message, stack: error.stack }, 'a chat request failed');
       return errorResponse(context, error);
@@ -50,7 +52,7 @@ export function createChatCompletionsRoute(
   };
 }
 
-async function prepare(context: Context, { policy, models }: ChatRouteDependencies): Promise<Prepared> {
+async function prepare(context: Context, { policy, models, closing }: ChatRouteDependencies): Promise<Prepared> {
   const request = parseChatRequest(await readJson(context));
   const { signal } = context.req.raw;
   const { info, tokenizer } = await models.find(request.model, signal);
@@ -72,7 +74,7 @@ async function prepare(context: Context, { policy, models }: ChatRouteDependenci
         request,
         index,
         requestId: id,
-        signal: AbortSignal.any([signal, failed]),
+        signal: AbortSignal.any([signal, failed, closing]),
       }),
   };
 }
@@ -155,7 +157,7 @@ async function collect(parts: AsyncIterable<CompletionPart>): Promise<CollectedA
   throw new Error('internal: an answer without an end');
 }
 
-function respondStreaming(context: Context, prepared: Prepared, log: Logger): Response {
+function respondStreaming(context: Context, prepared: Prepared, { log, closing }: ChatRouteDependencies): Response {
   const { request, id, created, model, promptTokens, start } = prepared;
   const chunk = (choices: readonly object[], more: object = {}): string =>
     JSON.stringify({ id, object: 'chat.completion.chunk', created, model, choices, ...more });
@@ -188,7 +190,7 @@ function respondStreaming(context: Context, prepared: Prepared, log: Logger): Re
         await stream.writeSSE({ data: chunk([], { usage: usage(promptTokens, completionTokens) }) });
       await stream.writeSSE({ data: '[DONE]' });
     } catch (reason) {
-      const error = CrucibleError.from(reason);
+      const error = errorOf(reason, closing);
       // The status has been sent; clients look for an error in the stream.
       if (!stream.aborted) await stream.writeSSE({ data: JSON.stringify(errorBody(error)) });
       if (error.code !== 'cancelled')
@@ -197,6 +199,10 @@ function respondStreaming(context: Context, prepared: Prepared, log: Logger): Re
       clearInterval(ping);
     }
   });
+}
+
+function errorOf(reason: unknown, closing: AbortSignal): CrucibleError {
+  return CrucibleError.from(closing.aborted ? closing.reason : reason);
 }
 
 function logprobsField(

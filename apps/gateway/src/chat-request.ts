@@ -2,40 +2,63 @@
 import { invalidInput } from '@crucible/foundation';
 import { z } from 'zod';
 
-const textPart = z.strictObject({ type: z.literal('text'), text: z.string() });
+// The message of every check says what is allowed.
+const text = z.string('a string');
+const someText = text.min(1, 'a string that is not empty');
+const topPAllowed = 'a number above 0 and at most 1';
+const flag = z.boolean('true or false');
+const roles = ['system', 'developer', 'user', 'assistant', 'tool'] as const;
 
-const message = z.strictObject({
-  role: z.enum(['system', 'developer', 'user', 'assistant', 'tool']),
-  content: z.union([z.string(), z.array(textPart).min(1)]),
-  /** Has no meaning for the models here; clients send it along with tool results. */
-  name: z.string().optional(),
-  /** Our own answers have it; clients send them back as they came. */
-  refusal: z.null().optional(),
-});
+function numberIn(low: number, high: number) {
+  const allowed = `a number from ${low} to ${high}`;
+  return z.number(allowed).min(low, allowed).max(high, allowed);
+}
+
+function wholeNumber(low: number, high = Number.MAX_SAFE_INTEGER) {
+  const allowed =
+    high === Number.MAX_SAFE_INTEGER ? `a whole number of at least ${low}` : `a whole number from ${low} to ${high}`;
+  return z.int(allowed).min(low, allowed).max(high, allowed);
+}
 
 /** Fields of the OpenAI API that are accepted only with the value that changes nothing. */
-const unused = <T>(value: T) => z.literal(value as T & z.core.util.Literal).nullish();
+const unused = (value: number) => z.literal(value, `${value}, which changes nothing,`).nullish();
+
+const contentAllowed = 'a string, or a list of parts {"type": "text", "text": …},';
+const textPart = z.strictObject({ type: z.literal('text'), text: z.string() });
+const content = z.union([z.string(), z.array(textPart).min(1, contentAllowed)], contentAllowed);
+
+const message = z.strictObject(
+  {
+    role: z.enum(roles, `one of ${roles.join(', ')}`),
+    content,
+    /** Has no meaning for the models here; clients send it along with tool results. */
+    name: text.optional(),
+    /** Our own answers have it; clients send them back as they came. */
+    refusal: z.null('null').optional(),
+  },
+  'an object',
+);
 
 const bodySchema = z.strictObject({
-  model: z.string().min(1),
-  messages: z.array(message).min(1),
-  max_tokens: z.int().min(1).nullish(),
-  max_completion_tokens: z.int().min(1).nullish(),
-  temperature: z.number().min(0).max(2).nullish(),
-  top_p: z.number().gt(0).max(1).nullish(),
+  model: someText,
+  messages: z.array(message, 'a list of messages').min(1, 'a list of at least one message'),
+  max_tokens: wholeNumber(1).nullish(),
+  max_completion_tokens: wholeNumber(1).nullish(),
+  temperature: numberIn(0, 2).nullish(),
+  top_p: z.number(topPAllowed).gt(0, topPAllowed).max(1, topPAllowed).nullish(),
   /** Ours: only the k likeliest tokens. */
-  top_k: z.int().min(0).nullish(),
-  n: z.int().min(1).max(16).nullish(),
-  stop: z.union([z.string().min(1), z.array(z.string().min(1)).max(4)]).nullish(),
-  seed: z.int().min(0).max(4_294_967_295).nullish(),
-  stream: z.boolean().nullish(),
-  stream_options: z.strictObject({ include_usage: z.boolean().optional() }).nullish(),
-  logprobs: z.boolean().nullish(),
-  top_logprobs: z.int().min(0).max(20).nullish(),
-  user: z.string().nullish(),
+  top_k: wholeNumber(0).nullish(),
+  n: wholeNumber(1, 16).nullish(),
+  stop: z.union([someText, z.array(someText).max(4)], 'a string, or a list of at most 4 strings,').nullish(),
+  seed: wholeNumber(0, 4_294_967_295).nullish(),
+  stream: flag.nullish(),
+  stream_options: z.strictObject({ include_usage: flag.optional() }, 'an object').nullish(),
+  logprobs: flag.nullish(),
+  top_logprobs: wholeNumber(0, 20).nullish(),
+  user: text.nullish(),
   frequency_penalty: unused(0),
   presence_penalty: unused(0),
-  response_format: z.strictObject({ type: z.literal('text') }).nullish(),
+  response_format: z.strictObject({ type: z.literal('text', '"text"') }, 'an object').nullish(),
 });
 
 export interface ChatRequest {
@@ -58,7 +81,7 @@ export interface ChatRequest {
 }
 
 export function parseChatRequest(body: unknown): ChatRequest {
-  const parsed = bodySchema.safeParse(body);
+  const parsed = bodySchema.safeParse(body, { reportInput: true });
   if (!parsed.success) throw explain(parsed.error.issues[0]!);
   const given = parsed.data;
   if (given.top_logprobs != null && given.logprobs !== true) {
@@ -90,10 +113,22 @@ export function parseChatRequest(body: unknown): ChatRequest {
 /** One clear sentence for the first thing that is wrong. */
 function explain(issue: z.core.$ZodIssue): Error {
   if (issue.code === 'unrecognized_keys') {
-    const field = [...issue.path, issue.keys[0]!].join('.');
+    const field = fieldAt([...issue.path, issue.keys[0]!]);
     return invalidInput(`${field}: this field is not known or not supported here`, { at: field });
   }
-  const field = issue.path.join('.');
+  const field = fieldAt(issue.path);
   if (field === '') return invalidInput('the body must be a JSON object', { at: 'body' });
-  return invalidInput(`${field}: ${issue.message}`, { at: field });
+  const wrong = issue.input === undefined ? 'it is missing' : `${excerpt(issue.input)} is given`;
+  return invalidInput(`${field}: ${wrong}; ${issue.message} is allowed`, { at: field });
+}
+
+/** As one would write it in JavaScript: `messages[0].role`. */
+function fieldAt(path: readonly PropertyKey[]): string {
+  return path.map((key, i) => (typeof key === 'number' ? `[${key}]` : `${i === 0 ? '' : '.'}${String(key)}`)).join('');
+}
+
+function excerpt(value: unknown): string {
+  const most = 40;
+  const json = JSON.stringify(value);
+  return json.length > most ? `${json.slice(0, most)}…` : json;
 }

@@ -1,13 +1,14 @@
 /** The gateway: the only public door. OpenAI's HTTP API in front of the policy. */
+import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { type ServerType, serve } from '@hono/node-server';
+import { serve } from '@hono/node-server';
 import { timestampDate } from '@bufbuild/protobuf/wkt';
 import { Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { CrucibleError, withDeadline } from '@crucible/foundation';
 import type { ModelInfo } from '@crucible/protos/model/v1';
 import { PolicyService } from '@crucible/protos/policy/v1';
-import { type ClientTls, createClient } from '@crucible/rpc';
+import { type ClientTls, createClient, targetFrom } from '@crucible/rpc';
 import type { Logger, Service } from '@crucible/service';
 import { createChatCompletionsRoute } from './chat-completions-route.ts';
 import { BodyTooLargeError, errorResponse } from './http-error.ts';
@@ -24,6 +25,8 @@ export interface GatewayDependencies {
 }
 
 const mostBodyBytes = 4 * 1024 * 1024;
+/** Milliseconds for telling callers that their answers are broken off, at the end of a close. */
+const goodbyeMs = 500;
 
 export async function createGatewayService({
   policyTarget,
@@ -38,6 +41,7 @@ export async function createGatewayService({
     ...(policyTls && { tls: policyTls }),
   });
   const models = new Models(policy);
+  const closing = new AbortController();
   const app = new Hono();
   app.use(
     bodyLimit({
@@ -65,7 +69,7 @@ export async function createGatewayService({
     const { info } = await models.find(context.req.param('id'), context.req.raw.signal);
     return context.json({ ...modelEntry(info), id: context.req.param('id') });
   });
-  app.post('/v1/chat/completions', createChatCompletionsRoute({ policy, models, log }));
+  app.post('/v1/chat/completions', createChatCompletionsRoute({ policy, models, log, closing: closing.signal }));
   app.notFound((context) => {
     const { method, path } = context.req;
     return errorResponse(context, new CrucibleError('not-found', `${method} ${path} does not exist`));
@@ -81,16 +85,21 @@ export async function createGatewayService({
     policy.close();
     throw reason;
   });
-  const target = `${host}:${(server.address() as AddressInfo).port}`;
+  const target = targetFrom(host, (server.address() as AddressInfo).port);
   log.info({ target }, 'the gateway serves');
   return {
     name: 'gateway',
     target,
     close: async (graceMs = 10_000) => {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-      await withDeadline(closed, graceMs, 'open requests').catch(() => undefined);
-      if ('closeAllConnections' in server) server.closeAllConnections();
+      // Clients keep connections open for requests that will not be taken any more.
+      const sweep = setInterval(() => server.closeIdleConnections(), 50);
+      await withDeadline(closed, graceMs, 'open requests').catch(() => {
+        closing.abort(new CrucibleError('unavailable', 'the gateway is shutting down; the answer was broken off'));
+      });
+      await withDeadline(closed, goodbyeMs, 'open connections').catch(() => server.closeAllConnections());
       await closed;
+      clearInterval(sweep);
       policy.close();
     },
   };
@@ -117,9 +126,9 @@ function modelEntry({
   };
 }
 
-function listen(app: Hono, host: string, port: number): Promise<ServerType> {
+function listen(app: Hono, host: string, port: number): Promise<Server> {
   return new Promise((resolve, reject) => {
-    const server = serve({ fetch: app.fetch, hostname: host, port }, () => resolve(server));
+    const server = serve({ fetch: app.fetch, hostname: host, port }, () => resolve(server)) as Server;
     server.once('error', (reason: NodeJS.ErrnoException) => {
       const busy = reason.code === 'EADDRINUSE';
       reject(

@@ -12,7 +12,7 @@ const crucible = fileURLToPath(new URL('../../../apps/cli/bin/crucible.mjs', imp
 
 const serviceNames = ['policy', 'reward', 'trainer', 'gateway'] as const;
 
-export type ServiceName = (typeof serviceNames)[number];
+type ServiceName = (typeof serviceNames)[number];
 
 export interface System {
   readonly home: string;
