@@ -103,9 +103,7 @@ test('a version that is damaged leaves the old one serving', async () => {
   const broken = await policy.add('chat', 2);
   saveModel(
     broken.folder,
-    { ...loadModel(broken.folder), config: { ...tinyLlamaConfig, vocabularySize: 25 } } as Parameters<
-      typeof saveModel
-    >[1],
+    { ...loadModel(broken.folder), config: { ...tinyLlamaConfig, vocabularySize: 25 } },
     { bos: 0, eos: [endTokenId], pad: 0 },
   );
   const update = policy.client.updateWeights({ model: 'chat', version: 2, uri: broken.uri });

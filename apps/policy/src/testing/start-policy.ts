@@ -31,7 +31,7 @@ export interface PolicyForTest extends RecordingLogger, AsyncDisposable {
   ) => Promise<Generated>;
 }
 
-export interface Generated {
+interface Generated {
   readonly model: string;
   readonly versions: readonly number[];
   readonly tokens: readonly number[];
