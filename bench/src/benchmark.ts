@@ -3,9 +3,9 @@
 export type Figure = number | string | null;
 
 /** A figure for every key; null where it could not be measured, and then a note that says why. */
-export type Figures<Key extends string> = Readonly<Record<Key, Figure>> & { readonly note?: string };
+type Figures<Key extends string> = Readonly<Record<Key, Figure>> & { readonly note?: string };
 
-export interface MetricDescription {
+interface MetricDescription {
   readonly meaning: string;
   /** Empty for names and plain ratios. */
   readonly unit: string;

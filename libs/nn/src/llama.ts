@@ -105,7 +105,7 @@ export function hiddenRows(hidden: Tensor, at: Tensor): Tensor {
 }
 
 /** [batch, time, heads · size] → [batch, heads, time, size]. */
-export function splitHeads(x: Tensor, heads: number): Tensor {
+function splitHeads(x: Tensor, heads: number): Tensor {
   const [batch, time, width] = x.shape as [number, number, number];
   return transpose(reshape(x, [batch, time, heads, width / heads]), [0, 2, 1, 3]);
 }

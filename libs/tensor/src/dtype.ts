@@ -21,7 +21,3 @@ export function createHostArray(dtype: DType, length: number): HostArray {
       return new Uint8Array(length);
   }
 }
-
-export function bytesPerElement(dtype: DType): number {
-  return dtype === 'bool' ? 1 : 4;
-}

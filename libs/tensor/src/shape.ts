@@ -41,12 +41,6 @@ export function broadcastShapes(a: Shape, b: Shape, what: string): Shape {
   return result;
 }
 
-/** Axes of `target` along which a tensor of shape `source` was repeated to get there. */
-export function broadcastAxes(source: Shape, target: Shape): number[] {
-  const lead = target.length - source.length;
-  return target.flatMap((size, axis) => (axis < lead || (source[axis - lead] === 1 && size !== 1) ? [axis] : []));
-}
-
 /** A possibly negative axis as an index from 0; the error names the operation. */
 export function resolveAxis(axis: number, rank: number, what: string): number {
   const resolved = axis < 0 ? axis + rank : axis;

@@ -6,9 +6,8 @@
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { CrucibleError, invalidInput, publishFolder, removeLeftovers, writeFileAtomic } from '@crucible/foundation';
+import { CrucibleError, publishFolder, removeLeftovers, writeFileAtomic } from '@crucible/foundation';
 import { readSafetensors, treeFromPaths, writeSafetensors } from '@crucible/checkpoint';
-import { flatten, formatShape, isNdArray, shapesEqual } from '@crucible/tensor';
 
 export interface SavedStage {
   readonly step: number;
@@ -88,22 +87,4 @@ function readState(path: string): State {
   } catch (reason) {
     throw new CrucibleError('data-loss', `${path}: cannot be read: ${(reason as Error).message}`, { cause: reason });
   }
-}
-
-/** Throws unless two trees have the same leaves and shapes; `where` names the file or folder that is at fault. */
-export function assertSameShapes(actual: object, expected: object, where: string): void {
-  const wanted = new Map(flatten(expected, isNdArray).map(({ path, leaf }) => [path, leaf]));
-  for (const { path, leaf } of flatten(actual, isNdArray)) {
-    const like = wanted.get(path);
-    if (!like) throw invalidInput(`${where}: ${path} is not part of this model`, { at: where });
-    if (!shapesEqual(like.shape, leaf.shape)) {
-      throw invalidInput(
-        `${where}: ${path} has shape ${formatShape(leaf.shape)}, this model ${formatShape(like.shape)}`,
-        { at: where },
-      );
-    }
-    wanted.delete(path);
-  }
-  const [missing] = wanted.keys();
-  if (missing !== undefined) throw invalidInput(`${where}: ${missing} is missing`, { at: where });
 }

@@ -17,7 +17,7 @@ import {
   zerosArray,
 } from '@crucible/tensor';
 
-export type Symbols<T> = TreeLike<T, TensorType, Tensor>;
+type Symbols<T> = TreeLike<T, TensorType, Tensor>;
 
 /** Arrays of one batch, by name. */
 export type Batch = Readonly<Record<string, NdArray>>;

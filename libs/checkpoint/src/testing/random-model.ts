@@ -6,7 +6,7 @@ import type { SavedModel, SpecialTokenIds } from '../llama-folder.ts';
 type LanguageModel = Extract<SavedModel, { kind: 'language' }>;
 type ScalarModel = Extract<SavedModel, { kind: 'scalar' }>;
 
-export const smallConfig: LlamaConfig = {
+const smallConfig: LlamaConfig = {
   vocabularySize: 11,
   hiddenSize: 12,
   intermediateSize: 7,

@@ -19,7 +19,7 @@ import { linalgGradients } from './rules/linalg.ts';
 import { movementGradients } from './rules/movement.ts';
 import { reductionGradients } from './rules/reduction.ts';
 
-export const gradientRules: GradientRules<Primitive> = {
+const gradientRules: GradientRules<Primitive> = {
   input: noGradient,
   constant: noGradient,
   ...elementwiseGradients,

@@ -19,7 +19,7 @@ export function firstOf(...rules: readonly RewriteRule[]): RewriteRule {
 }
 
 /** Applies a rule once to every node, inputs before users. */
-export function rewriteOnce(program: Program, rule: RewriteRule): Program {
+function rewriteOnce(program: Program, rule: RewriteRule): Program {
   const counts = countUses(program.outputs);
   const replaced = new Map<Tensor, Tensor>();
   const uses = (tensor: Tensor): number => counts.get(tensor) ?? 1;

@@ -4,7 +4,7 @@ import * as ort from 'onnxruntime-node';
 import type { DType, HostArrays } from '../dtype.ts';
 import type { NdArray } from '../nd-array.ts';
 
-export type Device = 'cpu';
+type Device = 'cpu';
 
 export interface SessionOptions {
   /** Where the program runs. Default: `cpu`. */

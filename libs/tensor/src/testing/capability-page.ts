@@ -18,7 +18,7 @@ export const tensorPage = new URL('../../../../docs/tensor.md', import.meta.url)
 const dtypes = ['float32', 'int32', 'bool'] as const satisfies readonly DType[];
 
 /** A row a primitive: its name, element types, whether gradients flow through it, ONNX operators. */
-export async function capabilityTable(): Promise<string> {
+async function capabilityTable(): Promise<string> {
   const rows = [['primitive', 'types', 'gradient', 'ONNX operators']];
   for (const [primitive, { cases, differentiable }] of Object.entries(primitiveCases) as [
     Primitive,

@@ -6,13 +6,13 @@ import { type PretrainSettings, pretrainDefaults } from '../pretrain.ts';
 import { type RewardSettings, rewardDefaults } from '../reward-model.ts';
 import { type SftSettings, sftDefaults } from '../sft.ts';
 
-export interface DataSettings {
+interface DataSettings {
   /** Leave rows of the user's files out that break the rules, and say how many; otherwise the first is an error. */
   readonly skipInvalidRows: boolean;
 }
 
 /** The model without its vocabulary, which the tokenizer decides. */
-export type ModelShape = Omit<LlamaConfig, 'vocabularySize'>;
+type ModelShape = Omit<LlamaConfig, 'vocabularySize'>;
 
 export interface ForgeSettings {
   readonly data: DataSettings;
@@ -89,7 +89,7 @@ export function resolvePreset(name: string, options: Readonly<Record<string, unk
 }
 
 /** Replaces values by given ones of the same type; unknown names and other types are errors that name them. */
-export function overlay(base: object, options: Readonly<Record<string, unknown>>, path: string): object {
+function overlay(base: object, options: Readonly<Record<string, unknown>>, path: string): object {
   const result: Record<string, unknown> = { ...base };
   for (const [key, value] of Object.entries(options)) {
     const at = path === '' ? key : `${path}.${key}`;

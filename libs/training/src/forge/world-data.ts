@@ -153,7 +153,7 @@ async function gradeOwnAnswers(
   return groups.filter(isUseful);
 }
 
-export interface Answer {
+interface Answer {
   readonly example: Example;
   readonly prompt: readonly number[];
   readonly response: readonly number[];
