@@ -2,6 +2,7 @@ import type { Benchmark } from './benchmark.ts';
 import { forge } from './forge.ts';
 import { gptStep } from './gpt-step.ts';
 import { ppo } from './ppo.ts';
+import { rmReal } from './rm-real.ts';
 import { shakespeare } from './shakespeare.ts';
 
 /** Every benchmark by the name it is asked for. */
@@ -9,5 +10,6 @@ export const benchmarks: Readonly<Record<string, Benchmark>> = {
   'gpt-step': gptStep,
   shakespeare,
   forge,
+  'rm-real': rmReal,
   ppo,
 };
