@@ -12,12 +12,18 @@ export interface DecoderOptimizerOptions {
   readonly tieEmbeddings: boolean;
   readonly clipNorm: number;
   readonly weightDecay: number;
+  /** Default: 10. */
+  readonly embeddingRateFactor?: number;
 }
 
-const embeddingRateFactor = 10;
 const headRateFactor = 0.3;
 
-export function decoderOptimizer({ tieEmbeddings, clipNorm, weightDecay }: DecoderOptimizerOptions): Optimizer {
+export function decoderOptimizer({
+  tieEmbeddings,
+  clipNorm,
+  weightDecay,
+  embeddingRateFactor = 10,
+}: DecoderOptimizerOptions): Optimizer {
   return createOptimizer({
     clipNorm,
     useMuon: isInnerMatrix,

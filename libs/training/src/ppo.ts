@@ -57,8 +57,8 @@ export interface PpoSettings {
 
 export const ppoDefaults: PpoSettings = {
   seed: 1,
-  iterations: 40,
-  samples: 96,
+  iterations: 24,
+  samples: 64,
   maxTokens: 64,
   time: 256,
   temperature: 1,
@@ -75,7 +75,7 @@ export const ppoDefaults: PpoSettings = {
   klTarget: null,
   missingEosPenalty: 1,
   clipNorm: 1,
-  evaluateEvery: 10,
+  evaluateEvery: 12,
 };
 
 /** A finished sample, as a reward function sees it. */

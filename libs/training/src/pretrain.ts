@@ -37,14 +37,14 @@ export interface PretrainSettings {
 export const pretrainDefaults: PretrainSettings = {
   seed: 1,
   steps: 1000,
-  rows: 24,
+  rows: 12,
   time: 128,
-  learningRate: 0.01,
+  learningRate: 0.007,
   warmupSteps: 20,
   decayShare: 0.4,
   weightDecay: 0.1,
   clipNorm: 1,
-  validateEvery: 100,
+  validateEvery: 250,
   microBatches: 1,
 };
 

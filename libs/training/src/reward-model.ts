@@ -40,14 +40,14 @@ export interface RewardSettings {
 
 export const rewardDefaults: RewardSettings = {
   seed: 1,
-  steps: 250,
-  groups: 12,
+  steps: 390,
+  groups: 4,
   time: 256,
   learningRate: 0.003,
   warmupSteps: 10,
   weightDecay: 0.05,
   clipNorm: 1,
-  validateEvery: 50,
+  validateEvery: 130,
 };
 
 export interface RewardInputs {
@@ -78,7 +78,12 @@ export async function trainRewardModel(
   const { steps, time, seed } = settings;
   if (heldOut.length === 0) throw invalidInput('reward model: there are no held-out answers to measure it on');
   const identity = { ...settings, config };
-  const optimizer = decoderOptimizer({ ...settings, tieEmbeddings: config.tieEmbeddings });
+  const optimizer = decoderOptimizer({
+    ...settings,
+    tieEmbeddings: config.tieEmbeddings,
+    // What words mean is known by now; one figure an answer says little about it.
+    embeddingRateFactor: 0.1,
+  });
   const schedule = warmupDecay({ steps, warmup: Math.min(settings.warmupSteps, steps), shape: 'linear' });
 
   const saved = context.checkpoint?.load(identity);

@@ -32,15 +32,15 @@ export interface SftSettings {
 
 export const sftDefaults: SftSettings = {
   seed: 1,
-  steps: 600,
-  rows: 16,
+  steps: 1100,
+  rows: 8,
   time: 256,
-  learningRate: 0.006,
+  learningRate: 0.005,
   warmupSteps: 20,
-  decayShare: 0.5,
+  decayShare: 0.8,
   weightDecay: 0.05,
   clipNorm: 1,
-  validateEvery: 100,
+  validateEvery: 275,
 };
 
 export interface SftInputs {

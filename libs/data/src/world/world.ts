@@ -32,15 +32,15 @@ import { verify } from './verdict.ts';
 
 /** How often each task is drawn. */
 export const taskWeights: Readonly<Record<TaskName, number>> = {
-  arithmetic: 0.08,
-  calculation: 0.22,
-  lookup: 0.12,
-  multihop: 0.18,
-  sentiment: 0.1,
+  arithmetic: 0.06,
+  calculation: 0.25,
+  lookup: 0.1,
+  multihop: 0.2,
+  sentiment: 0.08,
   topic: 0.1,
   'question-type': 0.08,
   instructions: 0.06,
-  smalltalk: 0.06,
+  smalltalk: 0.07,
 };
 
 export interface WorldOptions {

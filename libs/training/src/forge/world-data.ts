@@ -13,8 +13,10 @@ import type { ChatFigures, EvaluateOptions, ForgeData, PreferenceData } from './
 const tokenizerCharacters = 1_500_000;
 const validationDocuments = 400;
 /** Questions whose answers by B itself are graded, and answers to each. */
-const gradedPrompts = 192;
-const answersPerPrompt = 4;
+const gradedPrompts = 256;
+const answersPerPrompt = 3;
+/** How often a near miss is among the written answers: it takes the ability to answer to tell it from a right one. */
+const nearMissShare = 0.1;
 const heldOutGroups = 256;
 const longestAnswer = 96;
 /** Questions that are drawn until one is short enough. */
@@ -105,7 +107,13 @@ async function preferencesOf(
   const end = endOfTurn(tokenizer);
   const written = (example: Example, random: Random): AnswerGroup => {
     const prompt = promptOf(tokenizer, example);
-    const answers = world.gradedAnswers(example, random).map(({ text, score, finished }): GradedAnswer => {
+    const graded = world
+      .gradedAnswers(example, random)
+      .filter(({ kind }) => kind !== 'wrong' || random.boolean(nearMissShare));
+    // What answers something else altogether.
+    const { response: text } = world.example({ split: example.split, random });
+    const beside = { text, finished: true, score: world.verify(example, text, { finished: true }).score };
+    const answers = [...graded, beside].map(({ text, score, finished }): GradedAnswer => {
       return { ids: [...prompt, ...tokenizer.encode(text), ...(finished ? [end] : [])], score };
     });
     return random.sample(answers, 4);
