@@ -3,7 +3,7 @@
  * (as root, with apt-get); elsewhere this says what is missing.
  */
 import { spawnSync } from 'node:child_process';
-import { findNatsServer, natsServerMissing } from '@crucible/testing';
+import { findNatsServer, natsServerMissing } from '../libs/testing/src/find-nats-server.ts';
 
 if (findNatsServer() === undefined && process.getuid?.() === 0) {
   run('apt-get', 'update', '-qq');
