@@ -54,13 +54,16 @@ describe('the loss of fine-tuning', () => {
     return predictionBatch(packed, targets, total);
   }
 
-  it('is the mean over the tokens of the answers, the end included, as each conversation gives alone', async () => {
+  it('is the mean over answers of their tokens, the end included, answers weighing by the root of their lengths', async () => {
     const { loss: value } = await lossAndGradients(language, loss, batchOf(chats, 40));
-    const expected = chats.flatMap(({ ids, answerMask }) => {
+    let [nats, weight] = [0, 0];
+    for (const { ids, answerMask } of chats) {
       const first = answerMask.indexOf(true);
-      return referenceAnswerLogProbabilities(language, ids.slice(0, first), ids.slice(first));
-    });
-    expect(value).toBeAllClose(-mean(expected), { rtol: 1e-5 });
+      const own = referenceAnswerLogProbabilities(language, ids.slice(0, first), ids.slice(first));
+      nats -= mean(own) * Math.sqrt(own.length);
+      weight += Math.sqrt(own.length);
+    }
+    expect(value).toBeAllClose(nats / weight, { rtol: 1e-5 });
   });
 
   it('and its gradient do not depend on padding', async () => {
@@ -72,7 +75,8 @@ describe('the loss of fine-tuning', () => {
 
   it('and its gradient do not depend on the split into parts', async () => {
     const whole = await lossAndGradients(language, loss, batchOf(chats, 40));
-    const total = chats.flatMap(({ answerMask }) => answerMask.filter(Boolean)).length;
+    const lengths = chats.map(({ answerMask }) => answerMask.filter(Boolean).length);
+    const total = lengths.reduce((sum, length) => sum + Math.sqrt(length), 0);
     const parts = [chats.slice(0, 1), chats.slice(1)].map((some) => batchOf(some, 40, pad, total));
     const inParts = await lossAndGradients(language, loss, parts);
     expect(inParts.loss).toBeAllClose(whole.loss, { rtol: 1e-5 });
