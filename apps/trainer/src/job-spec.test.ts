@@ -55,7 +55,7 @@ describe('checkedSpec', () => {
     [
       'an unknown stage',
       forge({ options: { dpo: { steps: 1 } } }),
-      'option dpo does not exist; there are vocabulary, ',
+      'option dpo does not exist; there are data, vocabulary, ',
       'dpo',
     ],
     [

@@ -38,10 +38,12 @@ describe('a batch of conversations', () => {
     for (const ids of placed) expect(ids).toEqual(byFirst.get(ids[0]!)!.ids);
     const answers = placed.flatMap((ids) => ids.filter((_, i) => byFirst.get(ids[0]!)!.answerMask[i]));
     expect(learned.map(({ id }) => id)).toEqual(answers);
-    // Each is predicted after the token before it, and all weigh the same.
+    // Each is predicted after the token before it; an answer of n tokens weighs √n.
+    const answerLength = (id: number): number => chats[Math.floor(id / 100)]!.answerMask.filter(Boolean).length;
+    const whole = placed.reduce((sum, ids) => sum + Math.sqrt(answerLength(ids[0]!)), 0);
     for (const { place, id, weight } of learned) {
       expect(batch.ids.data[place]).toBe(id - 1);
-      expect(weight).toBeCloseTo(1 / answers.length, 6);
+      expect(weight).toBeCloseTo(1 / (Math.sqrt(answerLength(id)) * whole), 6);
     }
   });
 
