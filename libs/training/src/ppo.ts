@@ -57,7 +57,7 @@ export interface PpoSettings {
 
 export const ppoDefaults: PpoSettings = {
   seed: 1,
-  iterations: 24,
+  iterations: 14,
   samples: 64,
   maxTokens: 64,
   time: 256,
@@ -75,7 +75,7 @@ export const ppoDefaults: PpoSettings = {
   klTarget: null,
   missingEosPenalty: 1,
   clipNorm: 1,
-  evaluateEvery: 12,
+  evaluateEvery: 7,
 };
 
 /** A finished sample, as a reward function sees it. */

@@ -36,7 +36,7 @@ export interface PretrainSettings {
 
 export const pretrainDefaults: PretrainSettings = {
   seed: 1,
-  steps: 1000,
+  steps: 1100,
   rows: 12,
   time: 128,
   learningRate: 0.007,

@@ -40,14 +40,14 @@ export interface RewardSettings {
 
 export const rewardDefaults: RewardSettings = {
   seed: 1,
-  steps: 390,
+  steps: 300,
   groups: 4,
   time: 256,
   learningRate: 0.003,
   warmupSteps: 10,
   weightDecay: 0.05,
   clipNorm: 1,
-  validateEvery: 130,
+  validateEvery: 100,
 };
 
 export interface RewardInputs {

@@ -32,7 +32,7 @@ export interface SftSettings {
 
 export const sftDefaults: SftSettings = {
   seed: 1,
-  steps: 1100,
+  steps: 1200,
   rows: 8,
   time: 256,
   learningRate: 0.005,
@@ -40,7 +40,7 @@ export const sftDefaults: SftSettings = {
   decayShare: 0.8,
   weightDecay: 0.05,
   clipNorm: 1,
-  validateEvery: 275,
+  validateEvery: 300,
 };
 
 export interface SftInputs {

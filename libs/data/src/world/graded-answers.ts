@@ -23,11 +23,11 @@ export interface GradedAnswer {
 export type DemonstrationMix = Readonly<Record<Exclude<AnswerKind, 'truncated'>, number>>;
 
 export const demonstrationMix: DemonstrationMix = {
-  right: 0.64,
-  worked: 0.07,
-  rambling: 0.18,
-  wrong: 0.03,
-  refusing: 0.08,
+  right: 0.72,
+  worked: 0.1,
+  rambling: 0.1,
+  wrong: 0.05,
+  refusing: 0.03,
 };
 
 export interface Demonstration {

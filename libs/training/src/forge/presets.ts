@@ -43,7 +43,7 @@ const tiny: ForgeSettings = {
   sft: sftDefaults,
   reward: rewardDefaults,
   ppo: ppoDefaults,
-  evaluation: 384,
+  evaluation: 320,
 };
 
 /** For text that people wrote, a dozen megabytes and more: 4 million parameters, half an hour on two cores. */
