@@ -2,6 +2,7 @@
 import { invalidInput, Random } from '@crucible/foundation';
 import { floats, type FloatArray, type IntArray, ints, type NdArray } from '@crucible/tensor';
 import { packSequences, type PackedRows } from '@crucible/inference';
+import { EpochOrder } from './epoch-order.ts';
 
 export interface GradedAnswer {
   /** Prompt and answer, the token that ends it included. */
@@ -30,22 +31,8 @@ export function generatedAnswers(next: (random: Random) => AnswerGroup, seed: nu
 /** Every epoch goes once through all groups, in a new order. */
 export function finiteAnswers(all: readonly AnswerGroup[], seed: number): AnswerSource {
   if (all.length === 0) throw invalidInput('preferences: there are no answers to learn from');
-  const orders = new Map<number, readonly AnswerGroup[]>();
-  const orderOf = (epoch: number): readonly AnswerGroup[] => {
-    let order = orders.get(epoch);
-    if (!order) {
-      orders.clear();
-      orders.set(epoch, (order = Random.seeded(seed).fork(`epoch ${epoch}`).shuffled(all)));
-    }
-    return order;
-  };
-  return {
-    groups: (step, count) =>
-      Array.from({ length: count }, (_, i) => {
-        const n = step * count + i;
-        return orderOf(Math.floor(n / all.length))[n % all.length]!;
-      }),
-  };
+  const order = new EpochOrder(all, Random.seeded(seed));
+  return { groups: (step, count) => order.slice(step * count, count) };
 }
 
 export interface AnswerBatch extends PackedRows {

@@ -2,6 +2,7 @@
 import { invalidInput, Random } from '@crucible/foundation';
 import { type PredictionBatch, predictionBatch, type Target, targetsOf } from './prediction.ts';
 import { RowFiller } from '@crucible/inference';
+import { EpochOrder } from './epoch-order.ts';
 
 /** A conversation as tokens; `answerMask` marks what the assistant says, the closing token included. */
 export interface TokenizedChat {
@@ -35,37 +36,25 @@ export function finiteChats(
   if (chats.length === 0) throw invalidInput('instructions: there is no conversation to learn from');
   // Rows hold a varying number of conversations, so where batch n begins is known only after filling those before it.
   // The walk is over lengths alone and remembers where each batch began.
-  const starts: { epoch: number; index: number }[] = [{ epoch: 0, index: 0 }];
-  let order: { readonly epoch: number; readonly chats: readonly TokenizedChat[] } | undefined;
-  const orderOf = (epoch: number): readonly TokenizedChat[] => {
-    if (order?.epoch !== epoch) order = { epoch, chats: Random.seeded(seed).fork(`epoch ${epoch}`).shuffled(chats) };
-    return order.chats;
-  };
+  const starts = [0];
+  const order = new EpochOrder(chats, Random.seeded(seed));
   return {
     batch: (step, rows, time) => {
       for (let n = starts.length - 1; ; n++) {
-        const at = { ...starts[Math.min(n, step)]! };
-        const take = (): TokenizedChat => {
-          const chat = orderOf(at.epoch)[at.index]!;
-          if (++at.index === chats.length) {
-            at.index = 0;
-            at.epoch++;
-          }
-          return chat;
-        };
-        const batch = fillRows(rows, time, pad, take, () => {
+        let position = starts[Math.min(n, step)]!;
+        const batch = fillRows(
+          rows,
+          time,
+          pad,
+          () => order.at(position++),
           // The one that did not fit opens the next batch.
-          if (at.index === 0) {
-            at.epoch--;
-            at.index = chats.length;
-          }
-          at.index--;
-        });
+          () => position--,
+        );
         if (n >= step) {
-          starts[step + 1] = at;
+          starts[step + 1] = position;
           return batch;
         }
-        starts[n + 1] = at;
+        starts[n + 1] = position;
       }
     },
   };
@@ -77,7 +66,7 @@ function fillRows(
   time: number,
   pad: number,
   take: () => TokenizedChat,
-  giveBack: () => void = () => undefined,
+  giveBack: () => unknown = () => undefined,
 ): PredictionBatch {
   const filler = new RowFiller(rows, time, pad);
   const targets: Target[] = [];

@@ -52,6 +52,19 @@ describe('readUserData()', () => {
     expect(distinct(train).union(distinct(heldOut)).size).toBe(questions.length);
   });
 
+  it('asks every question once an epoch, whatever the length of an iteration', async () => {
+    const data = await readUserData(userFiles({ instructions, preferences }));
+    const tokenizer = await trainBpe(data.tokenizerTexts(), { vocabSize: 300 });
+    const { train } = data.prompts!(tokenizer, 1);
+    const asked = Array.from({ length: 40 }, (_, n) => train(n, 5, 100)).flat();
+    const distinct = new Set(asked.map(String)).size;
+    for (let epoch = 0; epoch * distinct < asked.length - distinct; epoch++) {
+      expect(new Set(asked.slice(epoch * distinct, (epoch + 1) * distinct).map(String)).size).toBe(distinct);
+    }
+    // The same when the iterations before were run by a process that is gone.
+    expect(data.prompts!(tokenizer, 1).train(17, 5, 100)).toEqual(asked.slice(85, 90));
+  });
+
   it('compares answers in the order in which people put them', async () => {
     const data = await readUserData(userFiles({ instructions, preferences }));
     const tokenizer = await trainBpe(data.tokenizerTexts(), { vocabSize: 300 });

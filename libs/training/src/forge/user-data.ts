@@ -14,6 +14,7 @@ import type { GenerationEngine } from '@crucible/inference';
 import { applyChatTemplate, type ChatMessage, encodeChat, type Tokenizer } from '@crucible/tokenizer';
 import { type AnswerGroup, finiteAnswers } from '../batches/answer-groups.ts';
 import { type ChatSource, finiteChats } from '../batches/chat-rows.ts';
+import { EpochOrder } from '../batches/epoch-order.ts';
 import { streamSource } from '../batches/token-windows.ts';
 import type { PromptSource } from '../ppo.ts';
 import { answerScores } from './answer-scores.ts';
@@ -231,19 +232,21 @@ function promptSource(
   const prompts = dialogues.map(({ messages }) =>
     applyChatTemplate(tokenizer, messages, { addGenerationPrompt: true }),
   );
-  return (iteration, count, longest) => {
+  const orders = new Map<number, EpochOrder<readonly number[]>>();
+  const orderOf = (longest: number): EpochOrder<readonly number[]> => {
+    const known = orders.get(longest);
+    if (known) return known;
     const fitting = prompts.filter(({ length }) => length <= longest);
     if (fitting.length === 0) {
       throw invalidInput(`prompts: none of ${prompts.length} leaves room for an answer within ${longest} tokens`, {
         at: 'prompts',
       });
     }
-    return Array.from({ length: count }, (_, i) => {
-      const n = iteration * count + i;
-      const epoch = Math.floor(n / fitting.length);
-      return Random.seeded(seed).fork(`prompts ${epoch}`).shuffled(fitting)[n % fitting.length]!;
-    });
+    const order = new EpochOrder(fitting, Random.seeded(seed).fork('prompts'));
+    orders.set(longest, order);
+    return order;
   };
+  return (iteration, count, longest) => orderOf(longest).slice(iteration * count, count);
 }
 
 /** Held-out questions, answered greedily and compared with the reference. */
