@@ -76,6 +76,12 @@ describe('checkedSpec', () => {
       'option sft.steps is -1; a number from 0 is needed',
       'sft.steps',
     ],
+    [
+      'parts that a batch cannot be cut into',
+      { kind: { case: 'pretrain', value: { name: 'base', corpusUris: ['/'], options: { microBatches: 5 } } } },
+      'pretrain: 12 rows do not divide into 5 microBatches',
+      'pretrain.microBatches',
+    ],
     ['a value where a group is', forge({ options: { sft: 3 } }), 'option sft is a group of options', 'sft'],
     [
       'a corpus that is not there',

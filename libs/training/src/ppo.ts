@@ -16,6 +16,7 @@ import { GenerationEngine, LogProbabilityScorer, packSequences, ScalarScorer } f
 import type { LanguageModelWeights, LlamaConfig, ScalarModelWeights } from '@crucible/nn';
 import { createOptimizer, type OptimizerState, warmupDecay } from '@crucible/optim';
 import { logProbability, mul, type NdArray, sum } from '@crucible/tensor';
+import { assertDivides } from './assert-divides.ts';
 import { estimateAdvantages, type Experience, KlController, sequenceKl, tokenRewards, whiten } from './advantages.ts';
 import { type ExperienceBatch, experienceBatch, type Learned, responsePlaces } from './batches/experience-batch.ts';
 import { logitsAt, policyLoss, scoresAt, valueLoss } from './losses.ts';
@@ -114,9 +115,7 @@ export async function ppo(
   context: StageContext<LanguageModelWeights> = {},
 ): Promise<{ readonly weights: LanguageModelWeights; readonly metrics: Readonly<Record<string, number>> }> {
   const settings = { ...ppoDefaults, ...given };
-  if (settings.samples % settings.minibatches !== 0) {
-    throw invalidInput(`ppo: ${settings.samples} samples do not divide into ${settings.minibatches} minibatches`);
-  }
+  assertDivides('ppo', settings, 'samples', 'minibatches');
   if (roomForPrompt(inputs.config, settings) < 1) {
     throw invalidInput(
       `ppo: answers of ${settings.maxTokens} tokens leave no room for a prompt in rows of ${settings.time} and a context of ${inputs.config.maxPositions}`,

@@ -9,6 +9,7 @@ import { Random } from '@crucible/foundation';
 import { initLanguageModel, type LanguageModelWeights, type LlamaConfig } from '@crucible/nn';
 import { type OptimizerState, warmupDecay } from '@crucible/optim';
 import { mul, type NdArray } from '@crucible/tensor';
+import { assertDivides } from './assert-divides.ts';
 import { BitsPerByte, meanPredictionLoss, type ValidationText } from './bits-per-byte.ts';
 import type { TokenSource, WindowBatch } from './batches/token-windows.ts';
 import { decoderOptimizer } from './decoder-optimizer.ts';
@@ -64,6 +65,7 @@ export async function pretrain(
   context: StageContext<LanguageModelWeights> = {},
 ): Promise<{ readonly weights: LanguageModelWeights; readonly metrics: Readonly<Record<string, number>> }> {
   const settings = { ...pretrainDefaults, ...given };
+  assertDivides('pretrain', settings, 'rows', 'microBatches');
   const { config, source, validation } = inputs;
   const { seed, steps, rows, time, microBatches } = settings;
   const identity = { ...settings, config };

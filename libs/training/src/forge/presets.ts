@@ -1,6 +1,7 @@
 /** Sizes of the model and lengths of the training that a forge can be asked for by name. */
 import { invalidInput } from '@crucible/foundation';
 import type { LlamaConfig } from '@crucible/nn';
+import { assertDivides } from '../assert-divides.ts';
 import { type PpoSettings, ppoDefaults } from '../ppo.ts';
 import { type PretrainSettings, pretrainDefaults } from '../pretrain.ts';
 import { type RewardSettings, rewardDefaults } from '../reward-model.ts';
@@ -77,7 +78,10 @@ export const defaultPreset = 'tiny';
 /** What a forge of a user's own files takes where nothing else is said. */
 export const defaultPresetForFiles = 'small';
 
-/** The settings of a preset (empty: `tiny`), with the given options over them: {sft: {steps: 100}}. */
+/**
+ * The settings of a preset (empty: `tiny`), with the given options over them: {sft: {steps: 100}}. Throws where they do not
+ * exist, are of another type, or do not go together.
+ */
 export function resolvePreset(name: string, options: Readonly<Record<string, unknown>> = {}): ForgeSettings {
   const wanted = name === '' ? defaultPreset : name;
   if (!Object.hasOwn(presets, wanted)) {
@@ -85,7 +89,10 @@ export function resolvePreset(name: string, options: Readonly<Record<string, unk
       at: 'preset',
     });
   }
-  return overlay(presets[wanted as keyof typeof presets], options, '') as ForgeSettings;
+  const settings = overlay(presets[wanted as keyof typeof presets], options, '') as ForgeSettings;
+  assertDivides('pretrain', settings.pretrain, 'rows', 'microBatches');
+  assertDivides('ppo', settings.ppo, 'samples', 'minibatches');
+  return settings;
 }
 
 /** Replaces values by given ones of the same type; unknown names and other types are errors that name them. */
