@@ -21,7 +21,7 @@ import { estimateAdvantages, type Experience, KlController, sequenceKl, tokenRew
 import { type ExperienceBatch, experienceBatch, type Learned, responsePlaces } from './batches/experience-batch.ts';
 import { logitsAt, policyLoss, scoresAt, valueLoss } from './losses.ts';
 import { runLoop, type StageContext } from './stage.ts';
-import type { StageCheckpoint } from './stage-checkpoint.ts';
+import type { SavedStage } from './stage-checkpoint.ts';
 import { type LossFunction, TrainStep } from './train-step.ts';
 
 export interface PpoSettings {
@@ -128,10 +128,10 @@ export async function ppo(
       {
         stage: 'ppo',
         steps: settings.iterations,
-        done: run.iterations,
+        saved: run.saved,
         step: (n) => run.iterate(n),
         weights: () => run.policy.parameters,
-        save: (checkpoint) => run.save(checkpoint),
+        state: () => run.state(),
         ...(inputs.evaluate && {
           evaluate: () => inputs.evaluate!(run.policy.parameters),
           evaluateEvery: settings.evaluateEvery,
@@ -188,7 +188,9 @@ class PpoRun {
   readonly #settings: PpoSettings;
   readonly #signal: AbortSignal | undefined;
   readonly #identity: Readonly<Record<string, unknown>>;
-  iterations: number;
+  /** What the run goes on from. */
+  readonly saved: SavedStage | undefined;
+  #iterations: number;
 
   constructor(inputs: PpoInputs, settings: PpoSettings, context: StageContext<LanguageModelWeights>) {
     const { config, reference, value } = inputs;
@@ -196,8 +198,8 @@ class PpoRun {
     this.#settings = settings;
     this.#signal = context.signal;
     this.#identity = { ...settings, config };
-    const saved = context.checkpoint?.load(this.#identity);
-    this.iterations = saved?.step ?? 0;
+    const saved = (this.saved = context.checkpoint?.load(this.#identity));
+    this.#iterations = saved?.step ?? 0;
     this.#kl = new KlController(
       (saved?.record['klCoefficient'] as number | undefined) ?? settings.klCoefficient,
       settings.klTarget ?? undefined,
@@ -240,7 +242,7 @@ class PpoRun {
     const updates = await this.#update(n, learned);
     const kl = mean(experiences.map(sequenceKl));
     this.#kl.update(kl, experiences.length);
-    this.iterations = n + 1;
+    this.#iterations = n + 1;
     const scores = mean(experiences.map(({ score }) => score));
     const nonScore = -coefficient * kl;
     return {
@@ -262,9 +264,9 @@ class PpoRun {
     };
   }
 
-  async save(checkpoint: StageCheckpoint): Promise<void> {
-    await checkpoint.save({
-      step: this.iterations,
+  state(): SavedStage {
+    return {
+      step: this.#iterations,
       record: {
         settings: this.#identity,
         klCoefficient: this.#kl.coefficient,
@@ -277,7 +279,7 @@ class PpoRun {
         value: this.#value.parameters,
         'value-optimizer': this.#value.state,
       },
-    });
+    };
   }
 
   async dispose(): Promise<void> {

@@ -95,7 +95,7 @@ export async function pretrain(
       {
         stage: 'pretrain',
         steps,
-        done: training.steps,
+        saved,
         step: async (n) => {
           const start = performance.now();
           const learningRate = settings.learningRate * schedule(n);
@@ -107,12 +107,11 @@ export async function pretrain(
           return { loss, grad_norm: gradientNorm, lr: learningRate, tokens_per_s: (rows * time) / seconds };
         },
         weights: () => training.parameters,
-        save: (checkpoint) =>
-          checkpoint.save({
-            step: training.steps,
-            record: { settings: identity },
-            trees: { parameters: training.parameters, optimizer: training.state },
-          }),
+        state: () => ({
+          step: training.steps,
+          record: { settings: identity },
+          trees: { parameters: training.parameters, optimizer: training.state },
+        }),
         ...(validator && {
           evaluate: async () => ({ val_bpb: await validator.measure(training.parameters) }),
           evaluateEvery: settings.validateEvery,

@@ -2,10 +2,22 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { temporaryFolder } from '@crucible/testing';
 import { describe, expect, it } from 'vitest';
-import type { StageName } from './stage.ts';
+import type { StageContext, StageName, StageProgress } from './stage.ts';
 import { StageCheckpoint } from './stage-checkpoint.ts';
 import { valuesOf } from './testing/gradients.ts';
 import { runTinyStage } from './testing/tiny-stages.ts';
+
+/** A stage's last report, and the context that asks for it; without the figures that are times. */
+function lastReport(): { readonly report: NonNullable<StageContext<never>['report']>; readonly last: () => unknown } {
+  let last: StageProgress | undefined;
+  return {
+    report: (progress) => (last = progress),
+    last: () => {
+      const metrics = Object.entries(last!.metrics).filter(([name]) => !/^time\/|_per_s$/.test(name));
+      return { ...last, metrics: Object.fromEntries(metrics) };
+    },
+  };
+}
 
 /** Runs a stage that is cancelled in the midst of each of these steps, and goes on from its checkpoint. */
 async function runWithInterruptions(stage: StageName, steps: readonly number[], checkpoint: StageCheckpoint) {
@@ -16,8 +28,10 @@ async function runWithInterruptions(stage: StageName, steps: readonly number[], 
     await expect(run).rejects.toMatchObject({ code: 'cancelled' });
   }
   const begun: number[] = [];
-  const weights = await runTinyStage(stage, { checkpoint, checkpointSeconds: 0 }, { onStep: (n) => begun.push(n) });
-  return { weights, begun };
+  const { report, last } = lastReport();
+  const context = { checkpoint, checkpointSeconds: 0, report };
+  const weights = await runTinyStage(stage, context, { onStep: (n) => begun.push(n) });
+  return { weights, begun, figures: last() };
 }
 
 describe.each<{ stage: StageName; interruptions: number[]; begun: number[] }>([
@@ -28,22 +42,29 @@ describe.each<{ stage: StageName; interruptions: number[]; begun: number[] }>([
   { stage: 'ppo', interruptions: [0, 2], begun: [2, 3] },
 ])('a resumed $stage run', ({ stage, interruptions, begun: expected }) => {
   it('equals an uninterrupted one bit for bit', async () => {
-    const whole = await runTinyStage(stage, {});
+    const { report, last } = lastReport();
+    const whole = await runTinyStage(stage, { report });
     const checkpoint = new StageCheckpoint(join(temporaryFolder(), stage));
-    const { weights, begun } = await runWithInterruptions(stage, interruptions, checkpoint);
+    const { weights, begun, figures } = await runWithInterruptions(stage, interruptions, checkpoint);
     expect(begun).toEqual(expected);
     const [resumed, uninterrupted] = [valuesOf(weights), valuesOf(whole)];
     expect(Object.keys(resumed).length).toBeGreaterThan(10);
     expect(resumed).toEqual(uninterrupted);
+    expect(figures).toEqual(last());
     expect(readdirSync(checkpoint.folder)).toHaveLength(1);
   });
 
-  it('makes no further step when all have been made', async () => {
+  it('makes no further step when all have been made, and tells the same figures', async () => {
     const checkpoint = new StageCheckpoint(temporaryFolder());
-    const whole = await runTinyStage(stage, { checkpoint });
+    const first = lastReport();
+    const whole = await runTinyStage(stage, { checkpoint, report: first.report });
     const begun: number[] = [];
-    const again = await runTinyStage(stage, { checkpoint }, { onStep: (n) => begun.push(n) });
+    const second = lastReport();
+    const again = await runTinyStage(stage, { checkpoint, report: second.report }, { onStep: (n) => begun.push(n) });
     expect(begun).toEqual([]);
     expect(valuesOf(again)).toEqual(valuesOf(whole));
+    const metric = stage === 'ppo' ? 'objective/kl' : 'loss';
+    expect(second.last()).toMatchObject({ stage, metrics: { [metric]: expect.any(Number) as number } });
+    expect(second.last()).toEqual(first.last());
   });
 });

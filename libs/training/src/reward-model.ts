@@ -107,7 +107,7 @@ export async function trainRewardModel(
       {
         stage: 'reward',
         steps,
-        done: training.steps,
+        saved,
         step: async (n) => {
           const learningRate = settings.learningRate * schedule(n);
           const batch = answerBatch(source.groups(n, settings.groups), { time, pad });
@@ -115,12 +115,11 @@ export async function trainRewardModel(
           return { loss, ...own, grad_norm: gradientNorm, lr: learningRate };
         },
         weights: () => ({ weights: training.parameters, bias: 0 }),
-        save: (checkpoint) =>
-          checkpoint.save({
-            step: training.steps,
-            record: { settings: identity },
-            trees: { parameters: training.parameters, optimizer: training.state },
-          }),
+        state: () => ({
+          step: training.steps,
+          record: { settings: identity },
+          trees: { parameters: training.parameters, optimizer: training.state },
+        }),
         evaluate: async () => ({
           val_accuracy: await pairAccuracy(scorer, training.parameters, heldOut, { time, pad }),
         }),

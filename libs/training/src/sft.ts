@@ -86,7 +86,7 @@ export async function sft(
       {
         stage: 'sft',
         steps,
-        done: training.steps,
+        saved,
         step: async (n) => {
           const start = performance.now();
           const learningRate = settings.learningRate * schedule(n);
@@ -95,12 +95,11 @@ export async function sft(
           return { loss, ...own, grad_norm: gradientNorm, lr: learningRate, tokens_per_s: (rows * time) / seconds };
         },
         weights: () => training.parameters,
-        save: (checkpoint) =>
-          checkpoint.save({
-            step: training.steps,
-            record: { settings: identity },
-            trees: { parameters: training.parameters, optimizer: training.state },
-          }),
+        state: () => ({
+          step: training.steps,
+          record: { settings: identity },
+          trees: { parameters: training.parameters, optimizer: training.state },
+        }),
         ...(evaluate && { evaluate: () => evaluate(training.parameters), evaluateEvery: settings.validateEvery }),
       },
       context,

@@ -1,6 +1,6 @@
 /** What a stage is given by whoever runs it, and the loop that all stages share. */
 import { throwIfCancelled } from '@crucible/foundation';
-import type { StageCheckpoint } from './stage-checkpoint.ts';
+import type { SavedStage, StageCheckpoint } from './stage-checkpoint.ts';
 
 /** The four stages of the forge. */
 export type StageName = 'pretrain' | 'sft' | 'reward' | 'ppo';
@@ -43,12 +43,13 @@ export interface SnapshotInfo {
 export interface LoopParts<Weights> {
   readonly stage: StageName;
   readonly steps: number;
-  /** Steps done before a resumption. */
-  readonly done: number;
+  /** What the stage goes on from. */
+  readonly saved: SavedStage | undefined;
   /** Makes step `n` (from 0) and returns its metrics. */
   readonly step: (n: number) => Promise<Readonly<Record<string, number>>>;
   readonly weights: () => Weights;
-  readonly save: (checkpoint: StageCheckpoint) => Promise<void>;
+  /** All that the stage goes on from; the loop adds its own figures to the record. */
+  readonly state: () => SavedStage;
   /** Figures on held-out data; run every `evaluateEvery` steps and at the end. */
   readonly evaluate?: () => Promise<Readonly<Record<string, number>>>;
   /** Default: only at the end. */
@@ -65,20 +66,27 @@ export async function runLoop<Weights>(
 ): Promise<Readonly<Record<string, number>>> {
   const { stage, steps } = parts;
   const { signal, checkpoint, checkpointSeconds = 20, publishSeconds = 30 } = context;
-  const shown = new SmoothedMetrics();
+  const done = parts.saved?.step ?? 0;
+  const figures = parts.saved?.record['figures'] as SavedFigures | undefined;
+  const shown = new SmoothedMetrics(figures?.smoothed);
+  let evaluated = figures?.evaluated ?? {};
   let lastSave = performance.now();
-  let savedStep = parts.done;
-  let lastPublish = parts.done === 0 ? -Infinity : performance.now();
+  let savedStep = done;
+  let lastPublish = done === 0 ? -Infinity : performance.now();
   let lastReport = 0;
-  let evaluated: Readonly<Record<string, number>> = {};
   const report = (step: number): void => {
     lastReport = performance.now();
     context.report?.({ stage, step, steps, metrics: { ...shown.values, ...evaluated } });
   };
+  const save = async (to: StageCheckpoint): Promise<void> => {
+    const state = parts.state();
+    const figures: SavedFigures = { smoothed: shown.sums, evaluated };
+    await to.save({ ...state, record: { ...state.record, figures } });
+  };
   const since = (then: number): number => (performance.now() - then) / 1000;
 
-  for (let n = parts.done; n < steps; n++) {
-    if (signal?.aborted && checkpoint && n > savedStep) await parts.save(checkpoint);
+  for (let n = done; n < steps; n++) {
+    if (signal?.aborted && checkpoint && n > savedStep) await save(checkpoint);
     throwIfCancelled(signal, stage);
     const own = await parts.step(n);
     shown.add(own);
@@ -88,7 +96,7 @@ export async function runLoop<Weights>(
     if (parts.evaluate && (isLast || isDue)) evaluated = await parts.evaluate();
     if (isLast || since(lastReport) >= 0.25) report(n + 1);
     if (checkpoint && (isLast || since(lastSave) >= checkpointSeconds)) {
-      await parts.save(checkpoint);
+      await save(checkpoint);
       lastSave = performance.now();
       savedStep = n + 1;
     }
@@ -101,14 +109,31 @@ export async function runLoop<Weights>(
       lastPublish = performance.now();
     }
   }
-  if (parts.done >= steps && parts.evaluate) evaluated = await parts.evaluate();
+  // Killed between its last step and the end: who asks learns what has been reached.
+  if (done >= steps) report(steps);
   return { ...shown.values, ...evaluated };
 }
+
+/** Figures so far, as a checkpoint's record holds them. */
+interface SavedFigures {
+  readonly smoothed: SmoothedSums;
+  readonly evaluated: Readonly<Record<string, number>>;
+}
+
+type SmoothedSums = Readonly<Record<string, { readonly sum: number; readonly weight: number }>>;
 
 /** Exponential moving averages, corrected for their start; single steps are too noisy to read. */
 class SmoothedMetrics {
   readonly #decay = 0.9;
-  readonly #sums = new Map<string, { sum: number; weight: number }>();
+  readonly #sums: Map<string, SmoothedSums[string]>;
+
+  constructor(sums: SmoothedSums = {}) {
+    this.#sums = new Map(Object.entries(sums));
+  }
+
+  get sums(): SmoothedSums {
+    return Object.fromEntries(this.#sums);
+  }
 
   add(metrics: Readonly<Record<string, number>>): void {
     for (const [name, value] of Object.entries(metrics)) {
