@@ -1,6 +1,7 @@
 /**
- * The optimizer of every stage that learns a decoder from examples: Muon for the matrices inside it, AdamW for the
- * embeddings, the head and the norms, each at its own multiple of the learning rate.
+ * The optimizer of the stages that learn a decoder from examples (pre-training, fine-tuning, reward model): Muon for the
+ * matrices inside it, AdamW for the embeddings, the head and the norms, each at its own multiple of the learning rate. PPO,
+ * whose steps must stay small, trains everything by AdamW at one rate.
  *
  * Embeddings begin with deviation 1 and are moved by few tokens of a batch, so they take larger steps; the head begins
  * at zero and is moved by every token, so it takes smaller ones. A tied matrix is both, and keeps the plain rate.
