@@ -1,19 +1,20 @@
 import { resolve } from 'node:path';
+import type { JsonObject, JsonValue } from '@bufbuild/protobuf';
 import { InvalidArgumentError } from 'commander';
 
 /** `--set sft.steps=100` and the like, collected into {sft: {steps: 100}}. Values are JSON, or else text. */
-export function collectOption(given: string, before: Record<string, unknown>): Record<string, unknown> {
+export function collectOption(given: string, before: JsonObject = {}): JsonObject {
   const [path, ...rest] = given.split('=');
   if (rest.length === 0 || path === '') throw new InvalidArgumentError('it must be NAME=VALUE, as in sft.steps=100');
   const keys = path!.split('.');
   const last = keys.pop()!;
   let branch = before;
-  for (const key of keys) branch = (branch[key] ??= {}) as Record<string, unknown>;
+  for (const key of keys) branch = (branch[key] ??= {}) as JsonObject;
   branch[last] = parseValue(rest.join('='));
   return before;
 }
 
-export function collectPath(given: string, before: readonly string[]): readonly string[] {
+export function collectPath(given: string, before: readonly string[] = []): readonly string[] {
   return [...before, resolve(given)];
 }
 
@@ -31,9 +32,9 @@ export function parseCount(given: string): number {
   return count;
 }
 
-function parseValue(text: string): unknown {
+function parseValue(text: string): JsonValue {
   try {
-    return JSON.parse(text) as unknown;
+    return JSON.parse(text) as JsonValue;
   } catch {
     return text;
   }

@@ -63,6 +63,7 @@ describe('--help', () => {
     const { code, stdout, stderr } = await crucible([...words, '--help']);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect(stdout).toContain(`Usage: ${['crucible', ...words].join(' ')}`);
+    expect(stdout).not.toMatch(/default: (\[\]|\{\}|"")/);
     for (const name of names) expect(stdout).toMatch(new RegExp(`^ +(-., )?${name}\\b|"${name}"`, 'm'));
   });
 });
@@ -81,6 +82,7 @@ describe('a wrong word', () => {
       "crucible: option '--set <option>' argument 'steps' is invalid. it must be NAME=VALUE, as in sft.steps=100\n",
     ],
     [['train', 'sft', '--name', 'x'], "crucible: required option '--base <model>' not specified\n"],
+    [['train', 'pretrain', '--name', 'x'], "crucible: required option '--corpus <path>' not specified\n"],
     [
       ['eval', '--split', 'train'],
       "crucible: option '--split <split>' argument 'train' is invalid. Allowed choices are heldout, unseen.\n",

@@ -8,36 +8,30 @@ import { collectOption, collectPath, parseSeed } from '../stage-options.ts';
 import { forgeReport, type ForgeFigures } from '../terminal/forge-report.ts';
 
 export interface ForgeCommandOptions {
-  readonly corpus: readonly string[];
-  readonly instructions: readonly string[];
-  readonly preferences: readonly string[];
+  readonly corpus?: readonly string[];
+  readonly instructions?: readonly string[];
+  readonly preferences?: readonly string[];
   readonly name: string;
-  readonly preset: string;
+  readonly preset?: string;
   readonly seed: number;
-  readonly set: JsonObject;
+  readonly set?: JsonObject;
   readonly skipInvalid?: true;
   readonly json?: true;
 }
 
 export function forgeCommand(): Command {
   return new Command('forge')
-    .option(
-      '--corpus <path>',
-      'folder or file of plain text; repeatable (default: the built-in world)',
-      collectPath,
-      [],
-    )
-    .option('--instructions <file>', 'JSONL of questions with answers; repeatable', collectPath, [])
-    .option('--preferences <file>', 'JSONL of compared or graded answers; repeatable', collectPath, [])
+    .option('--corpus <path>', 'folder or file of plain text; repeatable (default: the built-in world)', collectPath)
+    .option('--instructions <file>', 'JSONL of questions with answers; repeatable', collectPath)
+    .option('--preferences <file>', 'JSONL of compared or graded answers; repeatable', collectPath)
     .option('--name <name>', 'the models are called NAME-a to NAME-d', 'crucible')
     .option(
       '--preset <preset>',
       `size and length: ${Object.keys(presets).join(', ')} (default: ${defaultPreset}; with files ${defaultPresetForFiles})`,
-      '',
     )
     .option('--seed <number>', 'the same seed and data give the same models', parseSeed, 1)
     .option('--skip-invalid', 'leave rows of the files out that break the rules, and say how many')
-    .option('--set <option>', 'an option over the preset, as sft.steps=100; repeatable', collectOption, {})
+    .option('--set <option>', 'an option over the preset, as sft.steps=100; repeatable', collectOption)
     .option('--json', 'print the figures as JSON')
     .addHelpText(
       'after',
@@ -67,18 +61,27 @@ export function forgeCommand(): Command {
 }
 
 /** The spec of a forge: of the built-in world unless files are given. */
-export function forgeSpec(options: Omit<ForgeCommandOptions, 'json'>) {
+export function forgeSpec({
+  name,
+  preset = '',
+  seed,
+  corpus = [],
+  instructions = [],
+  preferences = [],
+  set = {},
+  skipInvalid,
+}: Omit<ForgeCommandOptions, 'json'>) {
   return {
     kind: {
       case: 'forge' as const,
       value: {
-        name: options.name,
-        preset: options.preset,
-        seed: options.seed,
-        corpusUris: [...options.corpus],
-        instructionUris: [...options.instructions],
-        preferenceUris: [...options.preferences],
-        options: options.skipInvalid ? { ...options.set, data: { skipInvalidRows: true } } : options.set,
+        name,
+        preset,
+        seed,
+        corpusUris: [...corpus],
+        instructionUris: [...instructions],
+        preferenceUris: [...preferences],
+        options: skipInvalid ? { ...set, data: { skipInvalidRows: true } } : set,
       },
     },
   };

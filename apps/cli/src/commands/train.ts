@@ -10,7 +10,7 @@ import { collectOption, collectPath, parseSeed } from '../stage-options.ts';
 interface StageOptions {
   readonly name: string;
   readonly seed: number;
-  readonly set: JsonObject;
+  readonly set?: JsonObject;
   readonly json?: true;
 }
 
@@ -21,7 +21,7 @@ export function trainCommand(): Command {
   const train = new Command('train');
 
   addStage(train, 'pretrain', 'a tokenizer and a base model from plain text')
-    .requiredOption('--corpus <path>', 'folder or file of plain text; repeatable', collectPath, [])
+    .requiredOption('--corpus <path>', 'folder or file of plain text; repeatable', collectPath)
     .option('--preset <preset>', `size and length: ${Object.keys(presets).join(', ')}`, defaultPreset)
     .action((options: StageOptions & { corpus: string[]; preset: string }, command: Command) => {
       const { preset, corpus } = options;
@@ -31,7 +31,7 @@ export function trainCommand(): Command {
 
   addStage(train, 'sft', 'a chat model from a base model and conversations')
     .requiredOption('--base <model>', 'the base model, NAME or NAME@VERSION')
-    .requiredOption('--instructions <file>', 'JSONL of questions with answers; repeatable', collectPath, [])
+    .requiredOption('--instructions <file>', 'JSONL of questions with answers; repeatable', collectPath)
     .action((options: StageOptions & { base: string; instructions: string[] }, command: Command) => {
       const value = {
         ...common(options),
@@ -43,7 +43,7 @@ export function trainCommand(): Command {
 
   addStage(train, 'reward', 'a reward model from a chat model and compared answers')
     .requiredOption('--base <model>', 'the chat model, NAME or NAME@VERSION')
-    .requiredOption('--preferences <file>', 'JSONL of compared or graded answers; repeatable', collectPath, [])
+    .requiredOption('--preferences <file>', 'JSONL of compared or graded answers; repeatable', collectPath)
     .action((options: StageOptions & { base: string; preferences: string[] }, command: Command) => {
       const value = {
         ...common(options),
@@ -56,7 +56,7 @@ export function trainCommand(): Command {
   addStage(train, 'ppo', 'a chat model improved against a reward model')
     .requiredOption('--base <model>', 'the chat model, NAME or NAME@VERSION')
     .requiredOption('--reward-model <model>', 'the reward model, NAME or NAME@VERSION')
-    .requiredOption('--prompts <file>', 'JSONL of prompts, in any of the formats; repeatable', collectPath, [])
+    .requiredOption('--prompts <file>', 'JSONL of prompts, in any of the formats; repeatable', collectPath)
     .action((options: StageOptions & { base: string; rewardModel: string; prompts: string[] }, command: Command) => {
       const value = {
         ...common(options),
@@ -76,11 +76,11 @@ function addStage(train: Command, kind: StageKind, makes: string): Command {
     .description(makes)
     .requiredOption('--name <name>', 'name of the model that is made')
     .option('--seed <number>', 'the same seed and data give the same model', parseSeed, 1)
-    .option('--set <option>', 'an option over the defaults, as steps=100; repeatable', collectOption, {})
+    .option('--set <option>', 'an option over the defaults, as steps=100; repeatable', collectOption)
     .option('--json', 'print the result as JSON');
 }
 
-function common({ name, seed, set }: StageOptions): { name: string; seed: number; options: JsonObject } {
+function common({ name, seed, set = {} }: StageOptions): { name: string; seed: number; options: JsonObject } {
   return { name, seed, options: set };
 }
 

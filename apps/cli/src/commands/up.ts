@@ -95,7 +95,7 @@ async function showForge(settings: Settings, hosted: Hosted, options: UpOptions,
     );
     note('It can be talked to from the first minute, and gets better as each stage is done.\n');
     const { preset, seed } = options;
-    const spec = forgeSpec({ corpus: [], instructions: [], preferences: [], name: 'crucible', preset, seed, set: {} });
+    const spec = forgeSpec({ name: 'crucible', preset, seed });
     const { id } = unfinished ?? (await jobs.submit(spec));
     const display = new JobDisplay({ expected: ['tokenizer', 'pretrain', 'sft', 'reward', 'ppo'] });
     for await (const event of jobs.watch(id, signal)) display.update(event);
