@@ -25,7 +25,10 @@ export async function runJob({ settings, spec, expected, quiet }: RunJobOptions)
   try {
     const { id } = await access.jobs.submit(spec).catch(inWordsOfTheCommand);
     const display = quiet ? undefined : new JobDisplay({ expected });
-    for await (const event of access.jobs.watch(id, interrupted.signal)) display?.update(event);
+    for await (const event of access.jobs.watch(id, interrupted.signal)) {
+      if (display) display.update(event);
+      else if (event.event.case === 'progressed' && event.event.value.message !== '') note(event.event.value.message);
+    }
     const job = await access.jobs.get(id);
     display?.finish(job);
     assertSucceeded(job);

@@ -40,8 +40,8 @@ export function eventMessage({ sequence, time, change }: JobEvent): MessageInitS
       return { ...common, event: { case: 'stateChanged', value } };
     }
     case 'progress': {
-      const { stage, step, steps, metrics } = change;
-      return { ...common, event: { case: 'progressed', value: { stage, step, steps, metrics: { ...metrics } } } };
+      const { kind: _kind, metrics, ...progress } = change;
+      return { ...common, event: { case: 'progressed', value: { ...progress, metrics: { ...metrics } } } };
     }
     case 'published':
       return { ...common, event: { case: 'published', value: { model: { ...change.model } } } };

@@ -6,7 +6,7 @@ import { type Bus, createEvent, type Delivery, type EventData, type EventType, t
 import { CrucibleError, invalidInput } from '@crucible/foundation';
 import { ModelRegistry } from '@crucible/checkpoint';
 import { type Logger, WorkerProcess } from '@crucible/service';
-import { isFinal, isJobId, type Job, type JobChange } from './job.ts';
+import { isFinal, isJobId, type Job, type JobChange, type JobProgress } from './job.ts';
 import { assertJobId, checkedJsonSpec } from './job-spec.ts';
 import type { JobStore } from './job-store.ts';
 import type { PublishedModel, TrainingMethods } from './worker-protocol.ts';
@@ -186,8 +186,8 @@ export class JobRunner {
               outbox.add(() => this.#announce(job, item.model));
               return;
             }
-            const isLast = item.step === item.steps;
-            if (!isLast && item.stage === lastStage && performance.now() - lastProgress < progressInterval) return;
+            const isWanted = item.step === item.steps || item.message !== undefined;
+            if (!isWanted && item.stage === lastStage && performance.now() - lastProgress < progressInterval) return;
             lastProgress = performance.now();
             lastStage = item.stage;
             outbox.add(() => this.#progress(job, item));
@@ -204,12 +204,11 @@ export class JobRunner {
     }
   }
 
-  async #progress(job: Job, item: Extract<TrainingMethods['run']['item'], { kind: 'progress' }>): Promise<void> {
-    const { stage, step, steps, message } = item;
-    const metrics = Object.fromEntries(Object.entries(item.metrics).filter(([, value]) => Number.isFinite(value)));
-    if (!this.#record(job.id, { kind: 'progress', stage, step, steps, metrics })) return;
-    const data = { jobId: job.id, kind: job.kind, stage, step, steps, metrics };
-    await this.#publish('crucible.job.progress', job.id, message === undefined ? data : { ...data, message });
+  async #progress(job: Job, { stage, step, steps, message, ...given }: JobProgress): Promise<void> {
+    const metrics = Object.fromEntries(Object.entries(given.metrics).filter(([, value]) => Number.isFinite(value)));
+    const progress = { stage, step, steps, metrics, ...(message !== undefined && { message }) };
+    if (!this.#record(job.id, { kind: 'progress', ...progress })) return;
+    await this.#publish('crucible.job.progress', job.id, { jobId: job.id, kind: job.kind, ...progress });
   }
 
   async #announce(job: Job, { name, version, uri, stage, step, parent, sha256 }: PublishedModel): Promise<void> {

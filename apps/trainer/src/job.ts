@@ -10,6 +10,15 @@ export interface ModelReference {
   readonly version: number;
 }
 
+export interface JobProgress {
+  readonly stage: string;
+  readonly step: number;
+  readonly steps: number;
+  readonly metrics: Readonly<Record<string, number>>;
+  /** For a person: rows that were left out, a warning. */
+  readonly message?: string;
+}
+
 /** What happened to a job. JSON-safe. */
 export type JobChange =
   | {
@@ -18,13 +27,7 @@ export type JobChange =
       readonly attempts: number;
       readonly error?: { readonly code: ErrorCode; readonly message: string };
     }
-  | {
-      readonly kind: 'progress';
-      readonly stage: string;
-      readonly step: number;
-      readonly steps: number;
-      readonly metrics: Readonly<Record<string, number>>;
-    }
+  | ({ readonly kind: 'progress' } & JobProgress)
   | { readonly kind: 'published'; readonly model: ModelReference };
 
 export interface JobEvent {

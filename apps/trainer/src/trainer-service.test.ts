@@ -1,4 +1,4 @@
-import { cpSync } from 'node:fs';
+import { cpSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createEvent } from '@crucible/bus';
 import { ModelRegistry } from '@crucible/checkpoint';
@@ -57,6 +57,36 @@ describe('a job', () => {
     expect(job).toMatchObject({ state: JobState.SUCCEEDED, attempts: 1, lastSequence: events.length });
     expect(job!.outputs).toMatchObject([{ name: 'base', version: 2 }]);
     await eventually(() => workerPids().length === 0);
+  });
+
+  it('says how many rows of a file it leaves out, in its events and on the bus', async () => {
+    const home = temporaryFolder();
+    const { bus, events: said } = await openBus();
+    const { client } = await startTrainer(bus, home);
+    const rows = Array.from({ length: 20 }, (_, i) =>
+      JSON.stringify({ question: `Is ${i} even?`, answer: 'Perhaps.' }),
+    );
+    const files = ['one.jsonl', 'two.jsonl'].map((name) => join(home, name));
+    writeFileSync(files[0]!, [...rows, 'broken', '{}'].join('\n'));
+    writeFileSync(files[1]!, [...rows, 'broken'].join('\n'));
+    const value = {
+      name: 'own',
+      preset: 'smoke',
+      corpusUris: [corpusIn(home)],
+      instructionUris: files,
+      options: { data: { skipInvalidRows: true }, pretrain: { steps: 1 }, sft: { steps: 1 }, evaluation: 1 },
+    };
+    await client.submitJob({ jobId: 'skipping', spec: { kind: { case: 'forge', value } } });
+    const messages = (await watchUntil(client, 'skipping')).flatMap(({ event }) =>
+      event.case === 'progressed' && event.value.message !== '' ? [event.value.message] : [],
+    );
+    expect(messages).toEqual([
+      `${files[0]!}: 2 rows break the rules and were left out`,
+      `${files[1]!}: 1 row breaks the rules and was left out`,
+    ]);
+    await eventually(() => said.some(({ type }) => type === 'crucible.job.completed'));
+    const told = said.flatMap(({ data }) => (data as { message?: string }).message ?? []);
+    expect(told).toEqual(messages);
   });
 
   it('fails with the reason when its data turns out to be wrong', async () => {

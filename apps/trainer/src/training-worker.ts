@@ -38,7 +38,7 @@ serveWorker<TrainingMethods>({
     let last: ForgeProgress = { stage: 'tokenizer', step: 0, steps: 0, metrics: {} };
     const progress = (item: ForgeProgress): void => {
       last = item;
-      void emit({ kind: 'progress', ...item, message: item.message } satisfies Item);
+      void emit({ kind: 'progress', ...item } satisfies Item);
     };
     return runSpec(fromJson(JobSpecSchema, spec as JsonValue), {
       registry: new ModelRegistry(models),

@@ -1,5 +1,5 @@
 /** What the trainer and the process that runs a job say to each other. */
-import type { ModelReference } from './job.ts';
+import type { JobProgress, ModelReference } from './job.ts';
 
 export interface PublishedModel extends ModelReference {
   readonly uri: string;
@@ -22,14 +22,6 @@ export interface TrainingMethods {
     };
     result: { readonly models: readonly string[]; readonly metrics: Readonly<Record<string, number>> };
     item:
-      | {
-          readonly kind: 'progress';
-          readonly stage: string;
-          readonly step: number;
-          readonly steps: number;
-          readonly metrics: Readonly<Record<string, number>>;
-          readonly message: string | undefined;
-        }
-      | { readonly kind: 'published'; readonly model: PublishedModel };
+      ({ readonly kind: 'progress' } & JobProgress) | { readonly kind: 'published'; readonly model: PublishedModel };
   };
 }

@@ -91,7 +91,8 @@ export class JobDisplay {
       this.#say(`The job goes on from its last checkpoint (start ${event.value.attempts}).`);
     }
     if (event.case !== 'progressed') return;
-    const { stage, step, steps, metrics } = event.value;
+    const { stage, step, steps, metrics, message } = event.value;
+    if (message !== '') this.#say(message);
     if (!Object.hasOwn(stageLines, stage)) return;
     const known = this.#stages.get(stage);
     const shown = known ?? { stage, step, steps, metrics, began: seconds, last: seconds, firstStep: step };

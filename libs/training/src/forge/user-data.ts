@@ -7,6 +7,8 @@ import {
   readInstructions,
   readPreferences,
   readPrompts,
+  type ReadRowsOptions,
+  type RecordStream,
   splitByHash,
 } from '@crucible/data';
 import { CrucibleError, invalidInput, Random } from '@crucible/foundation';
@@ -34,34 +36,18 @@ const heldOutText = 0.03;
 const heldOutRows = 0.1;
 const longestAnswer = 64;
 
-/**
- * Reads the files. Rows that break the rules are errors; `onInvalid: 'skip'` leaves them out and counts them for
- * `onNotice`.
- */
-export async function readUserData(
-  files: UserFiles,
-  {
-    onInvalid = 'error',
-    onNotice,
-    signal,
-  }: { onInvalid?: 'error' | 'skip'; onNotice?: (notice: string) => void; signal?: AbortSignal } = {},
-): Promise<ForgeData> {
+export interface ReadOptions {
+  /** What happens to a row that breaks the rules: the reading fails, or the row is left out and counted. Default: error. */
+  readonly onInvalid?: 'error' | 'skip';
+  /** Told how many rows of a file were left out. */
+  readonly onNotice?: (notice: string) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** Reads the files for a forge; a corpus at least. */
+export async function readUserData(files: UserFiles, options: ReadOptions = {}): Promise<ForgeData> {
   if (files.corpus.length === 0)
     throw invalidInput('a corpus is needed: folders or files of text to pre-train on', { at: 'corpus' });
-  const rows = { onInvalid, ...(signal && { signal }) };
-  const collect = async <T>(
-    paths: readonly string[],
-    read: (path: string) => AsyncIterable<T> & { skipped: { count: number } },
-  ): Promise<T[]> => {
-    const records: T[] = [];
-    for (const path of paths) {
-      const stream = read(path);
-      for await (const record of stream) records.push(record);
-      if (stream.skipped.count > 0)
-        onNotice?.(`${path}: ${stream.skipped.count} rows break the rules and were left out`);
-    }
-    return records;
-  };
   const corpus = {
     train: files.corpus.flatMap((path) => corpusSide(path, 'train')),
     heldout: files.corpus.flatMap((path) => corpusSide(path, 'heldout')),
@@ -72,8 +58,8 @@ export async function readUserData(
       { at: 'corpus' },
     );
   }
-  const dialogues = await collect(files.instructions, (path) => readInstructions(path, rows));
-  const preferences = await collect(files.preferences, (path) => readPreferences(path, rows));
+  const dialogues = await collect(files.instructions, readInstructions, options);
+  const preferences = await collect(files.preferences, readPreferences, options);
   const instructions = splitByHash(dialogues, heldOutRows);
   const compared = splitByHash(preferences, heldOutRows);
   if (dialogues.length > 0 && instructions.train.length === 0)
@@ -130,10 +116,9 @@ export async function readChatSource(
   paths: readonly string[],
   tokenizer: Tokenizer,
   seed: number,
+  options: ReadOptions = {},
 ): Promise<ChatSource> {
-  const dialogues: InstructionRecord[] = [];
-  for (const path of paths) for await (const record of readInstructions(path)) dialogues.push(record);
-  return chatSource(tokenizer, dialogues, seed);
+  return chatSource(tokenizer, await collect(paths, readInstructions, options), seed);
 }
 
 /** Compared answers of preference files, for a stage of its own. */
@@ -141,10 +126,9 @@ export async function readPreferenceData(
   paths: readonly string[],
   tokenizer: Tokenizer,
   seed: number,
+  options: ReadOptions = {},
 ): Promise<PreferenceData> {
-  const records: PreferenceRecord[] = [];
-  for (const path of paths) for await (const record of readPreferences(path)) records.push(record);
-  const split = splitByHash(records, heldOutRows);
+  const split = splitByHash(await collect(paths, readPreferences, options), heldOutRows);
   assertComparable(split);
   return preferenceData(tokenizer, split, seed);
 }
@@ -154,10 +138,28 @@ export async function readPromptSource(
   paths: readonly string[],
   tokenizer: Tokenizer,
   seed: number,
+  options: ReadOptions = {},
 ): Promise<PromptSource> {
-  const prompts: PromptRecord[] = [];
-  for (const path of paths) for await (const record of readPrompts(path)) prompts.push(record);
-  return promptSource(tokenizer, prompts, seed);
+  return promptSource(tokenizer, await collect(paths, readPrompts, options), seed);
+}
+
+/** All records of all files. */
+async function collect<T>(
+  paths: readonly string[],
+  read: (path: string, options: ReadRowsOptions) => RecordStream<T>,
+  { onInvalid = 'error', onNotice, signal }: ReadOptions,
+): Promise<T[]> {
+  const records: T[] = [];
+  for (const path of paths) {
+    const stream = read(path, { onInvalid, ...(signal && { signal }) });
+    for await (const record of stream) records.push(record);
+    const { count } = stream.skipped;
+    if (count > 0)
+      onNotice?.(
+        `${path}: ${count === 1 ? '1 row breaks the rules and was' : `${count} rows break the rules and were`} left out`,
+      );
+  }
+  return records;
 }
 
 /** One side of a corpus; none where its texts are too short to hold something out. */
