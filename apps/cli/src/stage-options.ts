@@ -14,6 +14,16 @@ export function collectOption(given: string, before: JsonObject = {}): JsonObjec
   return before;
 }
 
+export const skipInvalidOption = [
+  '--skip-invalid',
+  'leave rows of the files out that break the rules, and say how many',
+] as const;
+
+/** What `--skip-invalid` stands for, over the options that `--set` gave. */
+export function withSkippedRows(set: JsonObject): JsonObject {
+  return { ...set, data: { ...(set['data'] as JsonObject | undefined), skipInvalidRows: true } };
+}
+
 export function collectPath(given: string, before: readonly string[] = []): readonly string[] {
   return [...before, resolve(given)];
 }

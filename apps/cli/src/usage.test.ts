@@ -43,15 +43,15 @@ describe('--help', () => {
     ],
     [
       ['train', 'sft'],
-      ['--name', '--base', '--instructions', '--seed', '--set', '--json'],
+      ['--name', '--base', '--instructions', '--skip-invalid', '--seed', '--set', '--json'],
     ],
     [
       ['train', 'reward'],
-      ['--name', '--base', '--preferences', '--seed', '--set', '--json'],
+      ['--name', '--base', '--preferences', '--skip-invalid', '--seed', '--set', '--json'],
     ],
     [
       ['train', 'ppo'],
-      ['--name', '--base', '--reward-model', '--prompts', '--seed', '--set', '--json'],
+      ['--name', '--base', '--reward-model', '--prompts', '--skip-invalid', '--seed', '--set', '--json'],
     ],
     [['chat'], ['--model', '--system', '--temperature', '--max-tokens', '--url', '--json', '--home']],
     [['eval'], ['--model', '--split', '--count', '--seed', '--temperature', '--json', '--home']],

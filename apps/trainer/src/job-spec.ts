@@ -6,7 +6,7 @@ import type { ModelRegistry } from '@crucible/checkpoint';
 import { CrucibleError, invalidInput } from '@crucible/foundation';
 import type { ModelReference } from '@crucible/protos/model/v1';
 import { type ForgeSpec, type JobSpec, JobSpecSchema } from '@crucible/protos/trainer/v1';
-import { resolvePreset } from '@crucible/training';
+import { resolvePreset, resolveStage } from '@crucible/training';
 import { isJobId, type JobKind } from './job.ts';
 
 const namePattern = /^[a-z0-9][a-z0-9._-]*$/;
@@ -58,23 +58,23 @@ export function checkedSpec(
       break;
     case 'pretrain':
       data(chosen.value.corpusUris, 'corpus_uris');
-      resolvePreset(chosen.value.preset, { pretrain: chosen.value.options ?? {} });
+      resolveStage('pretrain', chosen.value.options, chosen.value.preset);
       break;
     case 'sft':
       model(chosen.value.baseModel, 'base_model');
       data(chosen.value.instructionUris, 'instruction_uris');
-      resolvePreset('', { sft: chosen.value.options ?? {} });
+      resolveStage('sft', chosen.value.options);
       break;
     case 'reward':
       model(chosen.value.baseModel, 'base_model');
       data(chosen.value.preferenceUris, 'preference_uris');
-      resolvePreset('', { reward: chosen.value.options ?? {} });
+      resolveStage('reward', chosen.value.options);
       break;
     case 'ppo':
       model(chosen.value.baseModel, 'base_model');
       model(chosen.value.rewardModel, 'reward_model');
       data(chosen.value.promptUris, 'prompt_uris');
-      resolvePreset('', { ppo: chosen.value.options ?? {} });
+      resolveStage('ppo', chosen.value.options);
   }
   return { kind: chosen.case, json: toJson(JobSpecSchema, spec) };
 }

@@ -1,5 +1,5 @@
 /** The process that runs a job: one training run on ONNX Runtime. */
-import { fromJson, type JsonObject, type JsonValue } from '@bufbuild/protobuf';
+import { fromJson, type JsonValue } from '@bufbuild/protobuf';
 import { ModelRegistry, type ModelVersion } from '@crucible/checkpoint';
 import { createWorld } from '@crucible/data';
 import type { ModelReference } from '@crucible/protos/model/v1';
@@ -14,6 +14,7 @@ import {
   pretrainStage,
   readUserData,
   resolvePreset,
+  resolveStage,
   rewardStage,
   sftStage,
   type StageResult,
@@ -29,23 +30,25 @@ interface Host {
   readonly folder: string;
   readonly signal: AbortSignal;
   readonly report: (progress: ForgeProgress) => void;
-  readonly notice: (message: string) => void;
+  readonly onNotice: (message: string) => void;
   readonly published: (model: ModelVersion) => Promise<void>;
 }
 
 serveWorker<TrainingMethods>({
   run: ({ spec, folder, models }, { signal, emit }) => {
-    let last: ForgeProgress = { stage: 'tokenizer', step: 0, steps: 0, metrics: {} };
+    const job = fromJson(JobSpecSchema, spec as JsonValue);
+    const { case: kind = 'forge' } = job.kind;
+    let last: ForgeProgress = { stage: kind === 'forge' ? 'tokenizer' : kind, step: 0, steps: 0, metrics: {} };
     const progress = (item: ForgeProgress): void => {
       last = item;
       void emit({ kind: 'progress', ...item } satisfies Item);
     };
-    return runSpec(fromJson(JobSpecSchema, spec as JsonValue), {
+    return runSpec(job, {
       registry: new ModelRegistry(models),
       folder,
       signal,
       report: progress,
-      notice: (message) => progress({ ...last, message }),
+      onNotice: (message) => progress({ ...last, message }),
       published: ({ name, version, uri, stage, step, parent, sha256 }) =>
         emit({ kind: 'published', model: { name, version, uri, stage, step, parent, sha256 } }),
     });
@@ -67,46 +70,49 @@ async function runSpec({ kind }: JobSpec, host: Host): Promise<StageResult> {
       const usesFiles = Object.values(files).some((paths) => paths.length > 0);
       const settings = resolvePreset(preset === '' && usesFiles ? defaultPresetForFiles : preset, options);
       const data = usesFiles
-        ? await readUserData(files, {
-            onInvalid: settings.data.skipInvalidRows ? 'skip' : 'error',
-            onNotice: host.notice,
-            signal: host.signal,
-          })
+        ? await readUserData(files, { ...host, onInvalid: onInvalid(settings) })
         : worldData(createWorld({ seed }));
       return forge({ ...host, name, seed, settings, data });
     }
     case 'pretrain': {
-      const { name, seed, preset, options = {}, corpusUris } = kind.value;
-      const settings = resolvePreset(preset, { pretrain: options });
+      const { name, seed, preset, options, corpusUris } = kind.value;
+      const settings = resolveStage('pretrain', options, preset);
       return pretrainStage({ ...host, name, seed }, { corpus: paths(corpusUris), settings });
     }
     case 'sft': {
       const { name, seed, baseModel, instructionUris, options } = kind.value;
-      const settings = stageSettings('sft', options);
+      const settings = resolveStage('sft', options);
       return sftStage(
-        { ...host, name, seed },
-        { base: model(baseModel), instructions: paths(instructionUris), settings },
+        { ...host, name, seed, onInvalid: onInvalid(settings) },
+        { base: model(baseModel), instructions: paths(instructionUris), settings: settings.sft },
       );
     }
     case 'reward': {
       const { name, seed, baseModel, preferenceUris, options } = kind.value;
-      const settings = stageSettings('reward', options);
+      const settings = resolveStage('reward', options);
       return rewardStage(
-        { ...host, name, seed },
-        { base: model(baseModel), preferences: paths(preferenceUris), settings },
+        { ...host, name, seed, onInvalid: onInvalid(settings) },
+        { base: model(baseModel), preferences: paths(preferenceUris), settings: settings.reward },
       );
     }
     case 'ppo': {
       const { name, seed, baseModel, rewardModel, promptUris, options } = kind.value;
-      const settings = stageSettings('ppo', options);
-      const inputs = { base: model(baseModel), reward: model(rewardModel), prompts: paths(promptUris), settings };
-      return ppoStage({ ...host, name, seed }, inputs);
+      const settings = resolveStage('ppo', options);
+      return ppoStage(
+        { ...host, name, seed, onInvalid: onInvalid(settings) },
+        {
+          base: model(baseModel),
+          reward: model(rewardModel),
+          prompts: paths(promptUris),
+          settings: settings.ppo,
+        },
+      );
     }
     case undefined:
       throw new Error('internal: a spec without a kind was accepted');
   }
 }
 
-function stageSettings<S extends 'sft' | 'reward' | 'ppo'>(stage: S, options: JsonObject = {}): ForgeSettings[S] {
-  return resolvePreset('', { [stage]: options })[stage];
+function onInvalid({ data }: ForgeSettings): 'error' | 'skip' {
+  return data.skipInvalidRows ? 'skip' : 'error';
 }

@@ -13,7 +13,7 @@ export { forge } from './forge/forge.ts';
 export type { ForgeOptions, ForgeProgress, ForgeResult } from './forge/forge.ts';
 export type { ChatFigures, ForgeData } from './forge/forge-data.ts';
 export { modelConfig } from './forge/model-config.ts';
-export { defaultPreset, defaultPresetForFiles, presets, resolvePreset } from './forge/presets.ts';
+export { defaultPreset, defaultPresetForFiles, presets, resolvePreset, resolveStage } from './forge/presets.ts';
 export type { ForgeSettings } from './forge/presets.ts';
 export { ppoStage, pretrainStage, rewardStage, sftStage } from './forge/single-stage.ts';
 export type { SingleStage, StageResult } from './forge/single-stage.ts';

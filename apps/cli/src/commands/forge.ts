@@ -4,7 +4,7 @@ import { defaultPreset, defaultPresetForFiles, presets } from '@crucible/trainin
 import type { Job } from '@crucible/protos/trainer/v1';
 import { note, print, printJson, settingsFor } from '../context.ts';
 import { runJob } from '../run-job.ts';
-import { collectOption, collectPath, parseSeed } from '../stage-options.ts';
+import { collectOption, collectPath, parseSeed, skipInvalidOption, withSkippedRows } from '../stage-options.ts';
 import { forgeReport, type ForgeFigures } from '../terminal/forge-report.ts';
 
 export interface ForgeCommandOptions {
@@ -30,7 +30,7 @@ export function forgeCommand(): Command {
       `size and length: ${Object.keys(presets).join(', ')} (default: ${defaultPreset}; with files ${defaultPresetForFiles})`,
     )
     .option('--seed <number>', 'the same seed and data give the same models', parseSeed, 1)
-    .option('--skip-invalid', 'leave rows of the files out that break the rules, and say how many')
+    .option(...skipInvalidOption)
     .option('--set <option>', 'an option over the preset, as sft.steps=100; repeatable', collectOption)
     .option('--json', 'print the figures as JSON')
     .addHelpText(
@@ -81,7 +81,7 @@ export function forgeSpec({
         corpusUris: [...corpus],
         instructionUris: [...instructions],
         preferenceUris: [...preferences],
-        options: skipInvalid ? { ...set, data: { skipInvalidRows: true } } : set,
+        options: skipInvalid ? withSkippedRows(set) : set,
       },
     },
   };

@@ -5,12 +5,13 @@ import { defaultPreset, presets } from '@crucible/training';
 import { print, printJson, settingsFor } from '../context.ts';
 import type { JobSpecInit } from '../job-client.ts';
 import { runJob } from '../run-job.ts';
-import { collectOption, collectPath, parseSeed } from '../stage-options.ts';
+import { collectOption, collectPath, parseSeed, skipInvalidOption, withSkippedRows } from '../stage-options.ts';
 
 interface StageOptions {
   readonly name: string;
   readonly seed: number;
   readonly set?: JsonObject;
+  readonly skipInvalid?: true;
   readonly json?: true;
 }
 
@@ -32,6 +33,7 @@ export function trainCommand(): Command {
   addStage(train, 'sft', 'a chat model from a base model and conversations')
     .requiredOption('--base <model>', 'the base model, NAME or NAME@VERSION')
     .requiredOption('--instructions <file>', 'JSONL of questions with answers; repeatable', collectPath)
+    .option(...skipInvalidOption)
     .action((options: StageOptions & { base: string; instructions: string[] }, command: Command) => {
       const value = {
         ...common(options),
@@ -44,6 +46,7 @@ export function trainCommand(): Command {
   addStage(train, 'reward', 'a reward model from a chat model and compared answers')
     .requiredOption('--base <model>', 'the chat model, NAME or NAME@VERSION')
     .requiredOption('--preferences <file>', 'JSONL of compared or graded answers; repeatable', collectPath)
+    .option(...skipInvalidOption)
     .action((options: StageOptions & { base: string; preferences: string[] }, command: Command) => {
       const value = {
         ...common(options),
@@ -57,6 +60,7 @@ export function trainCommand(): Command {
     .requiredOption('--base <model>', 'the chat model, NAME or NAME@VERSION')
     .requiredOption('--reward-model <model>', 'the reward model, NAME or NAME@VERSION')
     .requiredOption('--prompts <file>', 'JSONL of prompts, in any of the formats; repeatable', collectPath)
+    .option(...skipInvalidOption)
     .action((options: StageOptions & { base: string; rewardModel: string; prompts: string[] }, command: Command) => {
       const value = {
         ...common(options),
@@ -80,8 +84,12 @@ function addStage(train: Command, kind: StageKind, makes: string): Command {
     .option('--json', 'print the result as JSON');
 }
 
-function common({ name, seed, set = {} }: StageOptions): { name: string; seed: number; options: JsonObject } {
-  return { name, seed, options: set };
+function common({ name, seed, set = {}, skipInvalid }: StageOptions): {
+  name: string;
+  seed: number;
+  options: JsonObject;
+} {
+  return { name, seed, options: skipInvalid ? withSkippedRows(set) : set };
 }
 
 async function runStage(command: Command, { json }: StageOptions, spec: JobSpecInit): Promise<void> {

@@ -6,6 +6,7 @@ import { type PpoSettings, ppoDefaults } from '../ppo.ts';
 import { type PretrainSettings, pretrainDefaults } from '../pretrain.ts';
 import { type RewardSettings, rewardDefaults } from '../reward-model.ts';
 import { type SftSettings, sftDefaults } from '../sft.ts';
+import type { StageName } from '../stage.ts';
 
 interface DataSettings {
   /** Leave rows of the user's files out that break the rules, and say how many; otherwise the first is an error. */
@@ -93,6 +94,18 @@ export function resolvePreset(name: string, options: Readonly<Record<string, unk
   assertDivides('pretrain', settings.pretrain, 'rows', 'microBatches');
   assertDivides('ppo', settings.ppo, 'samples', 'minibatches');
   return settings;
+}
+
+/**
+ * The settings for a stage by itself, whose options come without the stage's name: {steps: 100}. Those of the group `data`
+ * are known to every stage.
+ */
+export function resolveStage(
+  stage: StageName,
+  { data, ...own }: Readonly<Record<string, unknown>> = {},
+  preset = '',
+): ForgeSettings {
+  return resolvePreset(preset, { ...(data !== undefined && { data }), [stage]: own });
 }
 
 /** Replaces values by given ones of the same type; unknown names and other types are errors that name them. */

@@ -14,9 +14,10 @@ import type { StageContext, StageName } from '../stage.ts';
 import { modelConfig } from './model-config.ts';
 import type { ForgeSettings } from './presets.ts';
 import { createStageContext, type StageHost } from './stage-context.ts';
-import { readChatSource, readPreferenceData, readPromptSource, readUserData } from './user-data.ts';
+import { type ReadOptions, readChatSource, readPreferenceData, readPromptSource, readUserData } from './user-data.ts';
 
-export interface SingleStage extends StageHost {
+/** `onInvalid` and `onNotice` are about the rows of the stage's files. */
+export interface SingleStage extends StageHost, ReadOptions {
   /** Name of the model to make. */
   readonly name: string;
   readonly seed: number;
@@ -71,7 +72,7 @@ export async function sftStage(
 ): Promise<StageResult> {
   const { weights, config } = openLanguage(base);
   const tokenizer = loadTokenizer(base.folder);
-  const source = await readChatSource(instructions, tokenizer, stage.seed);
+  const source = await readChatSource(instructions, tokenizer, stage.seed, stage);
   const run = new Run(stage, 'sft', tokenizer, base);
   const { metrics } = await sft(
     { config, base: weights, source },
@@ -96,7 +97,7 @@ export async function rewardStage(
 ): Promise<StageResult> {
   const { weights, config } = openLanguage(base);
   const tokenizer = loadTokenizer(base.folder);
-  const data = await readPreferenceData(preferences, tokenizer, stage.seed);
+  const data = await readPreferenceData(preferences, tokenizer, stage.seed, stage);
   const run = new Run(stage, 'reward', tokenizer, base);
   const inputs = { config, base: weights, ...data, pad: tokenizer.padId ?? 0 };
   const { metrics } = await trainRewardModel(inputs, { ...settings, seed: stage.seed }, run.reward(config));
@@ -140,7 +141,7 @@ export async function ppoStage(
         config,
         reference,
         value: judge.weights,
-        prompts: await readPromptSource(prompts, tokenizer, stage.seed),
+        prompts: await readPromptSource(prompts, tokenizer, stage.seed, stage),
         eos: tokenizer.eosId ?? 0,
         pad,
         reward: async (samples) => {

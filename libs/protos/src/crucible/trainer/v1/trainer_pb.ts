@@ -159,7 +159,8 @@ export type ForgeSpec = Message<"crucible.trainer.v1.ForgeSpec"> & {
   seed: number;
 
   /**
-   * Options of the stages by stage and name, over those of the preset: {"sft": {"steps": 100}}.
+   * Options of the stages by stage and name, over those of the preset: {"sft": {"steps": 100}}; of the files, as in
+   * PretrainSpec.options.
    *
    * @generated from field: google.protobuf.Struct options = 7;
    */
@@ -206,7 +207,9 @@ export type PretrainSpec = Message<"crucible.trainer.v1.PretrainSpec"> & {
   seed: number;
 
   /**
-   * Options of the stage by name, over those of the preset: {"steps": 1000}. One that does not exist is refused.
+   * Options of the stage by name, over those of the preset: {"steps": 1000}. One that does not exist is refused. With
+   * {"data": {"skipInvalidRows": true}} rows of the files that break the rules are left out; a JobProgressed.message says
+   * how many.
    *
    * @generated from field: google.protobuf.Struct options = 5;
    */
