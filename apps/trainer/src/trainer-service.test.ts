@@ -1,4 +1,4 @@
-import { cpSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readdirSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createEvent } from '@crucible/bus';
 import { ModelRegistry } from '@crucible/checkpoint';
@@ -236,6 +236,24 @@ describe('a job', () => {
     const weights = said.filter(({ type }) => type === 'crucible.weights.published').map(({ data }) => data);
     expect(weights).toMatchObject([{ model: 'own-a', version: 2, stage: 'pretrain', step: 2 }]);
     expect((await client.getJob({ jobId: 'again' })).job!.outputs).toMatchObject([{ name: 'own-a', version: 2 }]);
+  });
+});
+
+describe('the trainer', () => {
+  it('removes what killed publishers left in the registry, and nothing that is being written', async () => {
+    const home = temporaryFolder();
+    const models = join(home, 'models', 'base');
+    const [dead, live] = ['.000002.tmp-1-ab', '.000002.tmp-1-cd'].map((name) => join(models, name)) as [string, string];
+    for (const folder of [dead, live]) {
+      mkdirSync(folder, { recursive: true });
+      writeFileSync(join(folder, 'model.safetensors'), 'half of it');
+      const old = new Date(Date.now() - 2 * 3_600_000);
+      for (const path of [join(folder, 'model.safetensors'), folder]) utimesSync(path, old, old);
+    }
+    writeFileSync(join(live, 'model.safetensors'), 'more of it');
+    const { bus } = await openBus();
+    await startTrainer(bus, home);
+    expect(readdirSync(models)).toEqual(['.000002.tmp-1-cd']);
   });
 });
 

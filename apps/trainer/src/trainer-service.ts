@@ -34,6 +34,7 @@ export async function createTrainerService(dependencies: TrainerDependencies): P
   const { bus, home, log, host, port, tls, ackWait = 15_000 } = dependencies;
   const models = join(home, 'models');
   const registry = new ModelRegistry(models);
+  registry.removeLeftovers();
   const store = new JobStore(join(home, 'jobs'));
   const runner = new JobRunner({ bus, store, models, log, ackWait });
 

@@ -4,7 +4,8 @@
  *     ROOT/NAME/000003/   a Hugging Face folder with a card, crucible.json; never changed once it is there
  *     ROOT/NAME/latest    the newest version's number
  *
- * A version is published whole (written under a temporary name, then renamed), so readers need no lock.
+ * A version is published whole (written under a temporary name, then renamed), so readers need no lock. What a killed
+ * publisher wrote stays under its temporary name, which no reader looks at, until `removeLeftovers`.
  */
 import { createHash } from 'node:crypto';
 import {
@@ -20,7 +21,7 @@ import {
 } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { CrucibleError, invalidInput, publishFolder, writeFileAtomic } from '@crucible/foundation';
+import { CrucibleError, invalidInput, publishFolder, removeLeftovers, writeFileAtomic } from '@crucible/foundation';
 import { readModelKind } from './llama-folder.ts';
 
 /** What is known of a model beside its weights; kept in its folder as crucible.json. */
@@ -51,6 +52,9 @@ export interface ModelVersion extends ModelCard {
 }
 
 export type NewModel = Omit<ModelCard, 'version' | 'createdAt' | 'sha256' | 'tokenizerSha256'>;
+
+/** Milliseconds without a write after which a publisher counts as dead. */
+const longestPause = 3_600_000;
 
 const namePattern = /^[a-z0-9][a-z0-9._-]{0,63}$/;
 
@@ -88,6 +92,17 @@ export class ModelRegistry {
       rmSync(join(home, folderName(old)), { recursive: true, force: true });
     }
     return { ...card!, folder, uri: pathToFileURL(folder).href };
+  }
+
+  /**
+   * Removes what killed publishers left: temporary folders to which nothing has been written for an hour. A publisher writes
+   * without a pause, so one that lives is safe. For the service that publishes, when it opens the registry.
+   */
+  removeLeftovers(): void {
+    if (!existsSync(this.#root)) return;
+    for (const entry of readdirSync(this.#root, { withFileTypes: true })) {
+      if (entry.isDirectory()) removeLeftovers(join(this.#root, entry.name), { untouchedFor: longestPause });
+    }
   }
 
   /** `name` (its newest version) or `name@version`. */

@@ -1,4 +1,13 @@
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -70,5 +79,29 @@ describe('removeLeftovers', () => {
     writeFileSync(join(folder, 'file.txt'), '');
     removeLeftovers(folder);
     expect(readdirSync(folder).sort()).toEqual(['.keep', 'file.txt']);
+  });
+
+  it('leaves alone what was written to a short while ago, be it deep inside', () => {
+    const old = new Date(Date.now() - 60_000);
+    for (const name of ['.dead.tmp-12-ab', '.live.tmp-12-cd']) {
+      mkdirSync(join(folder, name, 'part'), { recursive: true });
+      writeFileSync(join(folder, name, 'part/weights'), 'x');
+      for (const path of ['part/weights', 'part', '']) utimesSync(join(folder, name, path), old, old);
+    }
+    writeFileSync(join(folder, '.live.tmp-12-cd/part/weights'), 'more');
+    writeFileSync(join(folder, '.file.tmp-12-ef'), '');
+    removeLeftovers(folder, { untouchedFor: 50_000 });
+    expect(readdirSync(folder).sort()).toEqual(['.file.tmp-12-ef', '.live.tmp-12-cd']);
+    expect(readFileSync(join(folder, '.live.tmp-12-cd/part/weights'), 'utf8')).toBe('more');
+  });
+
+  it('lets a publisher that was taken for dead fail, with nothing published', async () => {
+    const path = join(folder, 'model');
+    const publishing = publishFolder(path, (temporary) => {
+      writeFileSync(join(temporary, 'weights'), 'x');
+      removeLeftovers(folder);
+    });
+    await expect(publishing).rejects.toMatchObject({ code: 'not-found' });
+    expect(readdirSync(folder)).toEqual([]);
   });
 });

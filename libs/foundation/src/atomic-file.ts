@@ -3,7 +3,17 @@
  * flushed to the disk, and renamed: a reader, a crash or a full disk never meets half a file.
  */
 import { randomBytes } from 'node:crypto';
-import { closeSync, fsyncSync, mkdirSync, openSync, readdirSync, renameSync, rmSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { CrucibleError } from './error.ts';
 
@@ -65,12 +75,37 @@ export async function publishFolder(path: string, fill: (folder: string) => void
   flushFolder(dirname(path));
 }
 
-/** Removes what a killed process left behind in `folder`. Call it when no other process writes there. */
-export function removeLeftovers(folder: string): void {
+/**
+ * Removes what a killed process left behind in `folder`. `untouchedFor`: only what nothing has been written to for so many
+ * milliseconds; default: all, for a folder in which no other process writes.
+ *
+ * Age is what tells the dead from the living, since process ids mean nothing to another machine or container with the same
+ * disk. One that is taken for dead and lives all the same loses what it wrote, and its publishing fails: what is removed gets
+ * another name first, so that it cannot be half of it that is published.
+ */
+export function removeLeftovers(folder: string, { untouchedFor = 0 }: { readonly untouchedFor?: number } = {}): void {
   for (const entry of readdirSync(folder)) {
-    if (entry.startsWith('.') && entry.includes(temporaryMark))
-      rmSync(join(folder, entry), { recursive: true, force: true });
+    if (!entry.startsWith('.') || !entry.includes(temporaryMark)) continue;
+    const path = join(folder, entry);
+    if (untouchedFor > 0 && Date.now() - lastWritten(path) < untouchedFor) continue;
+    const doomed = temporaryName(join(folder, 'removed'));
+    try {
+      renameSync(path, doomed);
+    } catch (reason) {
+      // It was published, or removed by another process.
+      if ((reason as NodeJS.ErrnoException).code === 'ENOENT') continue;
+      throw reason;
+    }
+    rmSync(doomed, { recursive: true, force: true });
   }
+}
+
+/** When something was last written to a file, or to a folder and what is in it, in milliseconds; 0 for what is gone. */
+function lastWritten(path: string): number {
+  const status = statSync(path, { throwIfNoEntry: false });
+  if (!status) return 0;
+  const inside = status.isDirectory() ? readdirSync(path).map((entry) => lastWritten(join(path, entry))) : [];
+  return Math.max(status.mtimeMs, ...inside);
 }
 
 /** Errors of what is written within `temporary` name the place it was meant for. */
