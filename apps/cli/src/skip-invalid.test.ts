@@ -50,7 +50,20 @@ it('crucible train takes it for every stage that reads rows', async () => {
     'steps=1',
   );
   expect(made.code).toBe(0);
-  const sft = ['train', 'sft', '--name', 'chat', '--base', 'base', '--instructions', instructions, '--set', 'steps=1'];
+  const sft = [
+    'train',
+    'sft',
+    '--name',
+    'chat',
+    '--base',
+    'base',
+    '--instructions',
+    instructions,
+    '--set',
+    'steps=1',
+    '--set',
+    'rows=1',
+  ];
   expect(await run(...sft, '--json')).toMatchObject({
     code: 2,
     stderr: expect.stringContaining(`${instructions}:61: `) as string,

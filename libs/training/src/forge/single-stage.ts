@@ -5,6 +5,7 @@ import { loadModel, type ModelVersion } from '@crucible/checkpoint';
 import { invalidInput, publishFolder } from '@crucible/foundation';
 import { ScalarScorer, scoreSequences } from '@crucible/inference';
 import type { LanguageModelWeights, LlamaConfig } from '@crucible/nn';
+import { flatten, formatShape, isNdArray, shapesEqual } from '@crucible/tensor';
 import { loadTokenizer, saveTokenizer, type Tokenizer, trainBpe } from '@crucible/tokenizer';
 import { ppo, type PpoSettings } from '../ppo.ts';
 import { pretrain } from '../pretrain.ts';
@@ -70,8 +71,7 @@ export async function sftStage(
     readonly settings: Omit<SftSettings, 'seed'>;
   },
 ): Promise<StageResult> {
-  const { weights, config } = openLanguage(base);
-  const tokenizer = loadTokenizer(base.folder);
+  const { weights, config, tokenizer } = openLanguage(base);
   const source = await readChatSource(instructions, tokenizer, stage.seed, stage);
   const run = new Run(stage, 'sft', tokenizer, base);
   const { metrics } = await sft(
@@ -95,8 +95,7 @@ export async function rewardStage(
     readonly settings: Omit<RewardSettings, 'seed'>;
   },
 ): Promise<StageResult> {
-  const { weights, config } = openLanguage(base);
-  const tokenizer = loadTokenizer(base.folder);
+  const { weights, config, tokenizer } = openLanguage(base);
   const data = await readPreferenceData(preferences, tokenizer, stage.seed, stage);
   const run = new Run(stage, 'reward', tokenizer, base);
   const inputs = { config, base: weights, ...data, pad: tokenizer.padId ?? 0 };
@@ -119,19 +118,11 @@ export async function ppoStage(
     readonly settings: Omit<PpoSettings, 'seed'>;
   },
 ): Promise<StageResult> {
-  const { weights: reference, config } = openLanguage(base);
+  const { weights: reference, config, tokenizer } = openLanguage(base);
   const judge = loadModel(reward.folder);
   if (judge.kind !== 'scalar')
     throw invalidInput(`${reward.name} is a language model; a reward model is needed`, { at: 'reward_model' });
-  if (JSON.stringify(judge.config) !== JSON.stringify(config) || reward.tokenizerSha256 !== base.tokenizerSha256) {
-    throw invalidInput(
-      `${reward.name} and ${base.name} differ in shape or tokenizer; the value network begins as the reward model`,
-      {
-        at: 'reward_model',
-      },
-    );
-  }
-  const tokenizer = loadTokenizer(base.folder);
+  assertAlike({ ...judge, model: reward }, { weights: reference, config, model: base });
   const pad = tokenizer.padId ?? 0;
   const run = new Run(stage, 'ppo', tokenizer, base);
   const scorer = new ScalarScorer(judge.weights, config);
@@ -205,10 +196,54 @@ class Run {
   }
 }
 
-function openLanguage(model: ModelVersion): { readonly weights: LanguageModelWeights; readonly config: LlamaConfig } {
+function openLanguage(model: ModelVersion): {
+  readonly weights: LanguageModelWeights;
+  readonly config: LlamaConfig;
+  readonly tokenizer: Tokenizer;
+} {
   const loaded = loadModel(model.folder);
-  if (loaded.kind === 'language') return loaded;
-  throw invalidInput(`${model.name} is a reward model; a language model is needed`, { at: 'base_model' });
+  if (loaded.kind !== 'language')
+    throw invalidInput(`${model.name} is a reward model; a language model is needed`, { at: 'base_model' });
+  const tokenizer = loadTokenizer(model.folder);
+  const { shape } = loaded.weights.model.embed_tokens.weight;
+  if (tokenizer.vocabSize > loaded.config.vocabularySize) {
+    throw invalidInput(
+      `${join(model.folder, 'tokenizer.json')}: it has ${tokenizer.vocabSize} tokens; tensor model.embed_tokens.weight of model.safetensors has shape ${formatShape(shape)}`,
+      { at: 'base_model' },
+    );
+  }
+  return { ...loaded, tokenizer };
+}
+
+interface OpenModel {
+  readonly model: ModelVersion;
+  readonly config: LlamaConfig;
+  readonly weights: { readonly model: object };
+}
+
+/** The value network begins as the reward model and reads what the chat model writes. */
+function assertAlike(reward: OpenModel, base: OpenModel): void {
+  const fail = (file: string, what: string): never => {
+    throw invalidInput(
+      `${join(reward.model.folder, file)}: ${what} of ${referenceOf(base.model)}, which it is to judge`,
+      { at: 'reward_model' },
+    );
+  };
+  const shapes = new Map(flatten(base.weights.model, isNdArray).map(({ path, leaf }) => [path, leaf.shape]));
+  for (const { path, leaf } of flatten(reward.weights.model, isNdArray)) {
+    const shape = shapes.get(path);
+    if (!shape) fail('model.safetensors', `tensor model.${path} is not part`);
+    else if (!shapesEqual(leaf.shape, shape))
+      fail(
+        'model.safetensors',
+        `tensor model.${path} has shape ${formatShape(leaf.shape)}, and not the ${formatShape(shape)}`,
+      );
+  }
+  for (const [key, value] of Object.entries(base.config)) {
+    const own = reward.config[key as keyof LlamaConfig];
+    if (own !== value) fail('config.json', `${key} is ${own}, and not the ${value}`);
+  }
+  if (reward.model.tokenizerSha256 !== base.model.tokenizerSha256) fail('tokenizer.json', 'it is not the one');
 }
 
 function referenceOf({ name, version }: ModelVersion): string {
