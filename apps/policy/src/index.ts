@@ -1,2 +1,1 @@
 export { createPolicyService } from './policy-service.ts';
-export type { PolicyDependencies } from './policy-service.ts';

@@ -1,24 +1,12 @@
 /** The policy service: token ids in, token ids out, from the newest weights. */
-import { invalidInput } from '@crucible/foundation';
-import type { Bus } from '@crucible/bus';
 import { FinishReason, PolicyService } from '@crucible/protos/policy/v1';
-import { createServer, implementService, type Server, type ServerTls } from '@crucible/rpc';
-import { type Logger, logCalls, type Service } from '@crucible/service';
-import { EngineWorker, modelEngine, type ModelSource, ServedModels } from '@crucible/serving';
+import { implementService } from '@crucible/rpc';
+import type { Service } from '@crucible/service';
+import { createModelService, type ModelServiceDependencies, type ModelServiceParts } from '@crucible/serving';
 import type { Choice } from '@crucible/inference';
 import type { PolicyEngineMethods } from './engine-protocol.ts';
 import { ItemStream } from './item-stream.ts';
 import { assertScoreRequest, resolveGenerateRequest } from './requests.ts';
-
-export interface PolicyDependencies {
-  readonly bus: Bus;
-  readonly source: ModelSource;
-  readonly log: Logger;
-  readonly host: string;
-  /** 0: a free one. */
-  readonly port: number;
-  readonly tls?: ServerTls;
-}
 
 const finishReasons = {
   stop: FinishReason.STOP,
@@ -26,15 +14,15 @@ const finishReasons = {
   cancelled: FinishReason.CANCELLED,
 } as const;
 
-export async function createPolicyService({ bus, source, log, host, port, tls }: PolicyDependencies): Promise<Service> {
-  const worker = await EngineWorker.start<PolicyEngineMethods>(
-    new URL('./engine-worker.ts', import.meta.url),
-    'the policy engine',
-    log,
-  );
-  const models = new ServedModels({ kind: 'language', source, log, engine: modelEngine(worker) });
+export function createPolicyService(dependencies: ModelServiceDependencies): Promise<Service> {
+  const engine = new URL('./engine-worker.ts', import.meta.url);
+  return createModelService<PolicyEngineMethods>({ name: 'policy', kind: 'language', engine, implement }, dependencies);
+}
 
-  const service = implementService(PolicyService, {
+const implement: ModelServiceParts<PolicyEngineMethods>['implement'] = (worker, models, shared) =>
+  implementService(PolicyService, {
+    ...shared,
+
     generate: async function* (request, { signal }) {
       const model = models.resolve(request.model);
       const resolved = resolveGenerateRequest(request, model.loaded);
@@ -92,35 +80,7 @@ export async function createPolicyService({ bus, source, log, host, port, tls }:
         })),
       };
     },
-
-    getModelInfo: (request) => ({ models: models.info(request.model), defaultModel: models.defaultName ?? '' }),
-
-    updateWeights: async ({ model, version, uri, sha256, allowRollback }) => {
-      if (uri === '') throw invalidInput('uri is empty; it names the checkpoint folder', { at: 'uri' });
-      return { model: await models.update({ model, version, uri, sha256, allowRollback }) };
-    },
   });
-
-  const stop = async (graceMs: number): Promise<void> => {
-    await models.stop();
-    await server?.drain({ graceMs });
-    await worker.close();
-  };
-  let server: Server | undefined;
-  try {
-    server = await createServer({ host, port, services: [service], onCallEnd: logCalls(log), ...(tls && { tls }) });
-    await models.start(bus);
-  } catch (reason) {
-    await stop(0);
-    throw reason;
-  }
-  log.info({ target: server.target, models: models.info('').map(({ name }) => name) }, 'the policy serves');
-  return {
-    name: 'policy',
-    target: server.target,
-    close: (graceMs = 10_000) => stop(graceMs),
-  };
-}
 
 function topLogprobs(alternatives: readonly Choice[]): { tokenIds: number[]; logprobs: number[] } {
   return {

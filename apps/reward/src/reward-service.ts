@@ -1,33 +1,27 @@
 /** The reward service: how good an answer is, by the newest reward model. */
-import type { Bus } from '@crucible/bus';
 import { invalidInput } from '@crucible/foundation';
 import { RewardService } from '@crucible/protos/reward/v1';
-import { createServer, implementService, type Server, type ServerTls } from '@crucible/rpc';
-import { type Logger, logCalls, type Service } from '@crucible/service';
-import { EngineWorker, type LoadedModel, modelEngine, type ModelSource, ServedModels } from '@crucible/serving';
+import { implementService } from '@crucible/rpc';
+import type { Service } from '@crucible/service';
+import {
+  createModelService,
+  type LoadedModel,
+  type ModelServiceDependencies,
+  type ModelServiceParts,
+} from '@crucible/serving';
 import type { RewardEngineMethods } from './engine-protocol.ts';
-
-export interface RewardDependencies {
-  readonly bus: Bus;
-  readonly source: ModelSource;
-  readonly log: Logger;
-  readonly host: string;
-  /** 0: a free one. */
-  readonly port: number;
-  readonly tls?: ServerTls;
-}
 
 const mostSequences = 1024;
 
-export async function createRewardService({ bus, source, log, host, port, tls }: RewardDependencies): Promise<Service> {
-  const worker = await EngineWorker.start<RewardEngineMethods>(
-    new URL('./engine-worker.ts', import.meta.url),
-    'the reward engine',
-    log,
-  );
-  const models = new ServedModels({ kind: 'scalar', source, log, engine: modelEngine(worker) });
+export function createRewardService(dependencies: ModelServiceDependencies): Promise<Service> {
+  const engine = new URL('./engine-worker.ts', import.meta.url);
+  return createModelService<RewardEngineMethods>({ name: 'reward', kind: 'scalar', engine, implement }, dependencies);
+}
 
-  const service = implementService(RewardService, {
+const implement: ModelServiceParts<RewardEngineMethods>['implement'] = (worker, models, shared) =>
+  implementService(RewardService, {
+    ...shared,
+
     score: async (request, { signal }) => {
       const model = models.resolve(request.model);
       const sequences = request.sequences.map(({ tokenIds }) => tokenIds);
@@ -35,33 +29,7 @@ export async function createRewardService({ bus, source, log, host, port, tls }:
       const { version, scores } = await worker.call('score', { name: model.name, sequences }, { signal });
       return { version, scores: [...scores] };
     },
-    getModelInfo: (request) => ({ models: models.info(request.model), defaultModel: models.defaultName ?? '' }),
-    updateWeights: async ({ model, version, uri, sha256, allowRollback }) => {
-      if (uri === '') throw invalidInput('uri is empty; it names the checkpoint folder', { at: 'uri' });
-      return { model: await models.update({ model, version, uri, sha256, allowRollback }) };
-    },
   });
-
-  const stop = async (graceMs: number): Promise<void> => {
-    await models.stop();
-    await server?.drain({ graceMs });
-    await worker.close();
-  };
-  let server: Server | undefined;
-  try {
-    server = await createServer({ host, port, services: [service], onCallEnd: logCalls(log), ...(tls && { tls }) });
-    await models.start(bus);
-  } catch (reason) {
-    await stop(0);
-    throw reason;
-  }
-  log.info({ target: server.target, models: models.info('').map(({ name }) => name) }, 'the reward model serves');
-  return {
-    name: 'reward',
-    target: server.target,
-    close: (graceMs = 10_000) => stop(graceMs),
-  };
-}
 
 function assertSequences(sequences: readonly (readonly number[])[], model: LoadedModel): void {
   if (sequences.length === 0 || sequences.length > mostSequences) {

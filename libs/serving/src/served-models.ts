@@ -106,6 +106,7 @@ export class ServedModels {
   /** Swaps weights in; resolves when they serve. Repeating an update changes nothing. */
   async update(update: WeightUpdate): Promise<MessageInitShape<typeof ModelInfoSchema>> {
     if (update.model === '') throw invalidInput('model is empty; it names the model to update', { at: 'model' });
+    if (update.uri === '') throw invalidInput('uri is empty; it names the checkpoint folder', { at: 'uri' });
     if (update.version < 1) throw invalidInput('version is 0; versions count from 1', { at: 'version' });
     const before = this.#updating.get(update.model) ?? Promise.resolve();
     const own = before.catch(() => undefined).then(() => this.#swap(update));
