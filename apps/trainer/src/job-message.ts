@@ -40,8 +40,11 @@ export function eventMessage({ sequence, time, change }: JobEvent): MessageInitS
       return { ...common, event: { case: 'stateChanged', value } };
     }
     case 'progress': {
-      const { kind: _kind, metrics, ...progress } = change;
-      return { ...common, event: { case: 'progressed', value: { ...progress, metrics: { ...metrics } } } };
+      const { stage, step, steps, metrics, message = '' } = change;
+      return {
+        ...common,
+        event: { case: 'progressed', value: { stage, step, steps, metrics: { ...metrics }, message } },
+      };
     }
     case 'published':
       return { ...common, event: { case: 'published', value: { model: { ...change.model } } } };

@@ -26,7 +26,7 @@ async function afterOneStep(
     { name: 'the optimizer', optimizer },
   );
   try {
-    await training.run({} as Record<string, NdArray>, rate);
+    await training.run({}, rate);
     return { values: valuesOf(training.parameters), moments: valuesOf(training.state) };
   } finally {
     await training.dispose();
