@@ -85,7 +85,7 @@ it('crucible train takes it for every stage that reads rows', async () => {
     'groups=1',
   ];
   expect(await run(...reward, ...skipping)).toMatchObject({ code: 0, stderr: leftOut(preferences) });
-  const short = ['iterations=1', 'samples=2', 'minibatches=1', 'maxTokens=4'].flatMap((option) => ['--set', option]);
+  const short = ['iterations=1', 'samples=4', 'minibatches=1', 'maxTokens=4'].flatMap((option) => ['--set', option]);
   const models = ['--base', 'chat', '--reward-model', 'judge'];
   const ppo = ['train', 'ppo', '--name', 'better', ...models, '--prompts', instructions, ...short];
   expect(await run(...ppo, ...skipping)).toMatchObject({ code: 0, stderr: leftOut(instructions) });

@@ -1,5 +1,5 @@
 import '@crucible/testing';
-import { add, flatten, floats, isNdArray, isTensor, mapTree, type NdArray, sum, type Tensor } from '@crucible/tensor';
+import { add, flatten, floats, isNdArray, isTensor, mapTree, sum, type Tensor } from '@crucible/tensor';
 import { tinyLlama } from '@crucible/testing';
 import { describe, expect, it } from 'vitest';
 import { decoderOptimizer, type DecoderOptimizerOptions } from './decoder-optimizer.ts';
