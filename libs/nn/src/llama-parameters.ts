@@ -4,6 +4,7 @@
  */
 import type { Random } from '@crucible/foundation';
 import { floats, type NdArray, zerosArray } from '@crucible/tensor';
+import { canHaveInductionHeads, setInductionHeads } from './induction-heads.ts';
 import { headSize, type LlamaConfig } from './llama-config.ts';
 
 export interface Weight<Leaf> {
@@ -52,7 +53,8 @@ export type ScalarModelWeights = ScalarModel<NdArray>;
  * Random initial parameters. Matrices are normal with standard deviation 1/√(inputs). Projections back into the residual
  * stream begin at zero (Zhang et al. 2019, "Fixup"), so every layer begins as the identity. Embeddings are normal with
  * deviation 1, as the stream that they open is normalised anyway, and the head begins at zero: all tokens alike. A tied
- * matrix is both, and has deviation 0.02 (Radford et al. 2019). Norms are 1.
+ * matrix is both, and has deviation 0.02 (Radford et al. 2019). Norms are 1. Where there is room, one head of each of the
+ * first two layers begins as half of an induction head (see induction-heads.ts).
  */
 export function initLanguageModel(config: LlamaConfig, random: Random): LanguageModelWeights {
   const { hiddenSize, intermediateSize, layers, heads, keyValueHeads, vocabularySize, tieEmbeddings } = config;
@@ -86,6 +88,7 @@ export function initLanguageModel(config: LlamaConfig, random: Random): Language
     })),
     norm: ones(),
   };
+  if (canHaveInductionHeads(config)) setInductionHeads(config, body);
   return tieEmbeddings ? { model: body } : { model: body, lm_head: zeros(vocabularySize, hiddenSize) };
 }
 
