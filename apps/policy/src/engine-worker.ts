@@ -88,7 +88,7 @@ async function scorePart(
   const tokens = sequences.map(({ prompt, completion }) => [...prompt, ...completion]);
   const { packed, places } = packSequences(tokens, { time: context, pad: 0 });
   const at = sequences.flatMap(({ prompt, completion }, i) =>
-    completion.map((_id, t) => places[i]!.start + prompt.length - 1 + t),
+    completion.map((_id, t) => places[i]![prompt.length - 1 + t]!),
   );
   const targets = sequences.flatMap(({ completion }) => completion);
   const values = await scorer.score(weights, packed, at, targets, temperature);

@@ -6,5 +6,5 @@ export { resolveSampling } from './sampling.ts';
 export type { Choice, ResolvedSampling, Sampling } from './sampling.ts';
 export { LogProbabilityScorer, ScalarScorer, scoreSequences } from './scorers.ts';
 export type { RowOptions } from './scorers.ts';
-export { packSequences, RowFiller } from './packing.ts';
-export type { PackedRows, Packing, Place } from './packing.ts';
+export { branchesOf, packSequences, RowFiller } from './packing.ts';
+export type { Branches, PackedRows, Packing, Place } from './packing.ts';

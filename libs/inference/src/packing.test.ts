@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { packSequences, RowFiller } from './packing.ts';
+import { branchesOf, packSequences, RowFiller } from './packing.ts';
 
 describe('packing', () => {
   it('puts sequences into rows with positions and segments of their own, and says where', () => {
@@ -8,11 +8,7 @@ describe('packing', () => {
     expect(packed.ids).toEqual({ dtype: 'int32', shape: [2, 4], data: Int32Array.of(3, 4, 5, 6, 1, 2, 7, 9) });
     expect(Array.from(packed.positions.data)).toEqual([0, 1, 2, 3, 0, 1, 0, 0]);
     expect(Array.from(packed.segments.data)).toEqual([1, 1, 1, 1, 1, 1, 2, 0]);
-    expect(places).toEqual([
-      { start: 4, length: 2 },
-      { start: 0, length: 4 },
-      { start: 6, length: 1 },
-    ]);
+    expect(places).toEqual([[4, 5], [0, 1, 2, 3], [6]].map((place) => Int32Array.from(place)));
   });
 
   it('loses and overlaps nothing', () => {
@@ -22,9 +18,9 @@ describe('packing', () => {
     const { packed, places } = packSequences(sequences, { time: 32, pad: -1, rowMultiple: 4 });
     const ids = Array.from(packed.ids.data);
     sequences.forEach((sequence, i) => {
-      const { start, length } = places[i]!;
-      expect(ids.slice(start, start + length)).toEqual(sequence);
-      expect(Math.floor(start / 32)).toBe(Math.floor((start + length - 1) / 32));
+      const place = places[i]!;
+      expect(Array.from(place, (index) => ids[index])).toEqual(sequence);
+      expect(new Set(place.map((index) => Math.floor(index / 32))).size).toBe(1);
     });
     expect(ids.filter((id) => id !== -1)).toHaveLength(sequences.flat().length);
     expect(packed.ids.shape[0]! % 4).toBe(0);
@@ -39,10 +35,53 @@ describe('packing', () => {
   });
 });
 
+describe('packing what begins alike', () => {
+  const tokensAt = (ids: ArrayLike<number>, place: Int32Array): number[] => Array.from(place, (index) => ids[index]!);
+
+  it('has the beginning once and the rests as branches, whose positions go on from it', () => {
+    const { packed, places } = packSequences([[1, 2, 3], [1, 2, 4, 5], [6, 7], [6, 8], [9]], { time: 9, pad: 0 });
+    expect(Array.from(packed.ids.data)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    expect(Array.from(packed.positions.data)).toEqual([0, 1, 2, 2, 3, 0, 1, 1, 0]);
+    expect(Array.from(packed.segments.data)).toEqual([1, 1, 1, 1, 1, 2, 2, 2, 3]);
+    expect(Array.from(packed.branches.data)).toEqual([0, 0, 1, 2, 2, 0, 1, 2, 1]);
+    expect(places).toEqual([[0, 1, 2], [0, 1, 3, 4], [5, 6], [5, 7], [8]].map((place) => Int32Array.from(place)));
+  });
+
+  it('leaves every sequence a token of its own', () => {
+    const sequences = [[4], [4, 5], [4], [4, 5], [4, 5]];
+    const { packed, places } = packSequences(sequences, { time: 6, pad: 0 });
+    expect(places.map((place) => tokensAt(packed.ids.data, place))).toEqual(sequences);
+    expect(new Set(places.map((place) => place.at(-1))).size).toBe(5);
+  });
+
+  it('shares nothing where little is alike', () => {
+    const { packed } = packSequences(
+      [
+        [1, 2, 3],
+        [1, 4, 5],
+      ],
+      { time: 6, pad: 0 },
+    );
+    expect(Array.from(packed.ids.data)).toEqual([1, 2, 3, 1, 4, 5]);
+  });
+
+  it('repeats the beginning where a row does not hold them all', () => {
+    const sequences = [
+      [1, 2, 3, 4],
+      [1, 2, 5, 6],
+      [1, 2, 7],
+    ];
+    const { packed, places } = packSequences(sequences, { time: 6, pad: 0, rowMultiple: 4 });
+    expect(packed.ids.shape).toEqual([4, 6]);
+    expect(Array.from(packed.ids.data.subarray(0, 12))).toEqual([1, 2, 3, 4, 5, 6, 1, 2, 7, 0, 0, 0]);
+    expect(places.map((place) => tokensAt(packed.ids.data, place))).toEqual(sequences);
+  });
+});
+
 it('fills rows in the order of the calls and tells the room that is left', () => {
   const filler = new RowFiller(2, 5, 0);
-  expect(filler.place(1, [4, 5])).toEqual({ start: 5, length: 2 });
-  expect(filler.place(1, [6])).toEqual({ start: 7, length: 1 });
+  expect(filler.place(1, branchesOf([[4, 5]]))).toEqual([Int32Array.of(5, 6)]);
+  expect(filler.place(1, branchesOf([[6]]))).toEqual([Int32Array.of(7)]);
   expect([filler.room(0), filler.room(1)]).toEqual([5, 2]);
   expect(Array.from(filler.finish().segments.data)).toEqual([0, 0, 0, 0, 0, 1, 1, 2, 0, 0]);
 });

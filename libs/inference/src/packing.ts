@@ -1,30 +1,37 @@
 /**
- * Packing: several short sequences share a row, so that little of a batch is padding. Each sequence has its own segment
- * number and positions from 0, and attention stays within a segment, so a sequence's result does not depend on its
- * neighbours.
+ * Packing: several short sequences share a row, so that little of a batch is padding, and neighbours that begin alike
+ * (answers to one prompt) share their beginning, which is read once. Attention stays within a sequence, and positions
+ * count from its first token, so a sequence's result does not depend on what else is in the batch.
  */
 import { invalidInput } from '@crucible/foundation';
 import { type IntArray, ints } from '@crucible/tensor';
 
-/** Where a sequence lies: its first token's index in the batch, counted over all rows. */
-export interface Place {
-  readonly start: number;
-  readonly length: number;
-}
+/** The index of each token of a sequence in the batch, counted over all rows. */
+export type Place = Int32Array;
 
 export interface PackedRows {
   /** Token ids, int32 [rows, time]; free places hold the padding id. */
   readonly ids: IntArray;
   /** Position of each token in its sequence, int32 [rows, time]. */
   readonly positions: IntArray;
-  /** Sequence of each token, counted from 1 within its row; 0 is padding. int32 [rows, time]. */
+  /** Sequences that share a beginning, counted from 1 within their row; 0 is padding. int32 [rows, time]. */
   readonly segments: IntArray;
+  /** What follows a shared beginning, counted from 1 within its segment; 0 is the beginning. int32 [rows, time]. */
+  readonly branches: IntArray;
 }
 
 export interface Packing {
   readonly packed: PackedRows;
   /** The place of each sequence, in the order they were given. */
   readonly places: readonly Place[];
+}
+
+/** Sequences that begin alike: the beginning, and what follows it in each, at least one token. */
+export interface Branches {
+  readonly beginning: readonly number[];
+  readonly rests: readonly (readonly number[])[];
+  /** Tokens of all of it. */
+  readonly length: number;
 }
 
 /**
@@ -35,11 +42,12 @@ export function packSequences(
   sequences: readonly (readonly number[])[],
   { time, pad, rowMultiple = 1 }: { readonly time: number; readonly pad: number; readonly rowMultiple?: number },
 ): Packing {
+  const parts = neighboursAlike(sequences, time);
   const free: number[] = [];
-  const rowOf = new Array<number>(sequences.length);
-  const order = sequences.map((_sequence, i) => i).sort((a, b) => sequences[b]!.length - sequences[a]!.length || a - b);
+  const rowOf = new Array<number>(parts.length);
+  const order = parts.map((_part, i) => i).sort((a, b) => parts[b]!.length - parts[a]!.length || a - b);
   for (const i of order) {
-    const { length } = sequences[i]!;
+    const { length } = parts[i]!;
     if (length > time) throw invalidInput(`a sequence of ${length} tokens does not fit a row of ${time}`);
     let row = free.findIndex((space) => space >= length);
     if (row === -1) row = free.push(time) - 1;
@@ -48,8 +56,45 @@ export function packSequences(
   }
   const rows = Math.ceil(free.length / rowMultiple) * rowMultiple;
   const filler = new RowFiller(rows, time, pad);
-  const places = sequences.map((sequence, i) => filler.place(rowOf[i]!, sequence));
+  const places = parts.flatMap((part, i) => filler.place(rowOf[i]!, part));
   return { packed: filler.finish(), places };
+}
+
+/** Sequences that begin alike, as what they share and the rest of each. */
+export function branchesOf(sequences: readonly (readonly number[])[]): Branches {
+  const [first, ...others] = sequences as [readonly number[], ...(readonly number[])[]];
+  const shared = others.length === 0 ? 0 : Math.min(...others.map((other) => sharedLength(first, other)));
+  const rests = sequences.map((sequence) => sequence.slice(shared));
+  return {
+    beginning: first.slice(0, shared),
+    rests,
+    length: rests.reduce((sum, { length }) => sum + length, shared),
+  };
+}
+
+/** Neighbours that share half of the first one's tokens or more, as far as a row of `time` tokens holds them. */
+function neighboursAlike(sequences: readonly (readonly number[])[], time: number): Branches[] {
+  const parts: Branches[] = [];
+  for (let i = 0; i < sequences.length;) {
+    const first = sequences[i]!;
+    let part = branchesOf([first]);
+    for (i++; i < sequences.length && 2 * sharedLength(first, sequences[i]!) >= first.length; i++) {
+      const before = part.rests.map((rest) => [...part.beginning, ...rest]);
+      const longer = branchesOf([...before, sequences[i]!]);
+      if (longer.length > time) break;
+      part = longer;
+    }
+    parts.push(part);
+  }
+  return parts;
+}
+
+/** How many tokens both begin with; at least one token of each is left. */
+function sharedLength(a: readonly number[], b: readonly number[]): number {
+  const most = Math.min(a.length, b.length) - 1;
+  let shared = 0;
+  while (shared < most && a[shared] === b[shared]) shared++;
+  return shared;
 }
 
 /** Fills rows with sequences, one after the other. */
@@ -59,6 +104,7 @@ export class RowFiller {
   readonly #ids: Int32Array;
   readonly #positions: Int32Array;
   readonly #segments: Int32Array;
+  readonly #branches: Int32Array;
   readonly #used: Int32Array;
   readonly #sequences: Int32Array;
 
@@ -68,6 +114,7 @@ export class RowFiller {
     this.#ids = new Int32Array(rows * time).fill(pad);
     this.#positions = new Int32Array(rows * time);
     this.#segments = new Int32Array(rows * time);
+    this.#branches = new Int32Array(rows * time);
     this.#used = new Int32Array(rows);
     this.#sequences = new Int32Array(rows);
   }
@@ -77,16 +124,23 @@ export class RowFiller {
     return this.#time - this.#used[row]!;
   }
 
-  place(row: number, sequence: readonly number[]): Place {
-    const start = row * this.#time + this.#used[row]!;
+  /** Puts sequences that begin alike into a row, and returns the place of each. */
+  place(row: number, { beginning, rests }: Branches): Place[] {
     const segment = ++this.#sequences[row]!;
-    sequence.forEach((id, i) => {
-      this.#ids[start + i] = id;
-      this.#positions[start + i] = i;
-      this.#segments[start + i] = segment;
-    });
-    this.#used[row]! += sequence.length;
-    return { start, length: sequence.length };
+    const write = (tokens: readonly number[], branch: number, position: number): Int32Array => {
+      const start = row * this.#time + this.#used[row]!;
+      this.#used[row]! += tokens.length;
+      return Int32Array.from(tokens, (id, i) => {
+        const index = start + i;
+        this.#ids[index] = id;
+        this.#positions[index] = position + i;
+        this.#segments[index] = segment;
+        this.#branches[index] = branch;
+        return index;
+      });
+    };
+    const shared = write(beginning, 0, 0);
+    return rests.map((rest, i) => Int32Array.of(...shared, ...write(rest, i + 1, beginning.length)));
   }
 
   finish(): PackedRows {
@@ -95,6 +149,7 @@ export class RowFiller {
       ids: ints(shape, this.#ids),
       positions: ints(shape, this.#positions),
       segments: ints(shape, this.#segments),
+      branches: ints(shape, this.#branches),
     };
   }
 }

@@ -11,9 +11,11 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { packSequences } from './packing.ts';
 import { LogProbabilityScorer, ScalarScorer, scoreSequences } from './scorers.ts';
 
-const sequences = [3, 9, 1, 14, 6, 20].map((length, n) =>
+const different = [3, 9, 1, 14, 6, 20].map((length, n) =>
   Array.from({ length }, (_, i) => (5 * i + 11 * n) % tinyLlamaConfig.vocabularySize),
 );
+/** The last three begin alike, the last two for longer. */
+const sequences = [...different, [...different[5]!.slice(0, 12), 2, 3], [...different[5]!.slice(0, 12), 2, 4, 1, 2]];
 
 describe('log-probabilities of given tokens', () => {
   const weights = tinyLlama(4);
@@ -27,7 +29,7 @@ describe('log-probabilities of given tokens', () => {
   /** Every token but the first of all sequences, packed into rows of `time`. */
   function task(time: number) {
     const { packed, places } = packSequences(sequences, { time, pad: 0 });
-    const at = sequences.flatMap(({ length }, n) => Array.from({ length: length - 1 }, (_, i) => places[n]!.start + i));
+    const at = sequences.flatMap(({ length }, n) => Array.from({ length: length - 1 }, (_, i) => places[n]![i]!));
     return { packed, at, targets: sequences.flatMap((ids) => ids.slice(1)) };
   }
 
@@ -51,7 +53,7 @@ describe('log-probabilities of given tokens', () => {
 
   it('come with the most probable alternatives', async () => {
     const { packed, places } = packSequences([sequences[1]!], { time: 16, pad: 0 });
-    const [choices] = await scorer().mostProbable(weights, packed, [places[0]!.start + 8], 0.7, 2);
+    const [choices] = await scorer().mostProbable(weights, packed, [places[0]![8]!], 0.7, 2);
     const expected = referenceLogProbabilities(referenceLogits(weights, sequences[1]!)[8]!, 0.7);
     const order = expected.map((_, id) => id).sort((a, b) => expected[b]! - expected[a]!);
     expect(choices!.map(({ id }) => id)).toEqual(order.slice(0, 2));
@@ -73,7 +75,7 @@ describe('scores of a reward model', () => {
 
   it('are those of each token alone', async () => {
     const { packed, places } = packSequences(sequences, { time: 32, pad: 7 });
-    const at = places.flatMap(({ start, length }) => Array.from({ length }, (_, i) => start + i));
+    const at = places.flatMap((place) => [...place]);
     const expected = sequences.flatMap((ids) => referenceScores(weights, ids));
     expect(await scorer().score(weights, packed, at)).toBeAllClose(expected, { atol: 5e-5 });
   });

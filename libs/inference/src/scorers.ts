@@ -19,6 +19,7 @@ interface RowSignature {
   readonly ids: TensorType;
   readonly positions: TensorType;
   readonly segments: TensorType;
+  readonly branches: TensorType;
   readonly at: TensorType;
 }
 
@@ -31,7 +32,7 @@ type ScalarSignature = RowSignature & { readonly weights: ScalarModelWeights };
 
 function rowTypes(rows: number, time: number, count: number): RowSignature {
   const grid: TensorType = { shape: [rows, time], dtype: 'int32' };
-  return { ids: grid, positions: grid, segments: grid, at: { shape: [count], dtype: 'int32' } };
+  return { ids: grid, positions: grid, segments: grid, branches: grid, at: { shape: [count], dtype: 'int32' } };
 }
 
 /** Log-probabilities of tokens under a language model. Programs serve any weights of the same shapes. */
@@ -174,14 +175,14 @@ export async function scoreSequences(
   for (let first = 0; first < sequences.length; first += atOnce) {
     const part = sequences.slice(first, first + atOnce).map((ids) => ids.slice(-time));
     const { packed, places } = packSequences(part, { time, pad, rowMultiple: 8 });
-    const ends = places.map(({ start, length }) => start + length - 1);
+    const ends = places.map((place) => place.at(-1)!);
     scores.push(...(await scorer.score(weights, packed, ends)));
   }
   return scores;
 }
 
-function pick({ ids, positions, segments }: PackedRows): PackedRows {
-  return { ids, positions, segments };
+function pick({ ids, positions, segments, branches }: PackedRows): PackedRows {
+  return { ids, positions, segments, branches };
 }
 
 function padded(values: readonly number[], length: number): Int32Array {

@@ -12,6 +12,7 @@ import {
   gather,
   maskedScore,
   matmul,
+  maximum,
   mul,
   reshape,
   rmsNorm,
@@ -32,6 +33,11 @@ export interface DecoderInput {
   readonly positions?: Tensor;
   /** Sequences packed into one row have different numbers here, int32 [batch, time]; none sees another. */
   readonly segments?: Tensor;
+  /**
+   * Continuations of one beginning within a segment: 0 marks the beginning, which all see, and tokens of different other
+   * numbers do not see each other. int32 [batch, time]; needs `segments`. Positions then go on from the beginning's.
+   */
+  readonly branches?: Tensor;
 }
 
 /** Rotated keys and values of every layer, [batch, keyValueHeads, time, headSize]. */
@@ -44,13 +50,13 @@ export interface KeysAndValues {
 export function decode(
   body: LlamaBody<Tensor>,
   config: LlamaConfig,
-  { ids, positions, segments }: DecoderInput,
+  { ids, positions, segments, branches }: DecoderInput,
 ): { readonly hidden: Tensor; readonly cache: KeysAndValues } {
   const { graph } = ids;
   const [batch, time] = ids.shape as [number, number];
   const places = positions ?? countUp(ids);
   const tables = rotaryTables(graph, config);
-  const mask = attentionMask(ids, segments);
+  const mask = attentionMask(ids, segments, branches);
   const cache: KeysAndValues = { keys: [], values: [] };
   let hidden = gather(body.embed_tokens.weight, ids);
   for (const layer of body.layers) {
@@ -116,13 +122,18 @@ function joinHeads(x: Tensor): Tensor {
   return reshape(transpose(x, [0, 2, 1, 3]), [batch, time, heads * size]);
 }
 
-/** 0 where a query may look and far below where not: later positions, other segments. Broadcasts over heads. */
-function attentionMask(ids: Tensor, segments: Tensor | undefined): Tensor {
+/** 0 where a query may look and far below where not: later places, other segments or branches. Broadcasts over heads. */
+function attentionMask(ids: Tensor, segments: Tensor | undefined, branches: Tensor | undefined): Tensor {
   const [batch, time] = ids.shape as [number, number];
   const mask = causalMask(ids.graph, time);
   if (!segments) return mask;
-  const same = equal(reshape(segments, [batch, 1, time, 1]), reshape(segments, [batch, 1, 1, time]));
-  return add(mul(sub(1, cast(same, 'float32')), maskedScore), mask);
+  const ofQueries = (numbers: Tensor): Tensor => reshape(numbers, [batch, 1, time, 1]);
+  const ofKeys = (numbers: Tensor): Tensor => reshape(numbers, [batch, 1, 1, time]);
+  const same = cast(equal(ofQueries(segments), ofKeys(segments)), 'float32');
+  if (!branches) return add(mul(sub(1, same), maskedScore), mask);
+  const sameBranch = cast(equal(ofQueries(branches), ofKeys(branches)), 'float32');
+  const beginning = cast(equal(ofKeys(branches), 0), 'float32');
+  return add(mul(sub(1, mul(same, maximum(sameBranch, beginning))), maskedScore), mask);
 }
 
 /** 0, 1, 2, … along the time axis of ids [batch, time]. */

@@ -31,6 +31,7 @@ export interface PackedInput {
   readonly ids: Tensor;
   readonly positions: Tensor;
   readonly segments: Tensor;
+  readonly branches: Tensor;
 }
 
 /** Logits for the chosen tokens: `at` int32 [n] → [n, vocabulary]. */

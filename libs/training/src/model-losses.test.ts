@@ -32,6 +32,10 @@ function expectSameGradients(actual: NamedValues, expected: NamedValues): void {
     expect(actual[path]).toBeAllClose(values, { atol: 3e-6, rtol: 1e-4 });
 }
 
+/** Of an answer of so many tokens, in the loss of fine-tuning. */
+const weightOf = (length: number): number =>
+  Array.from({ length }, (_, i) => 1 / Math.sqrt(i + 1)).reduce((a, b) => a + b, 0);
+
 const mean = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length;
 
 describe('the loss of fine-tuning', () => {
@@ -54,14 +58,16 @@ describe('the loss of fine-tuning', () => {
     return predictionBatch(packed, targets, total);
   }
 
-  it('is the mean over answers of their tokens, the end included, answers weighing by the root of their lengths', async () => {
+  it('is the mean over answer tokens, the end included, the n-th of an answer weighing 1/√n', async () => {
     const { loss: value } = await lossAndGradients(language, loss, batchOf(chats, 40));
     let [nats, weight] = [0, 0];
     for (const { ids, answerMask } of chats) {
       const first = answerMask.indexOf(true);
       const own = referenceAnswerLogProbabilities(language, ids.slice(0, first), ids.slice(first));
-      nats -= mean(own) * Math.sqrt(own.length);
-      weight += Math.sqrt(own.length);
+      own.forEach((logProbability, i) => {
+        nats -= logProbability / Math.sqrt(i + 1);
+        weight += 1 / Math.sqrt(i + 1);
+      });
     }
     expect(value).toBeAllClose(nats / weight, { rtol: 1e-5 });
   });
@@ -76,7 +82,7 @@ describe('the loss of fine-tuning', () => {
   it('and its gradient do not depend on the split into parts', async () => {
     const whole = await lossAndGradients(language, loss, batchOf(chats, 40));
     const lengths = chats.map(({ answerMask }) => answerMask.filter(Boolean).length);
-    const total = lengths.reduce((sum, length) => sum + Math.sqrt(length), 0);
+    const total = lengths.reduce((sum, length) => sum + weightOf(length), 0);
     const parts = [chats.slice(0, 1), chats.slice(1)].map((some) => batchOf(some, 40, pad, total));
     const inParts = await lossAndGradients(language, loss, parts);
     expect(inParts.loss).toBeAllClose(whole.loss, { rtol: 1e-5 });

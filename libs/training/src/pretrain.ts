@@ -37,7 +37,7 @@ export interface PretrainSettings {
 
 export const pretrainDefaults: PretrainSettings = {
   seed: 1,
-  steps: 1100,
+  steps: 800,
   rows: 12,
   time: 128,
   learningRate: 0.007,
@@ -45,7 +45,7 @@ export const pretrainDefaults: PretrainSettings = {
   decayShare: 0.4,
   weightDecay: 0.1,
   clipNorm: 1,
-  validateEvery: 250,
+  validateEvery: 200,
   microBatches: 1,
 };
 

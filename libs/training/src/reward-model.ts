@@ -41,9 +41,9 @@ export interface RewardSettings {
 export const rewardDefaults: RewardSettings = {
   seed: 1,
   steps: 300,
-  groups: 4,
+  groups: 10,
   time: 256,
-  learningRate: 0.003,
+  learningRate: 0.005,
   warmupSteps: 10,
   weightDecay: 0.05,
   clipNorm: 1,

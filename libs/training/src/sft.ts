@@ -2,8 +2,9 @@
  * Stage 2, supervised fine-tuning: model B learns to answer, from A. Only answers are learned, and the token that ends
  * them, so the model learns to stop. Conversations are packed into rows and do not see each other.
  *
- * Departures from the literature: an answer of n tokens weighs √n in the loss. That is between the mean over tokens, in
- * which long answers drown the labels and names that others consist of, and the mean over answers. Muon trains the
+ * Departures from the literature: the n-th token of an answer weighs 1/√n in the loss. In the mean over tokens, long
+ * answers drown the labels and names that others consist of; in the mean over answers, short ones are learned more often
+ * than people give them. Here what an answer begins with counts the same however it goes on. Muon trains the
  * matrices, as in pre-training; the learning rate is constant with a linear fall at the end.
  */
 import { type LanguageModelWeights, type LlamaConfig } from '@crucible/nn';
@@ -32,7 +33,7 @@ export interface SftSettings {
 
 export const sftDefaults: SftSettings = {
   seed: 1,
-  steps: 1200,
+  steps: 1250,
   rows: 8,
   time: 256,
   learningRate: 0.005,
@@ -40,7 +41,7 @@ export const sftDefaults: SftSettings = {
   decayShare: 0.8,
   weightDecay: 0.05,
   clipNorm: 1,
-  validateEvery: 300,
+  validateEvery: 400,
 };
 
 export interface SftInputs {

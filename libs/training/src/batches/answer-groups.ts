@@ -55,8 +55,10 @@ export function answerBatch(
   { time, pad }: { readonly time: number; readonly pad: number },
 ): AnswerBatch {
   const answers = groups.flat();
-  const sequences = answers.map(({ ids }) => ids.slice(-time));
-  const { packed, places } = packSequences(sequences, { time, pad, rowMultiple: 4 });
+  const { packed, places } = packSequences(
+    answers.map(({ ids }) => ids.slice(-time)),
+    { time, pad, rowMultiple: 2 },
+  );
   const pairs = groups.flatMap((group, g) => {
     const first = groups.slice(0, g).reduce((sum, { length }) => sum + length, 0);
     return orderedPairs(group).map(([better, worse], _i, all) => {
@@ -71,7 +73,7 @@ export function answerBatch(
     ...packed,
     ends: ints(
       [answerCount],
-      column(answerCount, (i) => places[i] && places[i].start + places[i].length - 1),
+      column(answerCount, (i) => places[i]?.at(-1)),
     ),
     better: ints(
       [pairCount],

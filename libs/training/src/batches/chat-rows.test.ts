@@ -38,12 +38,13 @@ describe('a batch of conversations', () => {
     for (const ids of placed) expect(ids).toEqual(byFirst.get(ids[0]!)!.ids);
     const answers = placed.flatMap((ids) => ids.filter((_, i) => byFirst.get(ids[0]!)!.answerMask[i]));
     expect(learned.map(({ id }) => id)).toEqual(answers);
-    // Each is predicted after the token before it; an answer of n tokens weighs √n.
-    const answerLength = (id: number): number => chats[Math.floor(id / 100)]!.answerMask.filter(Boolean).length;
-    const whole = placed.reduce((sum, ids) => sum + Math.sqrt(answerLength(ids[0]!)), 0);
+    // Each is predicted after the token before it; the n-th of an answer weighs 1/√n.
+    const relative = (id: number): number =>
+      1 / Math.sqrt(1 + (id % 100) - chats[Math.floor(id / 100)]!.answerMask.indexOf(true));
+    const whole = answers.reduce((sum, id) => sum + relative(id), 0);
     for (const { place, id, weight } of learned) {
       expect(batch.ids.data[place]).toBe(id - 1);
-      expect(weight).toBeCloseTo(1 / (Math.sqrt(answerLength(id)) * whole), 6);
+      expect(weight).toBeCloseTo(relative(id) / whole, 6);
     }
   });
 

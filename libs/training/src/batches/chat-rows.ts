@@ -1,7 +1,7 @@
 /** Conversations as packed rows for fine-tuning: every token is read, the answers' tokens are learned. */
 import { invalidInput, Random } from '@crucible/foundation';
 import { type PredictionBatch, predictionBatch, type Target, targetsOf } from './prediction.ts';
-import { RowFiller } from '@crucible/inference';
+import { branchesOf, RowFiller } from '@crucible/inference';
 import { EpochOrder } from './epoch-order.ts';
 
 /** A conversation as tokens; `answerMask` marks what the assistant says, the closing token included. */
@@ -71,14 +71,12 @@ function fillRows(
   const filler = new RowFiller(rows, time, pad);
   const targets: Target[] = [];
   for (let row = 0; row < rows;) {
-    const chat = cut(take(), time);
-    if (chat.ids.length <= filler.room(row)) {
-      targets.push(...targetsOf(chat.ids, chat.answerMask, filler.place(row, chat.ids)));
-    } else if (++row < rows) {
-      targets.push(...targetsOf(chat.ids, chat.answerMask, filler.place(row, chat.ids)));
-    } else {
+    const { ids, answerMask } = cut(take(), time);
+    if (ids.length > filler.room(row) && ++row === rows) {
       giveBack();
+      break;
     }
+    targets.push(...targetsOf(ids, answerMask, filler.place(row, branchesOf([ids]))[0]!));
   }
   return predictionBatch(filler.finish(), targets);
 }

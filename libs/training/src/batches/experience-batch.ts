@@ -1,7 +1,7 @@
 /** Batches for PPO: every response token with what was worked out for it, sequences packed into rows. */
 import { floats, type FloatArray, type IntArray, ints, type NdArray } from '@crucible/tensor';
 import type { Advantages, Experience } from '../advantages.ts';
-import { packSequences, type PackedRows } from '@crucible/inference';
+import { packSequences, type PackedRows, type Place } from '@crucible/inference';
 
 export interface ExperienceBatch extends PackedRows {
   readonly [name: string]: NdArray;
@@ -41,7 +41,7 @@ export function experienceBatch(
   let next = 0;
   samples.forEach((sample, i) => {
     const { response } = sample;
-    at.set(responsePlaces(places[i]!.start, sample), next);
+    at.set(responsePlaces(places[i]!, sample), next);
     targets.set(response, next);
     columns.oldLogProbabilities.set(sample.logProbabilities, next);
     columns.advantages.set(sample.advantages, next);
@@ -63,10 +63,10 @@ export function experienceBatch(
   };
 }
 
-/** Index of the token before each response token, for a sequence that begins at `start`. */
+/** Index of the token before each response token. */
 export function responsePlaces(
-  start: number,
+  place: Place,
   { prompt, response }: { readonly prompt: readonly number[]; readonly response: readonly number[] },
 ): number[] {
-  return response.map((_id, t) => start + prompt.length - 1 + t);
+  return response.map((_id, t) => place[prompt.length - 1 + t]!);
 }

@@ -20,16 +20,15 @@ export interface Target {
 }
 
 /**
- * The tokens of a placed sequence that `chosen` marks, as targets; the first token can be none. A run of n marked tokens
- * (an answer) weighs √n.
+ * The tokens of a placed sequence that `chosen` marks, as targets; the first token can be none. The n-th token of a
+ * run of marked ones (an answer) weighs 1/√n.
  */
-export function targetsOf(sequence: readonly number[], chosen: readonly boolean[], { start }: Place): Target[] {
+export function targetsOf(sequence: readonly number[], chosen: readonly boolean[], place: Place): Target[] {
   const targets: Target[] = [];
   for (let i = 1; i < sequence.length;) {
-    let end = i;
-    while (end < sequence.length && chosen[end]) end++;
-    const weight = 1 / Math.sqrt(end - i);
-    for (; i < end; i++) targets.push({ at: start + i - 1, id: sequence[i]!, weight });
+    for (let n = 1; i < sequence.length && chosen[i]; i++, n++) {
+      targets.push({ at: place[i - 1]!, id: sequence[i]!, weight: 1 / Math.sqrt(n) });
+    }
     i++;
   }
   return targets;
