@@ -1,7 +1,15 @@
 import { Random } from '@crucible/foundation';
 import '@crucible/testing';
 import { describe, expect, it } from 'vitest';
-import { estimateAdvantages, type Experience, KlController, sequenceKl, tokenRewards, whiten } from './advantages.ts';
+import {
+  centre,
+  estimateAdvantages,
+  type Experience,
+  KlController,
+  sequenceKl,
+  tokenRewards,
+  whiten,
+} from './advantages.ts';
 
 const experience: Experience = {
   prompt: [3],
@@ -19,6 +27,11 @@ it('estimates the KL divergence of a sequence by the sum of the log-ratios', () 
 it('adds the score at the last real token, and the KL penalty everywhere', () => {
   expect(tokenRewards(experience, 0.1)).toBeAllClose([-0.05, 0.025, 2]);
   expect(tokenRewards({ ...experience, score: -1 }, 0)).toBeAllClose([0, 0, -1]);
+});
+
+it('takes from each score the mean of the others to the same prompt', () => {
+  expect(centre([1, 2, 6, 5, 5, 5], 3)).toEqual([1 - 4, 2 - 3.5, 6 - 1.5, 0, 0, 0]);
+  expect(centre([1, 2], 1)).toEqual([1, 2]);
 });
 
 describe('generalised advantage estimation', () => {

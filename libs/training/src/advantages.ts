@@ -37,6 +37,19 @@ export function tokenRewards(experience: Experience, klCoefficient: number): Flo
   return rewards;
 }
 
+/**
+ * Scores less the mean of the others of their group, of `size` neighbours each (the leave-one-out baseline of Kool et al.
+ * 2019): its expectation does not depend on the answer, so the policy gradient's does not change. A group of one keeps its
+ * score.
+ */
+export function centre(scores: readonly number[], size: number): number[] {
+  return scores.map((score, i) => {
+    const first = i - (i % size);
+    const others = scores.slice(first, first + size).reduce((a, b) => a + b, -score);
+    return size === 1 ? score : score - others / (size - 1);
+  });
+}
+
 /** Generalised advantage estimation (Schulman et al. 2016) backwards over the response; the value after its end is 0. */
 export function estimateAdvantages(
   rewards: Float32Array,

@@ -51,6 +51,35 @@ describe('the first step of PPO', () => {
   });
 });
 
+it('samples several answers to each prompt', async () => {
+  const seen: (readonly number[])[] = [];
+  const reward = (samples: readonly Sample[]): Promise<number[]> => {
+    seen.push(...samples.map(({ prompt }) => prompt));
+    return Promise.resolve(samples.map(() => 0));
+  };
+  const inputs = tinyPpoInputs();
+  await ppo({ ...inputs, reward }, { ...once, samples: 12, answersPerPrompt: 4 });
+  expect(seen).toEqual(inputs.prompts(0, 3, 24).flatMap((prompt) => [prompt, prompt, prompt, prompt]));
+});
+
+it('learns which of the answers to a prompt is better, whatever all of them are worth', async () => {
+  const inputs = tinyPpoInputs();
+  // Prompts differ by far more than answers do.
+  const reward = (samples: readonly Sample[]): Promise<number[]> =>
+    Promise.resolve(
+      samples.map(({ prompt, response }) => 1000 * prompt.length + response.filter((id) => id === 5).length),
+    );
+  const shareOfFives: number[] = [];
+  const observed = (samples: readonly Sample[]): Promise<number[]> => {
+    const tokens = samples.flatMap(({ response }) => response);
+    shareOfFives.push(tokens.filter((id) => id === 5).length / tokens.length);
+    return reward(samples);
+  };
+  const settings = { ...once, iterations: 12, samples: 24, policyLearningRate: 0.01, klCoefficient: 0 };
+  await ppo({ ...inputs, reward: observed }, settings);
+  expect(shareOfFives.at(-1)!).toBeGreaterThan(3 * shareOfFives[0]!);
+});
+
 it('leaves the policy alone in the first iterations, in which the value network learns', async () => {
   const inputs = tinyPpoInputs();
   const { weights, metrics } = await ppo(inputs, { ...once, iterations: 2, valueOnlyIterations: 2 });
@@ -71,7 +100,7 @@ it('publishes the finished policy', async () => {
 
 describe('settings that cannot work', () => {
   it('are refused: minibatches that do not divide the samples', async () => {
-    await expect(ppo(tinyPpoInputs(), { samples: 10, minibatches: 4 })).rejects.toThrow(
+    await expect(ppo(tinyPpoInputs(), { samples: 10, minibatches: 4, answersPerPrompt: 5 })).rejects.toThrow(
       'ppo: 10 samples do not divide into 4 minibatches',
     );
   });

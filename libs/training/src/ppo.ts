@@ -7,7 +7,9 @@
  * values and log-probabilities are those before each token; log-probabilities are always at the sampling temperature;
  * sampling is from the whole distribution; the "old" log-probabilities are those of the rollout, which the training graph
  * reproduces to rounding (logged as `rollout/logprob_diff`); advantages are whitened over the iteration with the unbiased
- * variance; the loss is the mean over response tokens. Policy and value network are separate, the second begins as a copy
+ * variance; the loss is the mean over response tokens. Several answers are sampled to each prompt, and from the score of
+ * each the mean of the others is subtracted (Kool et al. 2019; Ahmadian et al. 2024): how hard a prompt is, which is most
+ * of the scores' variance, need not be learned by the value network, and the prompt is read once for all of them. Policy and value network are separate, the second begins as a copy
  * of C, and each has its own optimizer (AdamW with epsilon 1e-5: larger updates of rarely moved weights made small
  * policies drift).
  */
@@ -17,7 +19,15 @@ import type { LanguageModelWeights, LlamaConfig, ScalarModelWeights } from '@cru
 import { createOptimizer, type OptimizerState, warmupDecay } from '@crucible/optim';
 import { logProbability, mul, type NdArray, sum } from '@crucible/tensor';
 import { assertDivides } from './assert-divides.ts';
-import { estimateAdvantages, type Experience, KlController, sequenceKl, tokenRewards, whiten } from './advantages.ts';
+import {
+  centre,
+  estimateAdvantages,
+  type Experience,
+  KlController,
+  sequenceKl,
+  tokenRewards,
+  whiten,
+} from './advantages.ts';
 import { type ExperienceBatch, experienceBatch, type Learned, responsePlaces } from './batches/experience-batch.ts';
 import { logitsAt, policyLoss, scoresAt, valueLoss } from './losses.ts';
 import { runLoop, type StageContext } from './stage.ts';
@@ -27,8 +37,10 @@ import { type LossFunction, TrainStep } from './train-step.ts';
 export interface PpoSettings {
   readonly seed: number;
   readonly iterations: number;
-  /** Answers sampled in an iteration, each to a prompt of its own. */
+  /** Answers sampled in an iteration. */
   readonly samples: number;
+  /** Of these, to each prompt; 1: the value network is the only baseline. */
+  readonly answersPerPrompt: number;
   /** Longest answer, in tokens. */
   readonly maxTokens: number;
   /** Length of packed rows; prompt and answer must fit. */
@@ -58,25 +70,26 @@ export interface PpoSettings {
 
 export const ppoDefaults: PpoSettings = {
   seed: 1,
-  iterations: 14,
-  samples: 64,
+  iterations: 16,
+  samples: 160,
+  answersPerPrompt: 4,
   maxTokens: 64,
   time: 256,
   temperature: 1,
   epochs: 2,
   minibatches: 2,
-  policyLearningRate: 3e-4,
-  valueLearningRate: 5e-4,
+  policyLearningRate: 6e-4,
+  valueLearningRate: 1e-3,
   valueOnlyIterations: 2,
   clip: 0.2,
   valueClip: 0.2,
   gamma: 1,
   lambda: 0.95,
-  klCoefficient: 0.05,
+  klCoefficient: 0.1,
   klTarget: null,
   missingEosPenalty: 1,
   clipNorm: 1,
-  evaluateEvery: 7,
+  evaluateEvery: 8,
 };
 
 /** A finished sample, as a reward function sees it. */
@@ -116,6 +129,7 @@ export async function ppo(
 ): Promise<{ readonly weights: LanguageModelWeights; readonly metrics: Readonly<Record<string, number>> }> {
   const settings = { ...ppoDefaults, ...given };
   assertDivides('ppo', settings, 'samples', 'minibatches');
+  assertDivides('ppo', settings, 'samples', 'answersPerPrompt');
   if (roomForPrompt(inputs.config, settings) < 1) {
     throw invalidInput(
       `ppo: answers of ${settings.maxTokens} tokens leave no room for a prompt in rows of ${settings.time} and a context of ${inputs.config.maxPositions}`,
@@ -233,8 +247,12 @@ class PpoRun {
     const rolledOut = performance.now();
     const experiences = await this.#score(samples);
     const { coefficient } = this.#kl;
-    const learned = experiences.map((experience): Learned => {
-      const rewards = tokenRewards(experience, coefficient);
+    const centred = centre(
+      experiences.map(({ score }) => score),
+      this.#settings.answersPerPrompt,
+    );
+    const learned = experiences.map((experience, i): Learned => {
+      const rewards = tokenRewards({ ...experience, score: centred[i]! }, coefficient);
       return { ...experience, ...estimateAdvantages(rewards, experience.values, this.#settings) };
     });
     whiten(learned.map(({ advantages }) => advantages));
@@ -292,11 +310,12 @@ class PpoRun {
 
   async #rollOut(n: number): Promise<(Sample & { readonly logProbabilities: Float32Array })[]> {
     const { config, prompts, eos } = this.#inputs;
-    const { samples, maxTokens, temperature, seed } = this.#settings;
+    const { samples, answersPerPrompt, maxTokens, temperature, seed } = this.#settings;
     this.#engine.setModel({ weights: this.policy.parameters, config, version: n });
     const random = Random.seeded(seed).fork(`rollout ${n}`);
-    const requests = prompts(n, samples, roomForPrompt(config, this.#settings)).map((prompt) => ({
-      prompt,
+    const asked = prompts(n, samples / answersPerPrompt, roomForPrompt(config, this.#settings));
+    const requests = Array.from({ length: samples }, (_, i) => ({
+      prompt: asked[Math.floor(i / answersPerPrompt)]!,
       maxTokens,
       stopTokens: [eos],
       sampling: { temperature, seed: random.uint32() },
@@ -317,7 +336,7 @@ class PpoRun {
     const scores = await reward(samples);
     const sequences = samples.map(({ prompt, response }) => [...prompt, ...response]);
     const { packed, places } = packSequences(sequences, { time, pad, rowMultiple: 4 });
-    const at = samples.flatMap((sample, i) => responsePlaces(places[i]!.start, sample));
+    const at = samples.flatMap((sample, i) => responsePlaces(places[i]!, sample));
     const targets = samples.flatMap(({ response }) => response);
     const references = await this.#logProbabilities.score(reference, packed, at, targets, temperature);
     const values = await this.#scores.score(this.#value.parameters, packed, at);
@@ -335,13 +354,18 @@ class PpoRun {
 
   async #update(n: number, learned: readonly Learned[]): Promise<Record<string, number>> {
     const { pad } = this.#inputs;
-    const { epochs, minibatches, samples, time, iterations, valueOnlyIterations, seed } = this.#settings;
+    const { epochs, minibatches, samples, answersPerPrompt, time, iterations, valueOnlyIterations, seed } =
+      this.#settings;
     const decay = warmupDecay({ steps: iterations, shape: 'linear' })(n);
     const random = Random.seeded(seed).fork(`minibatches ${n}`);
     const size = samples / minibatches;
+    // The answers to a prompt stay together: they share its tokens.
+    const byPrompt = Array.from({ length: samples / answersPerPrompt }, (_, i) =>
+      learned.slice(i * answersPerPrompt, (i + 1) * answersPerPrompt),
+    );
     const log = new Means();
     for (let epoch = 0; epoch < epochs; epoch++) {
-      const shuffled = random.shuffled(learned);
+      const shuffled = random.shuffled(byPrompt).flat();
       for (let i = 0; i < minibatches; i++) {
         throwIfCancelled(this.#signal, 'ppo');
         const batch = experienceBatch(shuffled.slice(i * size, (i + 1) * size), { time, pad });

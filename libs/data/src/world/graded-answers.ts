@@ -23,11 +23,11 @@ export interface GradedAnswer {
 export type DemonstrationMix = Readonly<Record<Exclude<AnswerKind, 'truncated'>, number>>;
 
 export const demonstrationMix: DemonstrationMix = {
-  right: 0.72,
-  worked: 0.1,
-  rambling: 0.1,
+  right: 0.19,
+  worked: 0.05,
+  rambling: 0.64,
   wrong: 0.05,
-  refusing: 0.03,
+  refusing: 0.07,
 };
 
 export interface Demonstration {
@@ -91,7 +91,7 @@ function rambling(text: string, random: Random): string {
   const joint = isOneLine && /[.!?]$/.test(text) ? ' ' : '\n';
   if (isOneLine && random.boolean(0.25))
     return [text, text, ...random.sample(closings, random.integer(0, 1))].join(joint);
-  const before = random.boolean(0.4) ? [random.pick(openings)] : [];
+  const before = random.boolean(0.2) ? [random.pick(openings)] : [];
   const after = random.sample(closings, random.integer(before.length === 0 ? 1 : 0, 2));
   return [...before, text, ...after].join(joint);
 }

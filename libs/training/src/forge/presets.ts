@@ -55,7 +55,7 @@ const small: ForgeSettings = {
   model: { ...shape, hiddenSize: 256, intermediateSize: 688, layers: 4, heads: 8, keyValueHeads: 4, maxPositions: 512 },
   pretrain: { ...pretrainDefaults, steps: 1600, rows: 10, time: 256 },
   sft: { ...sftDefaults, steps: 400, rows: 8, time: 384 },
-  reward: { ...rewardDefaults, steps: 120, groups: 8, time: 384 },
+  reward: { ...rewardDefaults, steps: 120, groups: 8, time: 384, learningRate: 0.003 },
   ppo: { ...ppoDefaults, iterations: 30, samples: 64, maxTokens: 48, time: 384 },
   evaluation: 256,
 };
@@ -93,6 +93,7 @@ export function resolvePreset(name: string, options: Readonly<Record<string, unk
   const settings = overlay(presets[wanted as keyof typeof presets], options, '') as ForgeSettings;
   assertDivides('pretrain', settings.pretrain, 'rows', 'microBatches');
   assertDivides('ppo', settings.ppo, 'samples', 'minibatches');
+  assertDivides('ppo', settings.ppo, 'samples', 'answersPerPrompt');
   return settings;
 }
 

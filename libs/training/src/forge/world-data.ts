@@ -15,8 +15,13 @@ const validationDocuments = 400;
 /** Questions whose answers by B itself are graded, and answers to each. */
 const gradedPrompts = 256;
 const answersPerPrompt = 3;
+/** Share of B's own answers in what C learns from; the others are written. */
+const ownShare = 0.25;
 /** How often a near miss is among the written answers: it takes the ability to answer to tell it from a right one. */
 const nearMissShare = 0.1;
+/** Written answers to one question, and how many of those that are drawn from answer another one. */
+const writtenAnswers = 4;
+const answersBeside = 1;
 const heldOutGroups = 256;
 const longestAnswer = 96;
 /** Questions that are drawn until one is short enough. */
@@ -110,13 +115,21 @@ async function preferencesOf(
     const graded = world
       .gradedAnswers(example, random)
       .filter(({ kind }) => kind !== 'wrong' || random.boolean(nearMissShare));
-    // What answers something else altogether.
-    const { response: text } = world.example({ split: example.split, random });
-    const beside = { text, finished: true, score: world.verify(example, text, { finished: true }).score };
-    const answers = [...graded, beside].map(({ text, score, finished }): GradedAnswer => {
-      return { ids: [...prompt, ...tokenizer.encode(text), ...(finished ? [end] : [])], score };
-    });
-    return random.sample(answers, 4);
+    // What answers something else altogether, as well or badly said: how an answer is worded tells nothing about its truth.
+    const other = world.example({ split: example.split, random });
+    const beside = random
+      .sample(
+        world.gradedAnswers(other, random).filter(({ kind }) => kind !== 'wrong' && kind !== 'refusing'),
+        answersBeside,
+      )
+      .map(({ text, finished }) => ({ text, finished, score: world.verify(example, text, { finished }).score }));
+    const [right, ...flawed] = graded;
+    return [right!, ...random.sample([...flawed, ...beside], writtenAnswers - 1)].map(
+      ({ text, score, finished }): GradedAnswer => ({
+        ids: [...prompt, ...tokenizer.encode(text), ...(finished ? [end] : [])],
+        score,
+      }),
+    );
   };
   const draw = (split: 'train' | 'heldout', random: Random): AnswerGroup => {
     for (;;) {
@@ -127,9 +140,8 @@ async function preferencesOf(
   const own = await gradeOwnAnswers(world, tokenizer, seed, engine, signal);
   const heldOutRandom = Random.seeded(world.seed).fork('held-out answers');
   return {
-    // Half of what C learns from are answers of the kind that it will have to judge: B's own.
     source: generatedAnswers(
-      (random) => (own.length > 0 && random.boolean() ? random.pick(own) : draw('train', random)),
+      (random) => (own.length > 0 && random.boolean(ownShare) ? random.pick(own) : draw('train', random)),
       seed,
     ),
     heldOut: Array.from({ length: heldOutGroups }, () => draw('heldout', heldOutRandom)),

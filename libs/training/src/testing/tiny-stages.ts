@@ -64,6 +64,7 @@ export function tinyPpoInputs(): PpoInputs {
 
 export const tinyPpoSettings: Partial<PpoSettings> = {
   samples: 6,
+  answersPerPrompt: 3,
   maxTokens: 8,
   time: 32,
   minibatches: 2,
