@@ -11,7 +11,7 @@ import { forge, resolvePreset, worldData } from '@crucible/training';
 import type { Benchmark } from './benchmark.ts';
 
 /** The first iteration compiles, and is left out. */
-const iterations = 13;
+const iterations = 9;
 
 const settings = resolvePreset('', {
   pretrain: { steps: 300 },

@@ -27,7 +27,11 @@ const files = {
   preferences: 'preferences/hh-harmless.jsonl.gz',
 };
 const folds = 5;
-const settings = resolvePreset('small', { pretrain: { steps: 800 }, sft: { steps: 200 }, reward: { steps: 120 } });
+const settings = resolvePreset('tiny', {
+  pretrain: { steps: 600 },
+  sft: { steps: 150, time: 384 },
+  reward: { steps: 120, groups: 8, time: 384, learningRate: 0.003 },
+});
 
 export const rmReal: Benchmark<'pair_accuracy' | 'low' | 'high'> = {
   description: `a reward model on the real pairs of ${files.preferences}, ${folds}-fold; CRUCIBLE_DATA names the folder of the data`,

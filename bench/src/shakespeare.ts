@@ -18,18 +18,18 @@ const reserve = 1;
 
 const vocabulary = 1024;
 const shape = {
-  hiddenSize: 192,
-  intermediateSize: 512,
+  hiddenSize: 128,
+  intermediateSize: 352,
   layers: 4,
-  heads: 6,
-  keyValueHeads: 6,
+  heads: 4,
+  keyValueHeads: 4,
   maxPositions: 256,
   rmsNormEpsilon: 1e-5,
   ropeTheta: 10_000,
   tieEmbeddings: false,
 };
-const [rows, time] = [16, 128];
-const rate = { peak: 0.01, warmup: 0.02, decay: 0.6 };
+const [rows, time] = [6, 256];
+const rate = { peak: 0.008, warmup: 0.02, decay: 0.7 };
 
 export const shakespeare: Benchmark<'bits_per_byte' | 'train_s'> = {
   description: `a language model from scratch on tinyshakespeare in ${seconds} s; CRUCIBLE_DATA names the folder of the data`,

@@ -33,7 +33,7 @@ export interface SftSettings {
 
 export const sftDefaults: SftSettings = {
   seed: 1,
-  steps: 1250,
+  steps: 1350,
   rows: 8,
   time: 256,
   learningRate: 0.005,
@@ -41,7 +41,7 @@ export const sftDefaults: SftSettings = {
   decayShare: 0.8,
   weightDecay: 0.05,
   clipNorm: 1,
-  validateEvery: 400,
+  validateEvery: 450,
 };
 
 export interface SftInputs {

@@ -22,6 +22,8 @@ const nearMissShare = 0.1;
 /** Written answers to one question, and how many of those that are drawn from answer another one. */
 const writtenAnswers = 4;
 const answersBeside = 1;
+/** How often, in train, that is a question of the same task: what C has to read, not only to recognise by its form. */
+const sameTaskShare = 0.4;
 const heldOutGroups = 256;
 const longestAnswer = 96;
 /** Questions that are drawn until one is short enough. */
@@ -116,7 +118,9 @@ async function preferencesOf(
       .gradedAnswers(example, random)
       .filter(({ kind }) => kind !== 'wrong' || random.boolean(nearMissShare));
     // What answers something else altogether, as well or badly said: how an answer is worded tells nothing about its truth.
-    const other = world.example({ split: example.split, random });
+    const { split, task, format } = example;
+    const isOfSameTask = split === 'train' && random.boolean(sameTaskShare);
+    const other = world.example({ split, random, ...(isOfSameTask && { task, format }) });
     const beside = random
       .sample(
         world.gradedAnswers(other, random).filter(({ kind }) => kind !== 'wrong' && kind !== 'refusing'),
