@@ -137,6 +137,25 @@ describe('createOptimizer', () => {
     expect(await advance(optimizer, resumed, steps.slice(2), 2)).toEqual(straight);
   });
 
+  it('gives a parameter the same numbers whether others are joined to it or not', async () => {
+    const random = Random.seeded(6);
+    const parameters = modelOf((shape) => normalArray(shape, random));
+    const steps = [{ gradients: modelOf((shape) => normalArray(shape, random)), rate: 0.1 }];
+    const after = async (rateFactor: (path: string) => number) => {
+      const optimizer = createOptimizer({ clipNorm: Infinity, adamW: { weightDecay: 0.1 }, rateFactor });
+      const { parameters: next, state } = await advance(
+        optimizer,
+        { parameters, state: optimizer.init(parameters) },
+        steps,
+      );
+      return { norm: (next as typeof parameters).layers[1]!.norm, state };
+    };
+    const together = await after(() => 1);
+    // Another rate for all the others: this parameter is then on its own
+    const alone = await after((path) => (path === 'layers.1.norm' ? 1 : 2));
+    expect(together).toEqual(alone);
+  });
+
   it('says which parameter a state lacks', async () => {
     const optimizer = createOptimizer();
     const parameters = modelOf(constant(1));

@@ -1,5 +1,17 @@
 import { invalidInput } from '@crucible/foundation';
-import { flatten, isNdArray, isTensor, mul, type NdArray, type Tensor, zerosArray } from '@crucible/tensor';
+import {
+  concat,
+  flatten,
+  isNdArray,
+  isTensor,
+  mul,
+  type NdArray,
+  reshape,
+  sizeOf,
+  split,
+  type Tensor,
+  zerosArray,
+} from '@crucible/tensor';
 import { adamWStep, type AdamWOptions, type AdamWState } from './adamw.ts';
 import { clipByGlobalNorm } from './clip.ts';
 import { muonStep, type MuonOptions, type MuonState } from './muon.ts';
@@ -70,31 +82,81 @@ export function createOptimizer(options: OptimizerOptions = {}): Optimizer {
       const { clipped, norm } = clipByGlobalNorm(gradients, clipNorm);
       const gradientAt = leavesOf(clipped);
       const stateAt = leavesOf(state);
-      const nextState: Record<string, MuonState | AdamWState> = {};
-      const nextParameters = withLeaves(parameters, (path, parameter) => {
+      const next = new Map<string, { readonly parameter: Tensor; readonly state: MuonState | AdamWState }>();
+      const steps = new Map<string, AdamWEntry[]>();
+      for (const [path, parameter] of leavesOf(parameters)) {
         const gradient = gradientAt.get(path)!;
         const factor = rateFactor(path);
         const ownRate = factor === 1 ? rate : mul(rate, factor);
-        const weightDecay = (given: number | undefined): { weightDecay: number } => ({
-          weightDecay: decays(path, parameter.shape) ? (given ?? 0) : 0,
-        });
+        const weightDecayOf = (given: number | undefined): number => (decays(path, parameter.shape) ? (given ?? 0) : 0);
         const own = momentsOf(stateAt, path);
-        const next =
-          'momentum' in own
-            ? muonStep(parameter, gradient, own, ownRate, { ...muon, ...weightDecay(muon.weightDecay) })
-            : adamWStep(
-                parameter,
-                gradient,
-                own,
-                { rate: ownRate, step },
-                { ...adamW, ...weightDecay(adamW.weightDecay) },
-              );
-        nextState[path] = next.state;
-        return next.parameter;
-      });
-      return { parameters: nextParameters, state: nextState, norm };
+        if ('momentum' in own) {
+          const weightDecay = weightDecayOf(muon.weightDecay);
+          next.set(path, muonStep(parameter, gradient, own, ownRate, { ...muon, weightDecay }));
+          continue;
+        }
+        const weightDecay = weightDecayOf(adamW.weightDecay);
+        const entry = { path, parameter, gradient, own, rate: ownRate, weightDecay };
+        const key = sizeOf(parameter.shape) <= largestJoined ? `${factor} ${weightDecay}` : path;
+        steps.set(key, [...(steps.get(key) ?? []), entry]);
+      }
+      for (const entries of steps.values()) {
+        const { parameter, gradient, own, rate: ownRate, weightDecay } = joined(entries);
+        const scalars = { rate: ownRate, step };
+        const updated = adamWStep(parameter, gradient, own, scalars, { ...adamW, weightDecay });
+        const [values, first, second] = [updated.parameter, updated.state.first, updated.state.second].map((all) =>
+          separated(all, entries),
+        ) as [readonly Tensor[], readonly Tensor[], readonly Tensor[]];
+        entries.forEach(({ path }, i) =>
+          next.set(path, { parameter: values[i]!, state: { first: first[i]!, second: second[i]! } }),
+        );
+      }
+      // In the order of the parameters, whatever was joined
+      const paths = [...leavesOf(parameters).keys()];
+      return {
+        parameters: withLeaves(parameters, (path) => next.get(path)!.parameter),
+        state: Object.fromEntries(paths.map((path) => [path, next.get(path)!.state])),
+        norm,
+      };
     },
   };
+}
+
+/**
+ * Elements of a parameter up to which AdamW works on it together with others that have the same rate and decay, as one
+ * vector: the same numbers, from a dozen operations instead of a dozen for each.
+ */
+const largestJoined = 4096;
+
+interface AdamWEntry {
+  readonly path: string;
+  readonly parameter: Tensor;
+  readonly gradient: Tensor;
+  readonly own: AdamWState;
+  readonly rate: Tensor;
+  readonly weightDecay: number;
+}
+
+function joined(entries: readonly AdamWEntry[]): Omit<AdamWEntry, 'path'> {
+  const [entry] = entries as [AdamWEntry];
+  if (entries.length === 1) return entry;
+  const join = (pick: (entry: AdamWEntry) => Tensor): Tensor =>
+    concat(
+      entries.map((entry) => reshape(pick(entry), [-1])),
+      0,
+    );
+  return {
+    ...entry,
+    parameter: join(({ parameter }) => parameter),
+    gradient: join(({ gradient }) => gradient),
+    own: { first: join(({ own }) => own.first), second: join(({ own }) => own.second) },
+  };
+}
+
+function separated(tensor: Tensor, entries: readonly AdamWEntry[]): readonly Tensor[] {
+  if (entries.length === 1) return [tensor];
+  const sizes = entries.map(({ parameter }) => sizeOf(parameter.shape));
+  return split(tensor, sizes, 0).map((part, i) => reshape(part, entries[i]!.parameter.shape));
 }
 
 function momentsOf(stateAt: ReadonlyMap<string, Tensor>, path: string): MuonState | AdamWState {

@@ -2,6 +2,8 @@
 import { topologicalOrder, type Program } from '../ir/graph.ts';
 import type { Primitive, PrimitiveParams } from '../ir/primitive.ts';
 import type { Tensor } from '../ir/tensor.ts';
+import { isPlainNorm } from '../rewrite/share-norm.ts';
+import { sizeOf } from '../shape.ts';
 import { elementType, FloatAttribute, microsoft, OnnxWriter, type AttributeValue } from './onnx-writer.ts';
 
 export interface LoweredProgram {
@@ -19,6 +21,12 @@ export function lowerProgram(program: Program): LoweredProgram {
   const outputs = program.outputs.map((output) => lowering.writer.output(lowering.name(output), output));
   return { model: lowering.writer.finish(), outputs, nodeCount: lowering.writer.nodeCount };
 }
+
+/** Elements of a product beyond which its bias is added by a pass of its own. */
+const largestGemmBias = 1 << 16;
+
+/** Zeros that a pad holds as constants, at most. */
+const largestZeros = 1 << 13;
 
 class Lowering {
   readonly writer = new OnnxWriter();
@@ -101,7 +109,12 @@ const onnxRules: { readonly [P in Primitive]: OnnxRule<P> } = {
       ? onnx.op('Gemm', inputs, { attributes })
       : onnx.op('FusedMatMul', inputs, { domain: microsoft, attributes });
   },
-  matmulAdd: (onnx, { params }, inputs) => onnx.op('Gemm', inputs, { attributes: productAttributes(params) }),
+  matmulAdd: (onnx, { params, shape }, [a, b, c]) => {
+    const attributes = productAttributes(params);
+    // Gemm spreads a bias over its result with one thread before it begins
+    if (sizeOf(shape) <= largestGemmBias) return onnx.op('Gemm', [a!, b!, c!], { attributes });
+    return onnx.op('Add', [onnx.op('Gemm', [a!, b!], { attributes }), c!]);
+  },
 
   reshape: (onnx, { params }, [x]) =>
     onnx.op('Reshape', [x!, onnx.int64s(params.shape)], { attributes: { allowzero: 1 } }),
@@ -115,7 +128,22 @@ const onnxRules: { readonly [P in Primitive]: OnnxRule<P> } = {
     const of = (list: readonly number[]): string => onnx.int64s(axes.map((axis) => list[axis]!));
     return onnx.op('Slice', [name!, of(params.starts), of(params.ends), onnx.int64s(axes)]);
   },
-  pad: (onnx, { params }, [x]) => onnx.op('Pad', [x!, onnx.int64s([...params.before, ...params.after])]),
+  pad: (onnx, { params, dtype, shape }, [x]) => {
+    const { before, after } = params;
+    const padded = shape.flatMap((_size, axis) => (before[axis]! > 0 || after[axis]! > 0 ? [axis] : []));
+    const zeros = (axis: number, count: number): string[] => {
+      const size = sizeOf(shape.with(axis, count));
+      if (size === 0) return [];
+      return [onnx.constant({ dtype: 'float32', shape: shape.with(axis, count), data: new Float32Array(size) })];
+    };
+    // Pad goes element by element; a few zeros beside a tensor are joined to it in long copies.
+    const [axis] = padded as [number];
+    const isNarrow = padded.length === 1 && sizeOf(shape.with(axis, before[axis]! + after[axis]!)) <= largestZeros;
+    if (dtype !== 'float32' || !isNarrow) return onnx.op('Pad', [x!, onnx.int64s([...before, ...after])]);
+    return onnx.op('Concat', [...zeros(axis, before[axis]!), x!, ...zeros(axis, after[axis]!)], {
+      attributes: { axis },
+    });
+  },
 
   gather: operator('Gather', { axis: 0 }),
   scatterAdd: (onnx, { inputs: [, ids] }, [base, indices, updates]) => {
@@ -127,21 +155,10 @@ const onnxRules: { readonly [P in Primitive]: OnnxRule<P> } = {
   scatterAlong: operator('ScatterElements', { axis: -1, reduction: 'add' }),
 
   softmax: operator('Softmax', { axis: -1 }),
-  rmsNorm: (onnx, { params }, inputs) =>
-    onnx.op('SimplifiedLayerNormalization', inputs, { attributes: normalisation(params.epsilon) }),
-  // The second result of a normalisation with weight 1, which the gradient needs as well
-  inverseRms: (onnx, { params, inputs: [x] }, [name]) =>
-    onnx.node('SimplifiedLayerNormalization', [name!, onnx.filled(1, x!.shape.at(-1)!)], {
-      attributes: normalisation(params.epsilon),
-      outputs: 2,
-    })[1]!,
-  layerNorm: (onnx, { params }, inputs) =>
-    onnx.op('LayerNormalization', inputs, { attributes: normalisation(params.epsilon) }),
-  inverseStd: (onnx, { params, inputs: [x] }, [name]) =>
-    onnx.node('LayerNormalization', [name!, onnx.filled(1, x!.shape.at(-1)!)], {
-      attributes: normalisation(params.epsilon),
-      outputs: 3,
-    })[2]!,
+  rmsNorm: (onnx, tensor, inputs) => norm(onnx, 'SimplifiedLayerNormalization', tensor, inputs),
+  inverseRms: (onnx, tensor, [x]) => plainNorm(onnx, 'SimplifiedLayerNormalization', tensor, x!)[1]!,
+  layerNorm: (onnx, tensor, inputs) => norm(onnx, 'LayerNormalization', tensor, inputs),
+  inverseStd: (onnx, tensor, [x]) => plainNorm(onnx, 'LayerNormalization', tensor, x!)[2]!,
   rotary: (onnx, { params }, [x, positions, cos, sin]) =>
     onnx.op('RotaryEmbedding', [x!, toInt64(onnx, positions!), cos!, sin!], {
       domain: microsoft,
@@ -185,6 +202,22 @@ function reduction(
   // Without axes the standard reduces all of them; a reduction over none is the value itself.
   if (axes.length === 0) return onnx.op('Identity', [x]);
   return onnx.op(name, [x, onnx.int64s(axes)], { attributes: { keepdims: Number(keepDims) } });
+}
+
+type NormOperator = 'LayerNormalization' | 'SimplifiedLayerNormalization';
+type NormPrimitive = 'layerNorm' | 'inverseStd' | 'rmsNorm' | 'inverseRms';
+
+function norm(onnx: OnnxWriter, operator: NormOperator, tensor: Tensor<NormPrimitive>, inputs: readonly string[]) {
+  if (isPlainNorm(tensor)) return plainNorm(onnx, operator, tensor, inputs[0]!)[0]!;
+  return onnx.op(operator, inputs, { attributes: normalisation(tensor.params.epsilon) });
+}
+
+/** All results of a normalisation with weight 1: one node gives the normalised rows and what they were multiplied by. */
+function plainNorm(onnx: OnnxWriter, operator: NormOperator, { params, inputs }: Tensor<NormPrimitive>, x: string) {
+  return onnx.sharedNode(operator, [x, onnx.filled(1, inputs[0]!.shape.at(-1)!)], {
+    attributes: normalisation(params.epsilon),
+    outputs: operator === 'LayerNormalization' ? 3 : 2,
+  });
 }
 
 function normalisation(epsilon: number): Record<string, AttributeValue> {

@@ -47,6 +47,7 @@ export class OnnxWriter {
   readonly #inputs: ValueInfoProto[] = [];
   readonly #outputs: ValueInfoProto[] = [];
   readonly #shared = new Map<string, string>();
+  readonly #sharedNodes = new Map<string, readonly string[]>();
   /** Values of nodes that are not results of the graph. */
   readonly #computed = new Set<string>();
   #nextName = 0;
@@ -78,10 +79,15 @@ export class OnnxWriter {
 
   /** A node that is made once however often it is asked for: helpers such as casts that several rules need. */
   sharedOp(operator: string, inputs: readonly string[], options: Omit<NodeOptions, 'outputs'> = {}): string {
+    return this.sharedNode(operator, inputs, options)[0]!;
+  }
+
+  /** Like `sharedOp`, for several results. */
+  sharedNode(operator: string, inputs: readonly string[], options: NodeOptions = {}): readonly string[] {
     const key = JSON.stringify([operator, inputs, options]);
-    let name = this.#shared.get(key);
-    if (name === undefined) this.#shared.set(key, (name = this.op(operator, inputs, options)));
-    return name;
+    let names = this.#sharedNodes.get(key);
+    if (names === undefined) this.#sharedNodes.set(key, (names = this.node(operator, inputs, options)));
+    return names;
   }
 
   constant({ dtype, shape, data }: NdArray): string {

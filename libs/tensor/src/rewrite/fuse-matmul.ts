@@ -1,7 +1,8 @@
 import { isPrimitive, type Tensor } from '../ir/tensor.ts';
 import { matmul } from '../library/linalg.ts';
-import { mul } from '../library/elementwise.ts';
-import { reshape } from '../library/movement.ts';
+import { add, mul } from '../library/elementwise.ts';
+import { pad, reshape, transpose } from '../library/movement.ts';
+import { shapesEqual } from '../shape.ts';
 import { filledWith, isScalar } from './simplify.ts';
 import type { RewriteRule } from './rewrite.ts';
 
@@ -32,6 +33,38 @@ export const fuseMatmul: RewriteRule = (tensor, uses) => {
   if (swapsLastTwo(b)) return matmul(a, b.inputs[0]!, { transposeA, transposeB: !transposeB, alpha });
   return undefined;
 };
+
+/**
+ * Aᵀ B = (Bᵀ A)ᵀ: the kernel copies what it transposes, so it is to be the smaller operand. In attention's gradient by
+ * keys and values B is [queries, size of a head] and A [queries, keys].
+ */
+export const transposeSmaller: RewriteRule = (tensor) => {
+  if (!isPrimitive(tensor, 'matmul') || tensor.rank === 2) return undefined;
+  const [a, b] = tensor.inputs as [Tensor, Tensor];
+  const { transposeA, transposeB, alpha } = tensor.params;
+  const [rows, columns] = tensor.shape.slice(-2) as [number, number];
+  if (!transposeA || transposeB || rows < 2 * columns) return undefined;
+  return swapLastTwo(matmul(b, a, { transposeA: true, alpha }));
+};
+
+/** Moves the transpositions that `transposeSmaller` leaves behind sums and pads, to where they meet others. */
+export const sinkTranspose: RewriteRule = (tensor, uses) => {
+  const [x, y] = tensor.inputs as [Tensor, Tensor];
+  const sinks = (operand: Tensor): operand is Tensor<'transpose'> => swapsLastTwo(operand) && uses(operand) === 1;
+  if (isPrimitive(tensor, 'pad') && sinks(x)) {
+    const { before, after } = tensor.params;
+    const swapped = (sizes: readonly number[]): number[] => x.params.permutation.map((axis) => sizes[axis]!);
+    return swapLastTwo(pad(x.inputs[0]!, swapped(before), swapped(after)));
+  }
+  if (isPrimitive(tensor, 'add') && sinks(x) && sinks(y) && shapesEqual(x.shape, y.shape))
+    return swapLastTwo(add(x.inputs[0]!, y.inputs[0]!));
+  return undefined;
+};
+
+function swapLastTwo(x: Tensor): Tensor {
+  const axes = x.shape.map((_size, axis) => axis);
+  return transpose(x, [...axes.slice(0, -2), x.rank - 1, x.rank - 2]);
+}
 
 function swapsLastTwo(tensor: Tensor): tensor is Tensor<'transpose'> {
   if (!isPrimitive(tensor, 'transpose') || tensor.rank < 2) return false;
@@ -89,4 +122,16 @@ export const fuseBias: RewriteRule = (tensor, uses) => {
     return reshape(fused, tensor.shape);
   }
   return undefined;
+};
+
+/** (A B + b) c = c A B + b c: a pass over the product becomes one over the bias. */
+export const scaleBias: RewriteRule = (tensor, uses) => {
+  if (!isPrimitive(tensor, 'mul')) return undefined;
+  const [x, constant] = tensor.inputs as [Tensor, Tensor];
+  const factor = isScalar(constant) ? filledWith(constant) : undefined;
+  const product = isPrimitive(x, 'reshape') ? x.inputs[0]! : x;
+  if (factor === undefined || !isPrimitive(product, 'matmulAdd') || uses(x) > 1 || uses(product) > 1) return undefined;
+  const [a, b, bias] = product.inputs as [Tensor, Tensor, Tensor];
+  const alpha = product.params.alpha * factor;
+  return reshape(tensor.graph.node('matmulAdd', [a, b, mul(bias, factor)], { ...product.params, alpha }), tensor.shape);
 };

@@ -2,13 +2,16 @@
 import type { Program } from '../ir/graph.ts';
 import { verifyProgram } from '../ir/verify.ts';
 import { foldConstants } from './fold-constants.ts';
-import { fuseBias, fuseMatmul, moveRowScale } from './fuse-matmul.ts';
+import { fuseBias, fuseMatmul, moveRowScale, scaleBias, sinkTranspose, transposeSmaller } from './fuse-matmul.ts';
 import { fuseScatter } from './fuse-scatter.ts';
 import { growHeads } from './grow-heads.ts';
 import { joinPads } from './join-pads.ts';
 import { shareSoftmax } from './log-sum-exp.ts';
 import { padRows } from './pad-rows.ts';
 import { firstOf, type RewriteRule, rewriteToFixpoint } from './rewrite.ts';
+import { joinGelu, splitGelu } from './share-gelu.ts';
+import { joinNorm, splitNorm } from './share-norm.ts';
+import { splitColumnSum } from './split-column-sum.ts';
 import { shrinkRowDot } from './row-dot.ts';
 import { simplify } from './simplify.ts';
 
@@ -17,15 +20,20 @@ import { simplify } from './simplify.ts';
 const passes: readonly (readonly [name: string, rule: (program: Program) => RewriteRule])[] = [
   ['fold-constants', () => foldConstants],
   ['simplify', () => simplify],
+  ['split-norm', () => splitNorm],
+  ['split-gelu', () => splitGelu],
+  ['join-gelu', () => joinGelu],
   ['shrink-row-dot', () => shrinkRowDot],
   ['share-softmax', shareSoftmax],
   ['fuse-scatter', () => fuseScatter],
   ['join-pads', () => joinPads],
   ['grow-heads', () => growHeads],
   // Each of these makes work for the others.
-  ['fuse-matmul', () => firstOf(simplify, fuseMatmul, moveRowScale)],
-  ['fuse-bias', () => fuseBias],
+  ['fuse-matmul', () => firstOf(simplify, fuseMatmul, moveRowScale, transposeSmaller, sinkTranspose)],
+  ['join-norm', () => joinNorm],
+  ['fuse-bias', () => firstOf(fuseBias, scaleBias)],
   ['pad-rows', padRows],
+  ['split-column-sum', () => splitColumnSum],
 ];
 
 export function optimize(program: Program): Program {

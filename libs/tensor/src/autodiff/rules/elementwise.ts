@@ -78,12 +78,12 @@ export const elementwiseGradients: GradientRules<
   // d(x σ) = (σ + xσ (1 - σ)) dx = (xσ + σ (1 - xσ)) dx
   silu: (y, dy) => [mul(dy, add(y, mul(sigmoid(y.inputs[0]!), sub(1, y))))],
   // d(x Φ(x)) = (Φ + x φ) dx = ½ (1 + erf s + 2s/√π e^(-s²)) dx with s = x/√2; the constant goes into the exponent and
-  // the half outside, where it costs no pass
+  // the half outside, where it costs no pass. Φ is written as `splitGelu` writes it, so that both share it.
   gelu: (y, dy) => {
     const s = mul(y.inputs[0]!, Math.SQRT1_2);
     const density = exp(sub(Math.log(2 / Math.sqrt(Math.PI)), square(s)));
-    const twice = add(erf(s), mul(s, density));
-    return [mul(mul(dy, add(twice, 1)), 0.5)];
+    const twice = add(add(erf(s), 1), mul(s, density));
+    return [mul(mul(dy, twice), 0.5)];
   },
   not: noGradient,
   cast: (y, dy) => [y.inputs[0]!.dtype === 'float32' && y.dtype === 'float32' ? cast(dy, 'float32') : undefined],
