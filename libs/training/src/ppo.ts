@@ -85,7 +85,7 @@ export const ppoDefaults: PpoSettings = {
   valueClip: 0.2,
   gamma: 1,
   lambda: 0.95,
-  klCoefficient: 0.1,
+  klCoefficient: 0.15,
   klTarget: null,
   missingEosPenalty: 1,
   clipNorm: 1,

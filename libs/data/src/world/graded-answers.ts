@@ -23,11 +23,11 @@ export interface GradedAnswer {
 export type DemonstrationMix = Readonly<Record<Exclude<AnswerKind, 'truncated'>, number>>;
 
 export const demonstrationMix: DemonstrationMix = {
-  right: 0.19,
-  worked: 0.05,
-  rambling: 0.64,
-  wrong: 0.05,
-  refusing: 0.07,
+  right: 0.13,
+  worked: 0.04,
+  rambling: 0.74,
+  wrong: 0.04,
+  refusing: 0.05,
 };
 
 export interface Demonstration {

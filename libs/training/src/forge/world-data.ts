@@ -23,7 +23,7 @@ const nearMissShare = 0.1;
 const writtenAnswers = 4;
 const answersBeside = 1;
 /** How often, in train, that is a question of the same task: what C has to read, not only to recognise by its form. */
-const sameTaskShare = 0.4;
+const sameTaskShare = 0.2;
 const heldOutGroups = 256;
 const longestAnswer = 96;
 /** Questions that are drawn until one is short enough. */
