@@ -92,7 +92,7 @@ function rambling(text: string, random: Random): string {
   if (isOneLine && random.boolean(0.25))
     return [text, text, ...random.sample(closings, random.integer(0, 1))].join(joint);
   const before = random.boolean(0.2) ? [random.pick(openings)] : [];
-  const after = random.sample(closings, random.integer(before.length === 0 ? 1 : 0, 2));
+  const after = random.sample(closings, random.integer(before.length === 0 ? 1 : 0, 1));
   return [...before, text, ...after].join(joint);
 }
 
