@@ -35,7 +35,10 @@ describe('the first step of PPO', () => {
       seen.push(...samples);
       return Promise.resolve(samples.map(() => 2));
     };
-    const { metrics } = await ppo({ ...tinyPpoInputs(), reward }, { ...once, samples: 30, missingEosPenalty: 3, klCoefficient: 0.05 });
+    const { metrics } = await ppo(
+      { ...tinyPpoInputs(), reward },
+      { ...once, samples: 30, missingEosPenalty: 3, klCoefficient: 0.05 },
+    );
     const finished = seen.filter((sample) => sample.finished).length / seen.length;
     expect(finished).toBeGreaterThan(0);
     expect(finished).toBeLessThan(1);
