@@ -41,7 +41,7 @@ it.each<{ stage: StageName; steps: number; longest: number }>([
   { stage: 'pretrain', steps: 60, longest: 300 },
   { stage: 'sft', steps: 60, longest: 300 },
   { stage: 'reward', steps: 60, longest: 300 },
-  { stage: 'ppo', steps: 12, longest: 600 },
+  { stage: 'ppo', steps: 40, longest: 200 },
 ])(
   'a $stage run that is killed again and again ends with the same weights',
   { timeout: 300_000 },
