@@ -6,12 +6,22 @@ import { InvalidArgumentError } from 'commander';
 export function collectOption(given: string, before: JsonObject = {}): JsonObject {
   const [path, ...rest] = given.split('=');
   if (rest.length === 0 || path === '') throw new InvalidArgumentError('it must be NAME=VALUE, as in sft.steps=100');
-  const keys = path!.split('.');
-  const last = keys.pop()!;
-  let branch = before;
-  for (const key of keys) branch = (branch[key] ??= {}) as JsonObject;
-  branch[last] = parseValue(rest.join('='));
-  return before;
+  return overlaid(before, path!.split('.'), parseValue(rest.join('=')), path!);
+}
+
+function overlaid(before: JsonObject, [key, ...keys]: readonly string[], value: JsonValue, path: string): JsonObject {
+  const old = Object.hasOwn(before, key!) ? before[key!] : undefined;
+  if (keys.length === 0) {
+    if (isGroup(old)) throw new InvalidArgumentError(`${path} is a group of options that have been given already`);
+    return { ...before, [key!]: value };
+  }
+  if (old !== undefined && !isGroup(old))
+    throw new InvalidArgumentError(`${key} has been given as a value already, and ${path} is an option of a group`);
+  return { ...before, [key!]: overlaid(old ?? {}, keys, value, path) };
+}
+
+function isGroup(value: JsonValue | undefined): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 export const skipInvalidOption = [

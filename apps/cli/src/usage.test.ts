@@ -81,6 +81,14 @@ describe('a wrong word', () => {
       ['forge', '--set', 'steps'],
       "crucible: option '--set <option>' argument 'steps' is invalid. it must be NAME=VALUE, as in sft.steps=100\n",
     ],
+    [
+      ['forge', '--set', 'sft=1', '--set', 'sft.steps=2'],
+      "crucible: option '--set <option>' argument 'sft.steps=2' is invalid. sft has been given as a value already, and sft.steps is an option of a group\n",
+    ],
+    [
+      ['forge', '--set', 'sft.steps=2', '--set', 'sft=1'],
+      "crucible: option '--set <option>' argument 'sft=1' is invalid. sft is a group of options that have been given already\n",
+    ],
     [['train', 'sft', '--name', 'x'], "crucible: required option '--base <model>' not specified\n"],
     [['train', 'pretrain', '--name', 'x'], "crucible: required option '--corpus <path>' not specified\n"],
     [
