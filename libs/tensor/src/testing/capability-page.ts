@@ -3,15 +3,20 @@
  * lowered and run with each element type. Run this file to renew the page; a test compares.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
-import { fromBinary } from '@bufbuild/protobuf';
 import { CrucibleError, Random } from '@crucible/foundation';
 import type { DType } from '../dtype.ts';
 import { inferType } from '../ir/infer-type.ts';
 import type { Primitive } from '../ir/primitive.ts';
-import { ModelProtoSchema } from '../lower/generated/onnx_pb.ts';
-import { lowerProgram } from '../lower/lower.ts';
 import { evaluate } from '../reference/evaluate.ts';
-import { type Case, type Operand, primitiveCases, type Row, runOnOnnx, traceCase } from './primitive-cases.ts';
+import {
+  type Case,
+  type Operand,
+  operatorsOf,
+  primitiveCases,
+  type Row,
+  runOnOnnx,
+  traceCase,
+} from './primitive-cases.ts';
 
 export const tensorPage = new URL('../../../../docs/tensor.md', import.meta.url);
 
@@ -91,9 +96,7 @@ async function runs(primitive: Primitive, example: Case<Primitive>): Promise<boo
 function operators(primitive: Primitive, cases: readonly Case<Primitive>[]): string {
   const names = cases.flatMap((example) => {
     const { inputs, y } = traceCase(primitive, example, Random.seeded(1));
-    const { model } = lowerProgram({ inputs, outputs: [y] });
-    const nodes = fromBinary(ModelProtoSchema, model).graph!.node;
-    return y.inputs.length === 0 ? [] : nodes.map(({ opType, domain }) => (domain === '' ? opType : `${opType}*`));
+    return y.inputs.length === 0 ? [] : operatorsOf({ inputs, outputs: [y] });
   });
   return names.length === 0 ? 'none' : [...new Set(names)].map((name) => `\`${name}\``).join(', ');
 }

@@ -1,9 +1,11 @@
 /** For tests: every primitive with operands to try it on, drawn at random. */
+import { fromBinary } from '@bufbuild/protobuf';
 import type { Random } from '@crucible/foundation';
 import type { DType } from '../dtype.ts';
 import { Graph, type Program } from '../ir/graph.ts';
 import type { Primitive, PrimitiveParams } from '../ir/primitive.ts';
 import type { Tensor } from '../ir/tensor.ts';
+import { ModelProtoSchema } from '../lower/generated/onnx_pb.ts';
 import { lowerProgram } from '../lower/lower.ts';
 import { ndArray, type NdArray } from '../nd-array.ts';
 import { Session } from '../runtime/session.ts';
@@ -314,6 +316,12 @@ export function traceCase<P extends Primitive>(
     return graph.input(name, operand.shape, operand.dtype ?? 'float32') as Tensor<'input'>;
   });
   return { inputs, y: graph.node(primitive, inputs, params), feeds };
+}
+
+/** The ONNX operators of a program as it is lowered, in their order; those of Microsoft's domain have a star. */
+export function operatorsOf(program: Program): string[] {
+  const { node } = fromBinary(ModelProtoSchema, lowerProgram(program).model).graph!;
+  return node.map(({ opType, domain }) => (domain === '' ? opType : `${opType}*`));
 }
 
 export async function runOnOnnx(program: Program, feeds: Record<string, NdArray>): Promise<NdArray[]> {
