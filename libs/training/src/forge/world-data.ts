@@ -7,6 +7,7 @@ import { type AnswerGroup, generatedAnswers, type GradedAnswer } from '../batche
 import { generatedChats, type TokenizedChat } from '../batches/chat-rows.ts';
 import { documentSource } from '../batches/token-windows.ts';
 import type { PromptSource } from '../ppo.ts';
+import { writtenAnswers } from './written-answers.ts';
 import type { ChatFigures, EvaluateOptions, ForgeData, PreferenceData } from './forge-data.ts';
 
 /** Text that the tokenizer is trained on, in characters. */
@@ -17,13 +18,6 @@ const gradedPrompts = 256;
 const answersPerPrompt = 3;
 /** Share of B's own answers in what C learns from; the others are written. */
 const ownShare = 0.25;
-/** How often a near miss is among the written answers: it takes the ability to answer to tell it from a right one. */
-const nearMissShare = 0.1;
-/** Written answers to one question, and how many of those that are drawn from answer another one. */
-const writtenAnswers = 4;
-const answersBeside = 1;
-/** How often, in train, that is a question of the same task: what C has to read, not only to recognise by its form. */
-const sameTaskShare = 0.2;
 const heldOutGroups = 256;
 const longestAnswer = 96;
 /** Questions that are drawn until one is short enough. */
@@ -114,26 +108,10 @@ async function preferencesOf(
   const end = endOfTurn(tokenizer);
   const written = (example: Example, random: Random): AnswerGroup => {
     const prompt = promptOf(tokenizer, example);
-    const graded = world
-      .gradedAnswers(example, random)
-      .filter(({ kind }) => kind !== 'wrong' || random.boolean(nearMissShare));
-    // What answers something else altogether, as well or badly said: how an answer is worded tells nothing about its truth.
-    const { split, task, format } = example;
-    const isOfSameTask = split === 'train' && random.boolean(sameTaskShare);
-    const other = world.example({ split, random, ...(isOfSameTask && { task, format }) });
-    const beside = random
-      .sample(
-        world.gradedAnswers(other, random).filter(({ kind }) => kind !== 'wrong' && kind !== 'refusing'),
-        answersBeside,
-      )
-      .map(({ text, finished }) => ({ text, finished, score: world.verify(example, text, { finished }).score }));
-    const [right, ...flawed] = graded;
-    return [right!, ...random.sample([...flawed, ...beside], writtenAnswers - 1)].map(
-      ({ text, score, finished }): GradedAnswer => ({
-        ids: [...prompt, ...tokenizer.encode(text), ...(finished ? [end] : [])],
-        score,
-      }),
-    );
+    return writtenAnswers(world, example, random).map(({ text, score, finished }) => ({
+      ids: [...prompt, ...tokenizer.encode(text), ...(finished ? [end] : [])],
+      score,
+    }));
   };
   const draw = (split: 'train' | 'heldout', random: Random): AnswerGroup => {
     for (;;) {
