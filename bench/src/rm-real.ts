@@ -6,9 +6,10 @@
 import { readPreferences } from '@crucible/data';
 import { Random } from '@crucible/foundation';
 import { ScalarScorer } from '@crucible/inference';
-import { applyChatTemplate, trainBpe } from '@crucible/tokenizer';
+import { trainBpe } from '@crucible/tokenizer';
 import {
   type AnswerGroup,
+  answerGroup,
   finiteAnswers,
   modelConfig,
   pairAccuracy,
@@ -62,12 +63,7 @@ export const rmReal: Benchmark<'pair_accuracy' | 'low' | 'high'> = {
     const groups: AnswerGroup[] = [];
     for await (const record of readPreferences(of('preferences'), { onInvalid: 'skip' })) {
       if (record.kind !== 'pair') continue;
-      const prompt = applyChatTemplate(tokenizer, record.messages, { addGenerationPrompt: true });
-      const answer = (text: string, score: number): AnswerGroup[number] => ({
-        ids: [...prompt, ...tokenizer.encode(text), tokenizer.eosId!],
-        score,
-      });
-      groups.push([answer(record.chosen, 1), answer(record.rejected, 0)]);
+      groups.push(answerGroup(tokenizer, record));
     }
     const shuffled = Random.seeded(1).fork('folds').shuffled(groups);
     const pad = tokenizer.padId!;

@@ -17,7 +17,7 @@ export { defaultPreset, defaultPresetForFiles, presets, resolvePreset, resolveSt
 export type { ForgeSettings } from './forge/presets.ts';
 export { ppoStage, pretrainStage, rewardStage, sftStage } from './forge/single-stage.ts';
 export type { SingleStage, StageResult } from './forge/single-stage.ts';
-export { readUserData } from './forge/user-data.ts';
+export { answerGroup, readUserData } from './forge/user-data.ts';
 export type { UserFiles } from './forge/user-data.ts';
 export { answerAll, evaluateOnWorld, promptOf, worldData } from './forge/world-data.ts';
 export { ppo, ppoDefaults } from './ppo.ts';

@@ -208,21 +208,24 @@ function assertComparable({ train, heldout }: ComparedAnswers): void {
   });
 }
 
+/** The answers of a record as tokens, with their scores; of two that were compared, 1 and 0. */
+export function answerGroup(tokenizer: Tokenizer, record: PreferenceRecord): AnswerGroup {
+  const prompt = applyChatTemplate(tokenizer, record.messages, { addGenerationPrompt: true });
+  const answers =
+    record.kind === 'graded'
+      ? record.answers
+      : [
+          { text: record.chosen, score: 1 },
+          { text: record.rejected, score: 0 },
+        ];
+  return answers.map(({ text, score }) => ({
+    ids: [...prompt, ...tokenizer.encode(text), tokenizer.eosId ?? 0],
+    score,
+  }));
+}
+
 function preferenceData(tokenizer: Tokenizer, { train, heldout }: ComparedAnswers, seed: number): PreferenceData {
-  const groupOf = (record: PreferenceRecord): AnswerGroup => {
-    const prompt = applyChatTemplate(tokenizer, record.messages, { addGenerationPrompt: true });
-    const answers =
-      record.kind === 'graded'
-        ? record.answers
-        : [
-            { text: record.chosen, score: 1 },
-            { text: record.rejected, score: 0 },
-          ];
-    return answers.map(({ text, score }) => ({
-      ids: [...prompt, ...tokenizer.encode(text), tokenizer.eosId ?? 0],
-      score,
-    }));
-  };
+  const groupOf = (record: PreferenceRecord): AnswerGroup => answerGroup(tokenizer, record);
   return { source: finiteAnswers(train.map(groupOf), seed), heldOut: heldout.map(groupOf) };
 }
 
