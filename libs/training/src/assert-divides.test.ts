@@ -26,6 +26,9 @@ it('holds for every stage whose batches are cut, where the options are read', ()
   expect(() => resolvePreset('smoke', { ppo: { minibatches: 3 } })).toThrow(
     'ppo: 4 samples do not divide into 3 minibatches',
   );
+  expect(() => resolvePreset('smoke', { ppo: { answersPerPrompt: 3 } })).toThrow(
+    'ppo: 4 samples do not divide into 3 answersPerPrompt',
+  );
 });
 
 it('holds before pre-training asks for its first batch', async () => {

@@ -5,13 +5,13 @@
  *
  * The choices where sources differ: the score is added at the last real token; a missing end token subtracts a penalty;
  * values and log-probabilities are those before each token; log-probabilities are always at the sampling temperature;
- * sampling is from the whole distribution; the "old" log-probabilities are those of the rollout, which the training graph
- * reproduces to rounding (logged as `rollout/logprob_diff`); advantages are whitened over the iteration with the unbiased
- * variance; the loss is the mean over response tokens. Several answers are sampled to each prompt, and from the score of
- * each the mean of the others is subtracted (Kool et al. 2019; Ahmadian et al. 2024): how hard a prompt is, which is most
- * of the scores' variance, need not be learned by the value network, and the prompt is read once for all of them. Policy and value network are separate, the second begins as a copy
- * of C, and each has its own optimizer (AdamW with epsilon 1e-5: larger updates of rarely moved weights made small
- * policies drift).
+ * sampling is from the whole distribution; the "old" log-probabilities are those of the rollout, which the training
+ * graph reproduces to rounding (logged as `rollout/logprob_diff`); advantages are whitened over the iteration with the
+ * unbiased variance; the loss is the mean over response tokens. Several answers are sampled to each prompt, and from the
+ * score of each the mean of the others is subtracted (Kool et al. 2019; Ahmadian et al. 2024): how hard a prompt is,
+ * which is most of the scores' variance, need not be learned by the value network, and the prompt is read once for all
+ * of them. Policy and value network are separate, the second begins as a copy of C, and each has its own optimizer
+ * (AdamW with epsilon 1e-5: larger updates of rarely moved weights made small policies drift).
  */
 import { invalidInput, Random, throwIfCancelled } from '@crucible/foundation';
 import { GenerationEngine, LogProbabilityScorer, packSequences, ScalarScorer } from '@crucible/inference';
