@@ -69,6 +69,12 @@ export interface JobDisplayOptions {
   readonly expected?: readonly string[];
 }
 
+/** Of a terminal that does not tell its width, as some that are recorded or remote. */
+const usualColumns = 80;
+
+const shortestBar = 8;
+const longestBar = 24;
+
 /** Seconds between lines where the output is no terminal. */
 const plainInterval = 10;
 
@@ -103,7 +109,7 @@ export class JobDisplay {
     if (this.#stream.isTTY) this.#redraw();
     else if (isNew || step === steps || seconds - this.#lastPlain >= plainInterval) {
       this.#lastPlain = seconds;
-      this.#stream.write(`${this.#line(shown, 12)}\n`);
+      this.#stream.write(`${this.#lines(shown, Infinity).join('\n')}\n`);
     }
   }
 
@@ -131,28 +137,36 @@ export class JobDisplay {
     this.#clear();
     const waiting = this.#expected.filter((stage) => !this.#stages.has(stage));
     const names = [...this.#stages.keys(), ...waiting].sort((a, b) => order.indexOf(a) - order.indexOf(b));
-    const width = Math.max(8, Math.min(24, this.#stream.columns - 90));
-    const lines = names.map((name) => {
+    const columns = (this.#stream.columns || usualColumns) - 1;
+    const lines = names.flatMap((name) => {
       const shown = this.#stages.get(name);
-      const line = shown ? this.#line(shown, width) : styled('dim', `  ${stageLines[name]!.title}`);
-      return cutVisible(line, this.#stream.columns - 1);
+      if (shown) return this.#lines(shown, columns);
+      return [styled('dim', `  ${stageLines[name]!.title}`, this.#stream)];
     });
-    this.#stream.write(`${lines.join('\n')}\n`);
+    this.#stream.write(`${lines.map((line) => cutVisible(line, columns)).join('\n')}\n`);
     this.#drawn = lines.length;
   }
 
-  #line({ stage, step, steps, metrics, began, last, firstStep }: Shown, width: number): string {
+  /** One line where that holds all, else the figures on a second. */
+  #lines({ stage, step, steps, metrics, began, last, firstStep }: Shown, columns: number): string[] {
     const { title, shown } = stageLines[stage]!;
     const isDone = step >= steps && steps > 0;
     const share = steps === 0 ? 0 : step / steps;
     const elapsed = last - began;
     const rate = elapsed > 0 ? (step - firstStep) / elapsed : 0;
     const left = !isDone && rate > 0 ? ` (${duration((steps - step) / rate)} left)` : '';
-    const figures = shown.flatMap(([metric, say]) => (metrics[metric] === undefined ? [] : [say(metrics[metric])]));
+    const said = shown.flatMap(([metric, say]) => (metrics[metric] === undefined ? [] : [say(metrics[metric])]));
+    const figures = said.length === 0 ? '' : `  ${said.join('  ')}`;
+    const counted = `${compact(step)}/${compact(steps)}`.padStart(11);
+    const before = `${title.padEnd(17)} `;
+    const after = ` ${counted}  ${duration(elapsed)}${left}`;
     const mark = isDone ? styled('green', '✓', this.#stream) : styled('yellow', '▸', this.#stream);
-    const counted = `${compact(step)}/${compact(steps)}`;
-    const time = `${duration(elapsed)}${left}`;
-    return `${mark} ${title.padEnd(17)} ${bar(share, width)} ${counted.padStart(11)}  ${[...figures, time].join('  ')}`;
+    const draw = (room: number, end: string): string =>
+      `${mark} ${before}${bar(share, Math.max(shortestBar, Math.min(longestBar, room)))}${after}${end}`;
+    const room = columns - 2 - before.length - after.length;
+    const roomBeside = room - figures.length;
+    if (roomBeside >= shortestBar) return [draw(roomBeside, figures)];
+    return [draw(room, ''), `${' '.repeat(before.length)}${figures}`];
   }
 }
 
