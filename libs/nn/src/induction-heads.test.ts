@@ -19,15 +19,15 @@ const config: LlamaConfig = {
 };
 const size = headSize(config);
 
-/** Written out in plain numbers, from the equations: what head 0 of each layer looks at, and what the stream becomes. */
-function attention(weights: LanguageModelWeights, ids: readonly number[]): number[][][] {
-  const { model } = weights;
+/** Written out in plain numbers, from the equations: what head 0 of each layer looks at, and the token it comes to. */
+function predict(
+  weights: LanguageModelWeights,
+  ids: readonly number[],
+): { readonly looks: readonly number[][][]; readonly next: readonly number[] } {
+  const { model, lm_head } = weights;
   let stream = ids.map((id) => rowOf(model.embed_tokens.weight, id));
-  return model.layers.map(({ self_attn: { q_proj, k_proj, v_proj, o_proj } }) => {
-    const normed = stream.map((x) => {
-      const rms = Math.sqrt(dot(x, x) / x.length + config.rmsNormEpsilon);
-      return x.map((value) => value / rms);
-    });
+  const looks = model.layers.map(({ self_attn: { q_proj, k_proj, v_proj, o_proj } }) => {
+    const normed = stream.map(normalized);
     const head = ({ weight }: { readonly weight: NdArray }) =>
       normed.map((x) => Array.from({ length: size }, (_, row) => dot(rowOf(weight, row), x)));
     const [queries, keys] = [head(q_proj).map(rotated), head(k_proj).map(rotated)];
@@ -46,6 +46,18 @@ function attention(weights: LanguageModelWeights, ids: readonly number[]): numbe
     });
     return looks;
   });
+  const next = stream.map((x) => {
+    const logits = Array.from({ length: config.vocabularySize }, (_, token) =>
+      dot(rowOf(lm_head!.weight, token), normalized(x)),
+    );
+    return logits.indexOf(Math.max(...logits));
+  });
+  return { looks, next };
+}
+
+function normalized(x: readonly number[]): number[] {
+  const rms = Math.sqrt(dot(x, x) / x.length + config.rmsNormEpsilon);
+  return x.map((value) => value / rms);
 }
 
 function rotated(vector: readonly number[], position: number): number[] {
@@ -66,10 +78,8 @@ describe('a model begins with', () => {
   const random = Random.seeded(3);
   const once = random.shuffled(Array.from({ length: config.vocabularySize }, (_, id) => id)).slice(0, 40);
   // The second half repeats the first: at every token of it, its former occurrence was `once.length` before.
-  const [first, second] = attention(initLanguageModel(config, Random.seeded(1)), [...once, ...once]) as [
-    number[][],
-    number[][],
-  ];
+  const { looks, next } = predict(initLanguageModel(config, Random.seeded(1)), [...once, ...once]);
+  const [first, second] = looks as [number[][], number[][]];
 
   it('a head that looks at the token before', () => {
     for (let i = 1; i < first.length; i++) expect(first[i]![i - 1]).toBeGreaterThan(0.5);
@@ -79,13 +89,18 @@ describe('a model begins with', () => {
     const hits = second.slice(once.length).filter((looks, i) => looks.indexOf(Math.max(...looks)) === i + 1);
     expect(hits.length / once.length).toBeGreaterThan(0.8);
   });
+
+  it('the prediction that this comes again', () => {
+    const hits = next.slice(once.length, -1).filter((token, i) => token === once[i + 1]);
+    expect(hits.length / (once.length - 1)).toBeGreaterThan(0.8);
+  });
 });
 
 it.each([
   ['one layer', { layers: 1 }],
   ['a tied head', { tieEmbeddings: true }],
   ['heads too small to tell distances', { heads: 16, keyValueHeads: 16 }],
-  ['a stream too narrow for the coordinates', { hiddenSize: 32, heads: 1, keyValueHeads: 1 }],
+  ['a stream too narrow for the coordinates', { hiddenSize: 64, heads: 2, keyValueHeads: 1 }],
 ] as const)('not with %s', (_name, part) => {
   expect(canHaveInductionHeads({ ...config, ...part })).toBe(false);
 });

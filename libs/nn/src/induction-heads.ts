@@ -1,15 +1,16 @@
 /**
- * A model that begins with an induction head (Olsson et al. 2022): where a token has occurred before, it looks at what came
+ * A model that begins with an induction head (Olsson et al. 2022): where a token has occurred before, it predicts what came
  * after it. Models form this pair of heads by themselves, but late in a short training, and everything that copies from the
  * context waits for it; begun with, it is there from the first step (docs/decisions/0002). In the spirit of mimetic
  * initialisation (Trockman & Kolter 2023), and undone by training where it is of no use.
  *
- * - The residual stream's coordinate 0 holds a constant, coordinates `register` what the token before was, and
- *   coordinates `source` are what is remembered of a token.
+ * - The residual stream's coordinate 0 holds a constant, coordinates from `register` on what the token before was, from
+ *   `source` on what is known of a token by itself, and from `prediction` on the same of a token that is expected next.
  * - Head 0 of layer 0 looks one token back: query and key are the same vector but for one step of rotation. It copies
  *   `source` into `register`.
  * - Head 0 of layer 1 compares its own `source` with others' `register`, in the slow half of the rotary frequencies, which
- *   distance hardly turns.
+ *   distance hardly turns. It copies `source` into `prediction`, where the language model's head compares it with every
+ *   token's `source`. Without this last part, training undoes the heads before their output is of use.
  */
 import type { NdArray } from '@crucible/tensor';
 import { headSize, type LlamaConfig } from './llama-config.ts';
@@ -21,7 +22,9 @@ const constant = 4;
 const previousTokenPeaks = [40, 25, 12, 6, 3];
 /** Length of the matching head's query and key along a coordinate of deviation 1. */
 const matchGain = 1.5;
-/** What is left of the random part of the heads. */
+/** What a coordinate of what is copied adds to the logits: about 3 for the right token, 0 ± 0.6 for another. */
+const copyGain = 0.1;
+/** What is left of the random part of the heads, and of embeddings where something else will stand. */
 const randomShare = 0.3;
 /** The first frequency, as a share of all, that is slow enough to compare by. */
 const firstSlow = 7 / 16;
@@ -34,17 +37,18 @@ export function canHaveInductionHeads(config: LlamaConfig): boolean {
     !config.tieEmbeddings &&
     slow.length > 0 &&
     fast >= previousTokenPeaks.length &&
-    1 + 2 * slow.length <= config.hiddenSize
+    1 + slow.length + 2 * headSize(config) <= config.hiddenSize
   );
 }
 
-/** Writes the two heads over random parameters. */
-export function setInductionHeads(config: LlamaConfig, body: LlamaBody<NdArray>): void {
+/** Writes the two heads over random parameters, and what they predict into the language model's head, which is zero. */
+export function setInductionHeads(config: LlamaConfig, body: LlamaBody<NdArray>, head: NdArray): void {
   const { hiddenSize, heads, vocabularySize, ropeTheta } = config;
   const size = headSize(config);
   const { slow } = frequencies(config);
   const register = 1;
   const source = register + slow.length;
+  const prediction = source + size;
 
   const embeddings = body.embed_tokens.weight.data as Float32Array;
   for (let token = 0; token < vocabularySize; token++) {
@@ -81,6 +85,18 @@ export function setInductionHeads(config: LlamaConfig, body: LlamaBody<NdArray>)
     matching.query[dimension * hiddenSize + source + i]! += matchGain;
     matching.key[dimension * hiddenSize + register + i]! += matchGain;
   });
+  matching.value.fill(0, 0, size * hiddenSize);
+  for (let i = 0; i < size; i++) {
+    matching.value[i * hiddenSize + source + i] = 1;
+    matching.output[(prediction + i) * heads * size + i] = 1;
+  }
+  const logits = head.data as Float32Array;
+  for (let token = 0; token < vocabularySize; token++) {
+    for (let i = 0; i < size; i++) {
+      embeddings[token * hiddenSize + prediction + i]! *= randomShare;
+      logits[token * hiddenSize + prediction + i] = copyGain * embeddings[token * hiddenSize + source + i]!;
+    }
+  }
 }
 
 /** The rows of head 0 come first in query, key and value, its columns in the output. */

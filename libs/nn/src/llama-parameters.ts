@@ -53,8 +53,8 @@ export type ScalarModelWeights = ScalarModel<NdArray>;
  * Random initial parameters. Matrices are normal with standard deviation 1/√(inputs). Projections back into the residual
  * stream begin at zero (Zhang et al. 2019, "Fixup"), so every layer begins as the identity. Embeddings are normal with
  * deviation 1, as the stream that they open is normalised anyway, and the head begins at zero: all tokens alike. A tied
- * matrix is both, and has deviation 0.02 (Radford et al. 2019). Norms are 1. Where there is room, one head of each of the
- * first two layers begins as half of an induction head (see induction-heads.ts).
+ * matrix is both, and has deviation 0.02 (Radford et al. 2019). Norms are 1. Where there is room, the first two layers and
+ * the head begin with what copies from the context (see induction-heads.ts).
  */
 export function initLanguageModel(config: LlamaConfig, random: Random): LanguageModelWeights {
   const { hiddenSize, intermediateSize, layers, heads, keyValueHeads, vocabularySize, tieEmbeddings } = config;
@@ -88,8 +88,10 @@ export function initLanguageModel(config: LlamaConfig, random: Random): Language
     })),
     norm: ones(),
   };
-  if (canHaveInductionHeads(config)) setInductionHeads(config, body);
-  return tieEmbeddings ? { model: body } : { model: body, lm_head: zeros(vocabularySize, hiddenSize) };
+  if (tieEmbeddings) return { model: body };
+  const head = zeros(vocabularySize, hiddenSize);
+  if (canHaveInductionHeads(config)) setInductionHeads(config, body, head.weight);
+  return { model: body, lm_head: head };
 }
 
 /** A scalar head's weights [1, hiddenSize], normal with standard deviation 1/√(hiddenSize + 1) (Stiennon et al. 2020). */

@@ -37,15 +37,15 @@ export interface PretrainSettings {
 
 export const pretrainDefaults: PretrainSettings = {
   seed: 1,
-  steps: 800,
-  rows: 12,
-  time: 128,
-  learningRate: 0.007,
+  steps: 560,
+  rows: 6,
+  time: 256,
+  learningRate: 0.005,
   warmupSteps: 20,
   decayShare: 0.4,
   weightDecay: 0.1,
   clipNorm: 1,
-  validateEvery: 200,
+  validateEvery: 140,
   microBatches: 1,
 };
 

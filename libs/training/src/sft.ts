@@ -33,15 +33,15 @@ export interface SftSettings {
 
 export const sftDefaults: SftSettings = {
   seed: 1,
-  steps: 1350,
+  steps: 1320,
   rows: 8,
   time: 256,
-  learningRate: 0.005,
+  learningRate: 0.003,
   warmupSteps: 20,
   decayShare: 0.8,
   weightDecay: 0.05,
   clipNorm: 1,
-  validateEvery: 450,
+  validateEvery: 440,
 };
 
 export interface SftInputs {
