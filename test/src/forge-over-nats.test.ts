@@ -51,7 +51,7 @@ requireNatsServer('a forge over NATS', () => {
       expect(await health(url)).toMatchObject({ status: 503, body: { status: 'starting' } });
       expect(await ask(url, 'crucible', 'Hello?')).toMatchObject({
         status: 503,
-        text: 'no model is loaded yet; the first is on its way',
+        text: 'no model is loaded yet: the first is still being made, or could not be read, of which the log tells',
       });
 
       await trainer.submitJob({ jobId: 'forge', spec });
