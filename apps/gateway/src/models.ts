@@ -31,7 +31,10 @@ export class Models {
   async find(name: string, signal?: AbortSignal): Promise<{ readonly info: ModelInfo; readonly tokenizer: Tokenizer }> {
     const { models, newest } = await this.list(signal);
     if (models.length === 0)
-      throw new CrucibleError('failed-precondition', 'no model is loaded yet: the first is still being made, or could not be read, of which the log tells');
+      throw new CrucibleError(
+        'failed-precondition',
+        'no model is loaded yet: the first is still being made, or could not be read, of which the log tells',
+      );
     const wanted = name === newestModel && !models.some((model) => model.name === name) ? newest : name;
     const info = models.find((model) => model.name === wanted);
     if (!info) {
