@@ -78,7 +78,9 @@ describe('checkedSpec', () => {
     ],
     [
       'parts that a batch cannot be cut into',
-      { kind: { case: 'pretrain', value: { name: 'base', corpusUris: ['/'], options: { microBatches: 5 } } } },
+      {
+        kind: { case: 'pretrain', value: { name: 'base', corpusUris: ['/'], options: { rows: 12, microBatches: 5 } } },
+      },
       'pretrain: 12 rows do not divide into 5 microBatches',
       'pretrain.microBatches',
     ],
