@@ -1,9 +1,13 @@
 import { expect, it } from 'vitest';
-import { nextPowerOfTwo, timeBucket } from './buckets.ts';
+import { batchBucket, nextPowerOfTwo, timeBucket } from './buckets.ts';
 
 it('rounds up to powers of two, from the least', () => {
   expect([1, 2, 3, 64, 65].map((size) => nextPowerOfTwo(size))).toEqual([1, 2, 4, 64, 128]);
   expect(nextPowerOfTwo(5, 16)).toBe(16);
+});
+
+it('pads batches by less than half, large ones by less than 32 rows', () => {
+  expect([1, 2, 3, 32, 33, 64, 65, 160, 161].map(batchBucket)).toEqual([1, 2, 4, 32, 64, 64, 96, 160, 192]);
 });
 
 it('holds every length within the context, and says when one is beyond', () => {

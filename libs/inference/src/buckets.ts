@@ -7,6 +7,11 @@ export function nextPowerOfTwo(size: number, least = 1): number {
   return bucket;
 }
 
+/** The bucket for `rows` rows that are decoded together: a power of two up to 32, then a multiple of 32. */
+export function batchBucket(rows: number): number {
+  return rows <= 32 ? nextPowerOfTwo(rows) : 32 * Math.ceil(rows / 32);
+}
+
 /** The bucket for `length` tokens, at most the context; throws when they do not fit. */
 export function timeBucket(length: number, context: number): number {
   if (length > context) throw invalidInput(`${length} tokens are more than the context of ${context}`);

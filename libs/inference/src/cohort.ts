@@ -1,6 +1,6 @@
 import type { LanguageModelWeights, LlamaConfig } from '@crucible/nn';
 import { floats, ints, type NdArray } from '@crucible/tensor';
-import { nextPowerOfTwo, timeBucket } from './buckets.ts';
+import { batchBucket, nextPowerOfTwo, timeBucket } from './buckets.ts';
 import type { FinishReason, GeneratedToken, ResolvedRequest } from './generation.ts';
 import { KeyValueCache } from './key-value-cache.ts';
 import type { LanguagePrograms } from './language-programs.ts';
@@ -47,41 +47,41 @@ export class Cohort {
     return this.#active.length;
   }
 
-  /** Reads the prompts of new sequences and makes their first tokens. */
+  /** Reads the prompts of new sequences, a prompt of several once, and makes their first tokens. */
   async admit(sequences: readonly Sequence[]): Promise<void> {
     // Prompts of like length share a pass, so that padding stays small.
-    const sorted = [...sequences].sort((a, b) => a.request.prompt.length - b.request.prompt.length);
-    while (sorted.length > 0) {
+    const asked = byPrompt(sequences).sort((a, b) => a.prompt.length - b.prompt.length);
+    this.#cache.reserve(batchBucket(this.#active.length + sequences.length), asked.at(-1)!.prompt.length + 1);
+    while (asked.length > 0) {
       const longest = (count: number): number =>
-        timeBucket(sorted[count - 1]!.request.prompt.length, this.model.config.maxPositions);
+        timeBucket(asked[count - 1]!.prompt.length, this.model.config.maxPositions);
       let count = 1;
-      while (count < Math.min(sorted.length, prefillRows) && longest(count + 1) * (count + 1) <= prefillTokens) count++;
+      while (count < Math.min(asked.length, prefillRows) && longest(count + 1) * (count + 1) <= prefillTokens) count++;
       const time = longest(count);
-      await this.#prefill(sorted.splice(0, count), time);
+      await this.#prefill(asked.splice(0, count), time);
     }
   }
 
-  async #prefill(sequences: readonly Sequence[], time: number): Promise<void> {
+  async #prefill(asked: readonly Asked[], time: number): Promise<void> {
+    const sequences = asked.flatMap((one) => one.sequences);
+    const rowOf = asked.flatMap((one, row) => one.sequences.map(() => row));
+    const rows = nextPowerOfTwo(asked.length);
     const batch = nextPowerOfTwo(sequences.length);
-    const ids = new Int32Array(batch * time);
+    const ids = new Int32Array(rows * time);
     const last = new Int32Array(batch);
-    sequences.forEach(({ request: { prompt } }, row) => {
-      ids.set(prompt, row * time);
-      last[row] = row * time + prompt.length - 1;
-    });
+    asked.forEach(({ prompt }, row) => ids.set(prompt, row * time));
+    sequences.forEach(({ request: { prompt } }, i) => (last[i] = rowOf[i]! * time + prompt.length - 1));
     const sampled = sampledInGraph(sequences);
-    const program = await this.#programs.prefill.get(batch, time, Number(sampled));
+    const program = await this.#programs.prefill.get(rows, time, batch, Number(sampled));
     const results = await program.run({
       weights: this.model.weights,
-      ids: ints([batch, time], ids),
+      ids: ints([rows, time], ids),
       last: ints([batch], last),
       ...controls(sequences, batch),
     });
-    const longest = Math.max(...sequences.map(({ request }) => request.prompt.length));
-    this.#cache.reserve(nextPowerOfTwo(this.#active.length + sequences.length), longest + 1);
     const tokens = tokensOf(sequences, results);
     sequences.forEach((sequence, i) => {
-      this.#cache.fill(this.#active.length, sequence.request.prompt.length, i, results.keys, results.values);
+      this.#cache.fill(this.#active.length, sequence.request.prompt.length, rowOf[i]!, results.keys, results.values);
       this.#active.push(sequence);
       this.#take(sequence, tokens[i]!);
     });
@@ -95,7 +95,7 @@ export class Cohort {
     if (sequences.length === 0) return;
     const lengths = sequences.map(cachedLength);
     this.#cache.reserve(sequences.length, Math.max(...lengths) + 1);
-    const batch = nextPowerOfTwo(sequences.length);
+    const batch = batchBucket(sequences.length);
     this.#cache.reserve(batch, 1);
     const sampled = sampledInGraph(sequences);
     const program = await this.#programs.step.get(batch, this.#cache.capacity, Number(sampled));
@@ -144,6 +144,17 @@ export class Cohort {
       sequence.finish(reason);
     }
   }
+}
+
+/** Sequences that answer the same prompt. */
+interface Asked {
+  readonly prompt: readonly number[];
+  readonly sequences: readonly Sequence[];
+}
+
+function byPrompt(sequences: readonly Sequence[]): Asked[] {
+  const groups = Map.groupBy(sequences, ({ request }) => request.prompt.join());
+  return [...groups.values()].map((group) => ({ prompt: group[0]!.request.prompt, sequences: group }));
 }
 
 function finishReason({ request, generated, lastToken }: Sequence): FinishReason | undefined {

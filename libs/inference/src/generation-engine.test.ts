@@ -69,6 +69,25 @@ describe('an answer', () => {
     }
   });
 
+  it('is the same whether its prompt is read for it alone or for several', async () => {
+    const request = (seed: number): GenerationRequest => ({
+      prompt: prompts[seed % 3]!,
+      maxTokens: 12,
+      sampling: { seed },
+    });
+    const seeds = Array.from({ length: 9 }, (_, seed) => seed);
+    const together = await engineWith().generateAll(seeds.map(request));
+    expect(new Set(together.map(({ tokens }) => tokens.map(({ id }) => id).join())).size).toBe(seeds.length);
+    for (const seed of seeds) {
+      const [alone] = await engineWith().generateAll([request(seed)]);
+      expect(together[seed]!.tokens.map(({ id }) => id)).toEqual(alone!.tokens.map(({ id }) => id));
+      expect(together[seed]!.tokens.map(({ logProbability }) => logProbability)).toBeAllClose(
+        alone!.tokens.map(({ logProbability }) => logProbability),
+        { atol: 2e-5 },
+      );
+    }
+  });
+
   it('carries its log-probabilities at the sampling temperature', async () => {
     const engine = engineWith();
     const prompt = [3, 1, 4];
@@ -318,14 +337,6 @@ describe('what cannot be done', () => {
   it('is refused without a model', () => {
     const engine = new GenerationEngine();
     expect(() => engine.generate({ prompt: [1] })).toThrow('no model is loaded yet');
-  });
-
-  it('is refused for heads that the decoding kernel has no room for', () => {
-    const engine = new GenerationEngine();
-    const config = { ...tinyLlamaConfig, heads: 8 };
-    expect(() => engine.setModel({ weights, config, version: 1 })).toThrow(
-      'model: its heads have 4 values; generation needs a multiple of 8',
-    );
   });
 
   it('is refused when too many wait, unless they come all at once', async () => {

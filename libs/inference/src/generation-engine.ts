@@ -4,8 +4,7 @@
  * too, are answered by the weights that were newest then. Runs ONNX Runtime on the calling thread: host it in a process
  * of its own.
  */
-import { CrucibleError, invalidInput } from '@crucible/foundation';
-import { headSize, type LlamaConfig } from '@crucible/nn';
+import { CrucibleError } from '@crucible/foundation';
 import { flatten, isNdArray, shapesEqual } from '@crucible/tensor';
 import { Cohort, type Sequence, type ServedModel } from './cohort.ts';
 import {
@@ -18,8 +17,11 @@ import {
 } from './generation.ts';
 import { createLanguagePrograms, type LanguagePrograms, type ProgramOptions } from './language-programs.ts';
 
+/** Sequences to decode at once where only how long all of them take matters. */
+export const throughputBatch = 256;
+
 export interface GenerationEngineOptions extends ProgramOptions {
-  /** Sequences decoded at once; more wait. Default: 64. */
+  /** Sequences decoded at once; more wait. Default: 64, which keeps answers that people wait for quick. */
   readonly maxBatch?: number;
   /** Requests that may wait; beyond, they are refused. Default: 1024. */
   readonly maxWaiting?: number;
@@ -63,7 +65,6 @@ export class GenerationEngine {
 
   /** Serves new requests from `model`, from now on. Programs are kept when the shapes are the same. */
   setModel(model: ServedModel): void {
-    assertGenerates(model.config);
     const current = this.#cohorts.at(-1);
     const programs =
       current && sameShapes(current.cohort.model, model)
@@ -211,13 +212,6 @@ export class GenerationEngine {
     for (const programs of new Set(idle.map((entry) => entry.programs)))
       if (!kept.has(programs)) await disposePrograms(programs);
   }
-}
-
-/** Throws when a model of these sizes can be trained but not decoded: ONNX Runtime's kernel takes no other heads. */
-export function assertGenerates(config: LlamaConfig): void {
-  const size = headSize(config);
-  if (size % 8 === 0) return;
-  throw invalidInput(`model: its heads have ${size} values; generation needs a multiple of 8`, { at: 'model' });
 }
 
 async function disposePrograms({ prefill, step }: LanguagePrograms): Promise<void> {

@@ -1,4 +1,4 @@
-export { assertGenerates, GenerationEngine } from './generation-engine.ts';
+export { GenerationEngine, throughputBatch } from './generation-engine.ts';
 export type { GenerationEngineOptions, GenerationStream } from './generation-engine.ts';
 export type { FinishReason, GeneratedToken, Generation, GenerationRequest } from './generation.ts';
 export type { ServedModel } from './cohort.ts';

@@ -1,6 +1,8 @@
 import { headSize, type LlamaConfig } from '@crucible/nn';
 import { type NdArray, ndArray } from '@crucible/tensor';
-import { nextPowerOfTwo } from './buckets.ts';
+
+/** Rows grow by so many tokens: steps read all of a row, so that coarser ones would cost more than growing. */
+const capacityStep = 64;
 
 /**
  * Keys and values of the sequences being decoded, in host memory: one arena [rows, keyValueHeads, capacity, headSize] a
@@ -30,7 +32,7 @@ export class KeyValueCache {
 
   /** Makes room for `rows` rows of `tokens` tokens; what is cached stays. */
   reserve(rows: number, tokens: number): void {
-    const capacity = Math.min(this.#context, nextPowerOfTwo(tokens, 64));
+    const capacity = Math.min(this.#context, capacityStep * Math.ceil(tokens / capacityStep));
     if (rows <= this.#rows && capacity <= this.#capacity) return;
     const [oldRows, oldCapacity] = [this.#rows, this.#capacity];
     this.#rows = Math.max(rows, oldRows);

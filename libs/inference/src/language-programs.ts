@@ -21,9 +21,9 @@ const floats = (...shape: number[]): TensorType => ({ shape, dtype: 'float32' })
 
 interface PrefillSignature {
   readonly weights: LanguageModelWeights;
-  /** Prompts, padded on the right, int32 [batch, time]. */
+  /** Prompts, padded on the right, int32 [rows, time]. */
   readonly ids: TensorType;
-  /** Index of each prompt's last token, counted over all rows, int32 [batch]. */
+  /** For each answer, the index of its prompt's last token, counted over all rows, int32 [answers]. */
   readonly last: TensorType;
   readonly temperature: TensorType;
   readonly uniform: TensorType;
@@ -54,10 +54,14 @@ interface StepResult {
  * the logits out (for top-k, top-p and alternatives, which the host works out).
  */
 export interface LanguagePrograms {
-  /** By (batch, time, sampled 0 | 1): whole prompts. */
-  readonly prefill: ProgramCache<PrefillSignature, StepResult>;
+  /** By (rows, time, answers, sampled 0 | 1): whole prompts, each of one answer or more. */
+  readonly prefill: ProgramCache<
+    [rows: number, time: number, answers: number, sampled: number],
+    PrefillSignature,
+    StepResult
+  >;
   /** By (batch, capacity, sampled 0 | 1): one token for each row. */
-  readonly step: ProgramCache<StepSignature, StepResult>;
+  readonly step: ProgramCache<[batch: number, capacity: number, sampled: number], StepSignature, StepResult>;
 }
 
 export function createLanguagePrograms(
@@ -65,13 +69,13 @@ export function createLanguagePrograms(
   config: LlamaConfig,
   options: ProgramOptions = {},
 ): LanguagePrograms {
-  const prefill = new ProgramCache<PrefillSignature, StepResult>((batch, time, sampled) => {
+  const prefill: LanguagePrograms['prefill'] = new ProgramCache((rows, time, answers, sampled) => {
     const signature: PrefillSignature = {
       weights,
-      ids: ints(batch, time),
-      last: ints(batch),
-      temperature: floats(batch),
-      uniform: floats(batch),
+      ids: ints(rows, time),
+      last: ints(answers),
+      temperature: floats(answers),
+      uniform: floats(answers),
     };
     return compile(
       signature,
@@ -84,7 +88,7 @@ export function createLanguagePrograms(
     );
   });
 
-  const step = new ProgramCache<StepSignature, StepResult>((batch, capacity, sampled) => {
+  const step: LanguagePrograms['step'] = new ProgramCache((batch, capacity, sampled) => {
     const cached = floats(batch, config.keyValueHeads, capacity, headSize(config));
     const signature: StepSignature = {
       weights,

@@ -1,20 +1,17 @@
 import type { CompiledProgram } from '@crucible/tensor';
 
-/** Sizes that a program is compiled for. */
-type Sizes = [first: number, second: number, third: number];
-
-type Compile<I, O> = (...sizes: Sizes) => Promise<CompiledProgram<I, O>>;
+type Compile<Sizes extends readonly number[], I, O> = (...sizes: Sizes) => Promise<CompiledProgram<I, O>>;
 
 /**
- * Compiled programs by shape, made when first needed; beyond `most` the one that was used longest ago is released.
+ * Compiled programs by the sizes of their shapes, made when first needed; beyond `most` the one that was used longest ago is released.
  * Calls must not overlap: programs run one at a time.
  */
-export class ProgramCache<I, O> {
-  readonly #compile: Compile<I, O>;
+export class ProgramCache<Sizes extends readonly number[], I, O> {
+  readonly #compile: Compile<Sizes, I, O>;
   readonly #most: number;
   readonly #programs = new Map<string, CompiledProgram<I, O>>();
 
-  constructor(compile: Compile<I, O>, most = 24) {
+  constructor(compile: Compile<Sizes, I, O>, most = 24) {
     this.#compile = compile;
     this.#most = most;
   }

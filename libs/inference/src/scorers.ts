@@ -30,6 +30,8 @@ type LanguageSignature = RowSignature & {
 };
 type ScalarSignature = RowSignature & { readonly weights: ScalarModelWeights };
 
+type RowSizes = [rows: number, time: number, count: number];
+
 function rowTypes(rows: number, time: number, count: number): RowSignature {
   const grid: TensorType = { shape: [rows, time], dtype: 'int32' };
   return { ids: grid, positions: grid, segments: grid, branches: grid, at: { shape: [count], dtype: 'int32' } };
@@ -37,12 +39,12 @@ function rowTypes(rows: number, time: number, count: number): RowSignature {
 
 /** Log-probabilities of tokens under a language model. Programs serve any weights of the same shapes. */
 export class LogProbabilityScorer {
-  readonly #programs: ProgramCache<LanguageSignature, { readonly values: Tensor }>;
-  readonly #logits: ProgramCache<LanguageSignature, { readonly logits: Tensor }>;
+  readonly #programs: ProgramCache<RowSizes, LanguageSignature, { readonly values: Tensor }>;
+  readonly #logits: ProgramCache<RowSizes, LanguageSignature, { readonly logits: Tensor }>;
 
   constructor(weights: LanguageModelWeights, config: LlamaConfig, options: ProgramOptions = {}) {
     const compileFor = <O>(finish: (logits: Tensor, targets: Tensor) => O, name: string) =>
-      new ProgramCache<LanguageSignature, O>((rows, time, count) => {
+      new ProgramCache<RowSizes, LanguageSignature, O>((rows, time, count) => {
         const types = rowTypes(rows, time, count);
         return compile<LanguageSignature, O>(
           { weights, ...types, targets: types.at, inverseTemperature: { shape: [], dtype: 'float32' } },
@@ -101,7 +103,7 @@ export class LogProbabilityScorer {
   }
 
   async #prepare<O>(
-    programs: ProgramCache<LanguageSignature, O>,
+    programs: ProgramCache<RowSizes, LanguageSignature, O>,
     weights: LanguageModelWeights,
     rows: PackedRows,
     at: readonly number[],
@@ -128,10 +130,10 @@ export class LogProbabilityScorer {
 
 /** Scores of tokens under a reward or value model. Programs serve any weights of the same shapes. */
 export class ScalarScorer {
-  readonly #programs: ProgramCache<ScalarSignature, { readonly values: Tensor }>;
+  readonly #programs: ProgramCache<RowSizes, ScalarSignature, { readonly values: Tensor }>;
 
   constructor(weights: ScalarModelWeights, config: LlamaConfig, options: ProgramOptions = {}) {
-    this.#programs = new ProgramCache<ScalarSignature, { readonly values: Tensor }>((rows, time, count) =>
+    this.#programs = new ProgramCache<RowSizes, ScalarSignature, { readonly values: Tensor }>((rows, time, count) =>
       compile<ScalarSignature, { values: Tensor }>(
         { weights, ...rowTypes(rows, time, count) },
         (inputs) => {

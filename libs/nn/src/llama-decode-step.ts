@@ -1,4 +1,4 @@
-import { cachedAttention, gather, reshape, rmsNorm, rotary, type Tensor } from '@crucible/tensor';
+import { cachedAttention, cacheMask, gather, reshape, rmsNorm, rotary, type Tensor } from '@crucible/tensor';
 import { headSize, type LlamaConfig } from './llama-config.ts';
 import type { LanguageModel } from './llama-parameters.ts';
 import { applyLayer, languageLogits, linear } from './llama.ts';
@@ -33,6 +33,7 @@ export function decodeStep(
   const { heads, keyValueHeads } = config;
   const tables = rotaryTables(ids.graph, config);
   const positions = reshape(lengths, [batch, 1]);
+  const mask = cacheMask(lengths, keys[0]!.shape[2]!);
   const newKeys: Tensor[] = [];
   const newValues: Tensor[] = [];
   let hidden = gather(model.model.embed_tokens.weight, reshape(ids, [batch, 1]));
@@ -43,8 +44,7 @@ export function decodeStep(
       const value = linear(normed, layer.self_attn.v_proj);
       newKeys.push(reshape(key, [batch, keyValueHeads * headSize(config)]));
       newValues.push(reshape(value, [batch, keyValueHeads * headSize(config)]));
-      const past = { keys: keys[i]!, values: values[i]!, lengths };
-      return cachedAttention(query, key, value, past, { heads, keyValueHeads });
+      return cachedAttention(query, key, value, { keys: keys[i]!, values: values[i]!, mask });
     });
   });
   const normed = rmsNorm(reshape(hidden, [batch, config.hiddenSize]), model.model.norm.weight, config.rmsNormEpsilon);

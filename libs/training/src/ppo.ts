@@ -14,7 +14,13 @@
  * (AdamW with epsilon 1e-5: larger updates of rarely moved weights made small policies drift).
  */
 import { invalidInput, Random, throwIfCancelled } from '@crucible/foundation';
-import { GenerationEngine, LogProbabilityScorer, packSequences, ScalarScorer } from '@crucible/inference';
+import {
+  GenerationEngine,
+  LogProbabilityScorer,
+  packSequences,
+  ScalarScorer,
+  throughputBatch,
+} from '@crucible/inference';
 import type { LanguageModelWeights, LlamaConfig, ScalarModelWeights } from '@crucible/nn';
 import { createOptimizer, type OptimizerState, warmupDecay } from '@crucible/optim';
 import { logProbability, mul, type NdArray, sum } from '@crucible/tensor';
@@ -194,7 +200,7 @@ export function valueObjective(
 class PpoRun {
   readonly policy: TrainStep<LanguageModelWeights, ExperienceBatch>;
   readonly #value: TrainStep<ScalarModelWeights, ExperienceBatch>;
-  readonly #engine = new GenerationEngine();
+  readonly #engine = new GenerationEngine({ maxBatch: throughputBatch });
   readonly #logProbabilities: LogProbabilityScorer;
   readonly #scores: ScalarScorer;
   readonly #kl: KlController;

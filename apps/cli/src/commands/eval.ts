@@ -2,7 +2,7 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { loadModel } from '@crucible/checkpoint';
 import { createWorld, type Split } from '@crucible/data';
 import { invalidInput } from '@crucible/foundation';
-import { GenerationEngine } from '@crucible/inference';
+import { GenerationEngine, throughputBatch } from '@crucible/inference';
 import { loadTokenizer } from '@crucible/tokenizer';
 import { type ChatFigures, evaluateOnWorld } from '@crucible/training';
 import { print, printJson, settingsFor } from '../context.ts';
@@ -45,7 +45,7 @@ export function evalCommand(): Command {
         const model = loadModel(folder);
         if (model.kind !== 'language')
           throw invalidInput(`${name} is a reward model; only language models answer`, { at: '--model' });
-        const engine = new GenerationEngine();
+        const engine = new GenerationEngine({ maxBatch: throughputBatch });
         try {
           engine.setModel({ weights: model.weights, config: model.config, version });
           const figures = await evaluateOnWorld(

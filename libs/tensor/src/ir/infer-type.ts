@@ -186,22 +186,6 @@ const typeRules: { readonly [P in Primitive]: TypeRule<P> } = {
     expectShape(sin!, cos!.shape, 'rotary: sin');
     return x!;
   },
-  cachedAttention: ([query, key, value, pastKeys, pastValues, lengths], { heads, keyValueHeads }, primitive) => {
-    for (const operand of [query, key, value, pastKeys, pastValues]) expectDtype(operand!, ['float32'], primitive);
-    expectDtype(lengths!, ['int32'], primitive);
-    const [batch, , width] = query!.shape;
-    const size = width! / heads;
-    if (!Number.isInteger(size) || heads % keyValueHeads !== 0) {
-      throw invalidInput(`cachedAttention: width ${width} does not divide into ${heads} heads over ${keyValueHeads}`);
-    }
-    expectShape(query!, [batch!, 1, width!], 'cachedAttention: query');
-    expectShape(key!, [batch!, 1, keyValueHeads * size], 'cachedAttention: key');
-    expectShape(value!, key!.shape, 'cachedAttention: value');
-    expectShape(pastKeys!, [batch!, keyValueHeads, pastKeys!.shape[2]!, size], 'cachedAttention: past keys');
-    expectShape(pastValues!, pastKeys!.shape, 'cachedAttention: past values');
-    expectShape(lengths!, [batch!], 'cachedAttention: lengths');
-    return query!;
-  },
 };
 
 function matrixProduct(

@@ -111,13 +111,6 @@ export interface PrimitiveParams {
    * (x [batch, time, heads · d], positions int32 [batch, time], cos [p, d/2], sin [p, d/2]) → like x.
    */
   rotary: { readonly heads: number };
-  /**
-   * One decoding step of grouped-query attention (Ainslie et al. 2023) over a cache that the caller owns:
-   * (query [b, 1, h · d], key [b, 1, kv · d], value [b, 1, kv · d], pastKeys [b, kv, p, d], pastValues [b, kv, p, d],
-   * lengths int32 [b]) → [b, 1, h · d]. Row i attends to its first lengths[i] cached positions and to the new one.
-   * Without gradient.
-   */
-  cachedAttention: { readonly heads: number; readonly keyValueHeads: number };
 }
 
 export type Primitive = keyof PrimitiveParams;

@@ -2,11 +2,11 @@ import { Random } from '@crucible/foundation';
 import { describe, expect, it } from 'vitest';
 import { gradient } from '../autodiff/gradient.ts';
 import type { Tensor } from '../ir/tensor.ts';
-import { type FloatArray, floats, type NdArray } from '../nd-array.ts';
+import { type FloatArray, floats, ints, type NdArray } from '../nd-array.ts';
 import { evaluate } from '../reference/evaluate.ts';
 import { type Shape, sizeOf } from '../shape.ts';
 import { compile, trace } from '../trace/compile.ts';
-import { causalAttention, causalMask, maskedScore } from './attention.ts';
+import { cachedAttention, cacheMask, causalAttention, causalMask, maskedScore } from './attention.ts';
 import { add, mul } from './elementwise.ts';
 import { sum } from './reduction.ts';
 
@@ -118,5 +118,59 @@ describe('causal attention', () => {
       [2, 6],
       [2, 8],
     ]);
+  });
+});
+
+describe('attention over a cache', () => {
+  /** What is cached beyond the filled positions: it must not be looked at. */
+  const garbage = 1e4;
+  const time = 6;
+  const given = inputs(time);
+  /** Position of the new token of each row. */
+  const lengths = [0, 4];
+
+  /** The parts of x [b, n, t, d] at one position of each row, as [b, 1, n · d]. */
+  function at(x: FloatArray, positions: readonly number[]): FloatArray {
+    const count = x.shape[1]!;
+    const parts = positions.flatMap((position, row) =>
+      Array.from({ length: count * size }, (_, i) => {
+        const head = row * count + Math.floor(i / size);
+        return x.data[(head * time + position) * size + (i % size)]!;
+      }),
+    );
+    return floats([positions.length, 1, count * size], parts);
+  }
+
+  function filled(x: FloatArray): FloatArray {
+    const data = x.data.map((value, i) => {
+      const row = Math.floor(i / (groups * time * size));
+      return Math.floor(i / size) % time < lengths[row]! ? value : garbage;
+    });
+    return floats(x.shape, data);
+  }
+
+  it('is what the last of the queries so far attends to, and sees nothing of what is not filled', async () => {
+    const cache = { keys: filled(given.k), values: filled(given.v), lengths: ints([batch], lengths) };
+    const now = { query: at(given.q, lengths), key: at(given.k, lengths), value: at(given.v, lengths) };
+    const program = await compile(
+      { ...now, cache },
+      ({ query, key, value, cache: { keys, values, lengths: filledTo } }) => ({
+        y: cachedAttention(query, key, value, { keys, values, mask: cacheMask(filledTo, time) }),
+      }),
+    );
+    const whole = floats(
+      given.q.shape,
+      attended(given, () => true),
+    );
+    expectClose((await program.run({ ...now, cache })).y.data, at(whole, lengths).data);
+    await program.dispose();
+  });
+
+  it('refuses a query that does not divide over the cache', () => {
+    const cache = { keys: given.k, values: given.v, mask: normal([batch, 1, 1, time], 3) };
+    const types = { query: normal([batch, 1, 9], 1), key: normal([batch, 1, 6], 2), cache };
+    expect(() => trace(types, (x) => ({ y: cachedAttention(x.query, x.key, x.key, x.cache) }))).toThrow(
+      'cachedAttention: a query of 9 does not divide over 2 key-value heads of 3',
+    );
   });
 });

@@ -1,6 +1,7 @@
+import { invalidInput } from '@crucible/foundation';
 import type { Graph } from '../ir/graph.ts';
 import type { Tensor } from '../ir/tensor.ts';
-import { add } from './elementwise.ts';
+import { add, less, mul, where } from './elementwise.ts';
 import { matmul } from './linalg.ts';
 import { concat, reshape, sliceAxis } from './movement.ts';
 import { softmax } from './reduction.ts';
@@ -57,4 +58,47 @@ function attention(queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor):
   const scores = matmul(reshape(queries, [...grouped, size]), keys, { transposeB: true, alpha: 1 / Math.sqrt(size) });
   const weights = softmax(add(reshape(scores, [batch, heads, rows, columns]), mask));
   return reshape(matmul(reshape(weights, [...grouped, columns]), values), queries.shape);
+}
+
+/**
+ * 0 where position j of a row's cache is filled, j < lengths[row], far below where not: lengths int32 [b] →
+ * [b, 1, 1, capacity].
+ */
+export function cacheMask(lengths: Tensor, capacity: number): Tensor {
+  const positions = Int32Array.from({ length: capacity }, (_, j) => j);
+  const filled = less(
+    lengths.graph.constant('int32', [1, 1, 1, capacity], positions),
+    reshape(lengths, [lengths.shape[0]!, 1, 1, 1]),
+  );
+  return where(filled, 0, maskedScore);
+}
+
+export interface AttentionCache {
+  /** [b, kv, capacity, d]; what `mask` hides may be any finite numbers. */
+  readonly keys: Tensor;
+  /** [b, kv, capacity, d] */
+  readonly values: Tensor;
+  /** See `cacheMask`. */
+  readonly mask: Tensor;
+}
+
+/**
+ * Attention of one new position a row over those in a cache and itself: query [b, 1, h · d], its own key and value
+ * [b, 1, kv · d] → [b, 1, h · d]. The new position's part is worked out beside the cache's, so that the cache is read in
+ * place: ONNX Runtime's own decoding kernel copies all of it at every step, which takes twice as long.
+ */
+export function cachedAttention(query: Tensor, key: Tensor, value: Tensor, cache: AttentionCache): Tensor {
+  const [batch, groups, capacity, size] = cache.keys.shape as [number, number, number, number];
+  const width = query.shape[2]!;
+  if (width % (groups * size) !== 0) {
+    throw invalidInput(
+      `cachedAttention: a query of ${width} does not divide over ${groups} key-value heads of ${size}`,
+    );
+  }
+  const queries = reshape(query, [batch, groups, width / (groups * size), size]);
+  const scoresOf = (keys: Tensor): Tensor => matmul(queries, keys, { transposeB: true, alpha: 1 / Math.sqrt(size) });
+  const own = (x: Tensor): Tensor => reshape(x, [batch, groups, 1, size]);
+  const weights = softmax(concat([add(scoresOf(cache.keys), cache.mask), scoresOf(own(key))], 3));
+  const past = matmul(sliceAxis(weights, 3, 0, capacity), cache.values);
+  return reshape(add(past, mul(sliceAxis(weights, 3, capacity, capacity + 1), own(value))), query.shape);
 }

@@ -29,14 +29,3 @@ export function logProbability(logits: Tensor, targets: Tensor): Tensor {
   const chosen = takeAlong(rows, reshape(targets, [-1, 1]));
   return reshape(sub(chosen, logSumExp(rows)), targets.shape);
 }
-
-/** One decoding step of attention over a cache; see the primitive. No gradient. */
-export function cachedAttention(
-  query: Tensor,
-  key: Tensor,
-  value: Tensor,
-  past: { readonly keys: Tensor; readonly values: Tensor; readonly lengths: Tensor },
-  heads: { readonly heads: number; readonly keyValueHeads: number },
-): Tensor {
-  return query.graph.node('cachedAttention', [query, key, value, past.keys, past.values, past.lengths], heads);
-}

@@ -164,21 +164,6 @@ const onnxRules: { readonly [P in Primitive]: OnnxRule<P> } = {
       domain: microsoft,
       attributes: { num_heads: params.heads },
     }),
-  cachedAttention: (onnx, { params, inputs: [, , , pastKeys] }, [query, key, value, keys, values, lengths]) =>
-    // The present_* results stay on the node, unread: without them the kernel ignores the past.
-    onnx.node(
-      'GroupQueryAttention',
-      [
-        query!,
-        key!,
-        value!,
-        keys!,
-        values!,
-        lengths!,
-        onnx.constant({ dtype: 'int32', shape: [], data: Int32Array.of(pastKeys!.shape[2]! + 1) }),
-      ],
-      { domain: microsoft, attributes: { num_heads: params.heads, kv_num_heads: params.keyValueHeads }, outputs: 3 },
-    )[0]!,
 };
 
 function operator(name: string, attributes?: Record<string, AttributeValue>): OnnxRule<Primitive> {

@@ -209,35 +209,6 @@ const referenceRules: { readonly [P in Primitive]: ReferenceRule<P> } = {
       y.data[first + half] = right * c + left * s;
     });
   },
-  cachedAttention: (y, inputs, { heads, keyValueHeads }) => {
-    const [query, key, value, pastKeys, pastValues, lengths] = inputs.map((input) => input.data) as [
-      Float32Array,
-      Float32Array,
-      Float32Array,
-      Float32Array,
-      Float32Array,
-      Int32Array,
-    ];
-    const size = y.shape[2]! / heads;
-    const capacity = inputs[3]!.shape[2]!;
-    forEachIndex([y.shape[0]!, heads], ([b, head]) => {
-      const group = Math.floor(head! / (heads / keyValueHeads));
-      const cached = (b! * keyValueHeads + group) * capacity * size;
-      const fresh = (b! * keyValueHeads + group) * size;
-      const at = (b! * heads + head!) * size;
-      const row = (past: Float32Array, now: Float32Array, t: number): Float32Array =>
-        t < lengths[b!]!
-          ? past.subarray(cached + t * size, cached + (t + 1) * size)
-          : now.subarray(fresh, fresh + size);
-      const scores = Array.from({ length: lengths[b!]! + 1 }, (_, t) =>
-        row(pastKeys, key, t).reduce((dot, k, j) => dot + (k * query[at + j]!) / Math.sqrt(size), 0),
-      );
-      const total = logSumExpOf(Float64Array.from(scores));
-      scores.forEach((score, t) =>
-        row(pastValues, value, t).forEach((v, j) => (y.data[at + j]! += Math.exp(score - total) * v)),
-      );
-    });
-  },
 };
 
 function multiplyMatrices(

@@ -4,7 +4,6 @@ import { verifyProgram } from '../ir/verify.ts';
 import { foldConstants } from './fold-constants.ts';
 import { fuseBias, fuseMatmul, moveRowScale, scaleBias, sinkTranspose, transposeSmaller } from './fuse-matmul.ts';
 import { fuseScatter } from './fuse-scatter.ts';
-import { growHeads } from './grow-heads.ts';
 import { joinPads } from './join-pads.ts';
 import { shareSoftmax } from './log-sum-exp.ts';
 import { padRows } from './pad-rows.ts';
@@ -27,7 +26,6 @@ const passes: readonly (readonly [name: string, rule: (program: Program) => Rewr
   ['share-softmax', shareSoftmax],
   ['fuse-scatter', () => fuseScatter],
   ['join-pads', () => joinPads],
-  ['grow-heads', () => growHeads],
   // Each of these makes work for the others.
   ['fuse-matmul', () => firstOf(simplify, fuseMatmul, moveRowScale, transposeSmaller, sinkTranspose)],
   ['join-norm', () => joinNorm],

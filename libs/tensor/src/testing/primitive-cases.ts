@@ -82,17 +82,6 @@ function comparison<P extends Primitive>(dtype: DType, draw: (random: Random) =>
 }
 
 const product = { transposeA: false, transposeB: false, alpha: 1 };
-const cached: Case<'cachedAttention'> = {
-  params: { heads: 4, keyValueHeads: 2 },
-  operands: [
-    { shape: [3, 1, 32] },
-    { shape: [3, 1, 16] },
-    { shape: [3, 1, 16] },
-    { shape: [3, 2, 5, 8] },
-    { shape: [3, 2, 5, 8] },
-    { shape: [3], dtype: 'int32', draw: (_random, i) => [0, 5, 3][i]! },
-  ],
-};
 
 /** Every primitive; one that is missing does not compile. */
 export const primitiveCases: { readonly [P in Primitive]: Row<P> } = {
@@ -285,7 +274,6 @@ export const primitiveCases: { readonly [P in Primitive]: Row<P> } = {
     differentiable: [0],
     smooth: true,
   },
-  cachedAttention: { cases: [cached] },
 };
 
 function drawOperand({ shape, dtype = 'float32', draw = uniform(-2, 2) }: Operand, random: Random): NdArray {

@@ -7,7 +7,7 @@ import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadModel, type ModelRegistry, type ModelVersion, type SavedModel } from '@crucible/checkpoint';
 import { CrucibleError, publishFolder, Random, writeFileAtomic } from '@crucible/foundation';
-import { GenerationEngine, ScalarScorer, scoreSequences } from '@crucible/inference';
+import { GenerationEngine, ScalarScorer, scoreSequences, throughputBatch } from '@crucible/inference';
 import type { LanguageModelWeights, LlamaConfig } from '@crucible/nn';
 import { loadTokenizer, saveTokenizer, type Tokenizer, trainBpe } from '@crucible/tokenizer';
 import { ppo, type RewardFunction } from '../ppo.ts';
@@ -68,7 +68,7 @@ export async function forge(options: ForgeOptions): Promise<ForgeResult> {
 
 class ForgeRun {
   readonly #options: ForgeOptions;
-  readonly #engine = new GenerationEngine();
+  readonly #engine = new GenerationEngine({ maxBatch: throughputBatch });
   #record: ForgeRecord;
 
   constructor(options: ForgeOptions) {

@@ -1,4 +1,3 @@
-import { CrucibleError } from '@crucible/foundation';
 import type { Tensor } from '../../ir/tensor.ts';
 import { mul, neg, sub, sumTo } from '../../library/elementwise.ts';
 import { broadcastTo } from '../../library/movement.ts';
@@ -9,7 +8,7 @@ import type { GradientRules } from '../rule.ts';
 const lastAxis = { axes: -1, keepDims: true } as const;
 
 export const fusedGradients: GradientRules<
-  'softmax' | 'rmsNorm' | 'inverseRms' | 'layerNorm' | 'inverseStd' | 'rotary' | 'cachedAttention'
+  'softmax' | 'rmsNorm' | 'inverseRms' | 'layerNorm' | 'inverseStd' | 'rotary'
 > = {
   // dx = y (dy - Σ dy y)
   softmax: (y, dy) => [mul(y, sub(dy, sum(mul(dy, y), lastAxis)))],
@@ -51,10 +50,6 @@ export const fusedGradients: GradientRules<
   rotary: (y, dy) => {
     const [, positions, cos, sin] = y.inputs as [Tensor, Tensor, Tensor, Tensor];
     return [rotary(dy, positions, cos, neg(sin), y.params.heads), undefined, undefined, undefined];
-  },
-
-  cachedAttention: () => {
-    throw new CrucibleError('unimplemented', 'cachedAttention is for decoding; it has no gradient');
   },
 };
 
