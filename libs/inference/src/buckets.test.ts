@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { batchBucket, nextPowerOfTwo, timeBucket } from './buckets.ts';
+import { batchBucket, countBucket, nextPowerOfTwo, timeBucket } from './buckets.ts';
 
 it('rounds up to powers of two, from the least', () => {
   expect([1, 2, 3, 64, 65].map((size) => nextPowerOfTwo(size))).toEqual([1, 2, 4, 64, 128]);
@@ -8,6 +8,10 @@ it('rounds up to powers of two, from the least', () => {
 
 it('pads batches by less than half, large ones by less than 32 rows', () => {
   expect([1, 2, 3, 32, 33, 64, 65, 160, 161].map(batchBucket)).toEqual([1, 2, 4, 32, 64, 64, 96, 160, 192]);
+});
+
+it('pads what is looked at by less than half, much of it by less than 512', () => {
+  expect([1, 64, 65, 1024, 1025, 3360].map(countBucket)).toEqual([64, 64, 128, 1024, 1536, 3584]);
 });
 
 it('holds every length within the context, and says when one is beyond', () => {

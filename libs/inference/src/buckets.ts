@@ -12,6 +12,11 @@ export function batchBucket(rows: number): number {
   return rows <= 32 ? nextPowerOfTwo(rows) : 32 * Math.ceil(rows / 32);
 }
 
+/** The bucket for `count` tokens that are looked at: a power of two from 64 to 1024, then a multiple of 512. */
+export function countBucket(count: number): number {
+  return count <= 1024 ? nextPowerOfTwo(count, 64) : 512 * Math.ceil(count / 512);
+}
+
 /** The bucket for `length` tokens, at most the context; throws when they do not fit. */
 export function timeBucket(length: number, context: number): number {
   if (length > context) throw invalidInput(`${length} tokens are more than the context of ${context}`);

@@ -50,6 +50,7 @@ export class Cohort {
   /** Reads the prompts of new sequences, a prompt of several once, and makes their first tokens. */
   async admit(sequences: readonly Sequence[]): Promise<void> {
     // Prompts of like length share a pass, so that padding stays small.
+    if (this.#active.length === 0) this.#cache.clear();
     const asked = byPrompt(sequences).sort((a, b) => a.prompt.length - b.prompt.length);
     this.#cache.reserve(batchBucket(this.#active.length + sequences.length), asked.at(-1)!.prompt.length + 1);
     while (asked.length > 0) {

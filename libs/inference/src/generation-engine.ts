@@ -92,7 +92,10 @@ export class GenerationEngine {
   async generateAll(requests: readonly GenerationRequest[]): Promise<Generation[]> {
     const cohort = this.#newest();
     const resolved = requests.map((request) => resolveRequest(request, cohort.model.config));
-    const streams = resolved.map((request) => this.#begin(request, cohort));
+    // Short prompts first: the room that the longest takes is then taken for few others.
+    const order = resolved.map((_request, i) => i).sort((a, b) => lengthOf(resolved[a]!) - lengthOf(resolved[b]!));
+    const streams = new Array<GenerationStream>(resolved.length);
+    for (const i of order) streams[i] = this.#begin(resolved[i]!, cohort);
     return Promise.all(
       streams.map(async ({ version, tokens, finish }) => {
         const collected: GeneratedToken[] = [];
@@ -186,7 +189,10 @@ export class GenerationEngine {
   }
 
   async #admitWaiting(): Promise<void> {
-    const room = (this.#options.maxBatch ?? 64) - this.load.active;
+    const { maxBatch = 64 } = this.#options;
+    const room = maxBatch - this.load.active;
+    // Reading a few prompts takes nearly as long as reading one: places are filled several at a time.
+    if (room < Math.min(this.#waiting.length, Math.ceil(maxBatch / 8))) return;
     const admitted = Map.groupBy(this.#waiting.splice(0, Math.max(0, room)), ({ cohort }) => cohort);
     for (const [cohort, entries] of admitted) {
       const sequences = entries.map(({ sequence }) => sequence);
@@ -212,6 +218,10 @@ export class GenerationEngine {
     for (const programs of new Set(idle.map((entry) => entry.programs)))
       if (!kept.has(programs)) await disposePrograms(programs);
   }
+}
+
+function lengthOf({ prompt }: ResolvedRequest): number {
+  return prompt.length;
 }
 
 async function disposePrograms({ prefill, step }: LanguagePrograms): Promise<void> {

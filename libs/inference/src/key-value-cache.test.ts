@@ -65,3 +65,16 @@ it('keeps prompts and later tokens through growth and moves', () => {
     }
   }
 });
+
+it('takes as much room as new rows need, once the old ones are forgotten', () => {
+  const cache = new KeyValueCache(tinyLlamaConfig);
+  cache.reserve(8, 90);
+  expect(cache.capacity).toBe(96);
+  cache.clear();
+  cache.reserve(1, 5);
+  expect(cache.capacity).toBe(64);
+  const [keys, values] = [prompt(1, 16, 0), prompt(1, 16, 0.5)];
+  cache.fill(0, 5, 0, keys, values);
+  const view = cache.view(1);
+  expect(read(view.keys, 1, 0, 1, 4)).toEqual(Array.from({ length: size }, (_, i) => entry(1, 0, 1, 4, i)));
+});

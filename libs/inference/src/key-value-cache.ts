@@ -49,6 +49,11 @@ export class KeyValueCache {
     }
   }
 
+  /** Forgets all rows, and the room that they took. */
+  clear(): void {
+    [this.#rows, this.#capacity] = [0, 0];
+  }
+
   /** The first `rows` rows, without copying. */
   view(rows: number): { readonly keys: NdArray[]; readonly values: NdArray[] } {
     const shape = [rows, this.#heads, this.#capacity, this.#size];

@@ -11,7 +11,7 @@ import {
 import { compile, ints, logProbability, mul, scalar, type Tensor, type TensorType } from '@crucible/tensor';
 import { packSequences, type PackedRows } from './packing.ts';
 import { type Choice, topTokens } from './sampling.ts';
-import { nextPowerOfTwo } from './buckets.ts';
+import { countBucket } from './buckets.ts';
 import { ProgramCache } from './program-cache.ts';
 import type { ProgramOptions } from './language-programs.ts';
 
@@ -111,7 +111,7 @@ export class LogProbabilityScorer {
     temperature: number,
   ) {
     const [height, time] = rows.ids.shape as [number, number];
-    const count = nextPowerOfTwo(at.length, 64);
+    const count = countBucket(at.length);
     const inputs = {
       weights,
       ...pick(rows),
@@ -148,7 +148,7 @@ export class ScalarScorer {
   /** The model's number for the token at each index `at[i]`, counted over all rows. */
   async score(weights: ScalarModelWeights, rows: PackedRows, at: readonly number[]): Promise<Float32Array> {
     const [height, time] = rows.ids.shape as [number, number];
-    const count = nextPowerOfTwo(at.length, 64);
+    const count = countBucket(at.length);
     const program = await this.#programs.get(height, time, count);
     const { values } = await program.run({ weights, ...pick(rows), at: ints([count], padded(at, count)) });
     return (values.data as Float32Array).subarray(0, at.length);
@@ -165,6 +165,9 @@ export interface RowOptions {
   readonly pad: number;
 }
 
+/** Tokens of one pass of `scoreSequences`, beginnings that are shared counted for each. */
+const tokensAtOnce = 16_384;
+
 /** Scores of whole sequences, read at their last tokens, in their order. */
 export async function scoreSequences(
   scorer: ScalarScorer,
@@ -173,14 +176,21 @@ export async function scoreSequences(
   { time, pad }: RowOptions,
 ): Promise<number[]> {
   const scores: number[] = [];
-  const atOnce = 64;
-  for (let first = 0; first < sequences.length; first += atOnce) {
-    const part = sequences.slice(first, first + atOnce).map((ids) => ids.slice(-time));
-    const { packed, places } = packSequences(part, { time, pad, rowMultiple: 8 });
+  const shortened = sequences.map((ids) => ids.slice(-time));
+  while (scores.length < shortened.length) {
+    const part = firstTokens(shortened.slice(scores.length), tokensAtOnce);
+    const { packed, places } = packSequences(part, { time, pad, rowMultiple: 4 });
     const ends = places.map((place) => place.at(-1)!);
     scores.push(...(await scorer.score(weights, packed, ends)));
   }
   return scores;
+}
+
+/** As many sequences from the front as have at most `tokens` tokens, or one. */
+function firstTokens(sequences: readonly (readonly number[])[], tokens: number): readonly (readonly number[])[] {
+  let total = 0;
+  const end = sequences.findIndex(({ length }) => (total += length) > tokens);
+  return end === -1 ? sequences : sequences.slice(0, Math.max(1, end));
 }
 
 function pick({ ids, positions, segments, branches }: PackedRows): PackedRows {

@@ -14,7 +14,7 @@ import type { ChatFigures, EvaluateOptions, ForgeData, PreferenceData } from './
 const tokenizerCharacters = 1_500_000;
 const validationDocuments = 400;
 /** Questions whose answers by B itself are graded, and answers to each. */
-const gradedPrompts = 256;
+const gradedPrompts = 768;
 const answersPerPrompt = 3;
 /** Share of B's own answers in what C learns from; the others are written. */
 const ownShare = 0.25;
