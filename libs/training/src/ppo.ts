@@ -76,7 +76,7 @@ export interface PpoSettings {
 
 export const ppoDefaults: PpoSettings = {
   seed: 1,
-  iterations: 16,
+  iterations: 20,
   samples: 160,
   answersPerPrompt: 4,
   maxTokens: 64,
@@ -84,7 +84,7 @@ export const ppoDefaults: PpoSettings = {
   temperature: 1,
   epochs: 2,
   minibatches: 2,
-  policyLearningRate: 6e-4,
+  policyLearningRate: 4e-4,
   valueLearningRate: 1e-3,
   valueOnlyIterations: 2,
   clip: 0.2,
