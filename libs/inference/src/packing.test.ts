@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { branchesOf, packSequences, RowFiller } from './packing.ts';
+import { blockHeight, branchesOf, packSequences, rowBlocks, RowFiller } from './packing.ts';
 
 describe('packing', () => {
   it('puts sequences into rows with positions and segments of their own, and says where', () => {
@@ -84,4 +84,26 @@ it('fills rows in the order of the calls and tells the room that is left', () =>
   expect(filler.place(1, branchesOf([[6]]))).toEqual([Int32Array.of(7)]);
   expect([filler.room(0), filler.room(1)]).toEqual([5, 2]);
   expect(Array.from(filler.finish().segments.data)).toEqual([0, 0, 0, 0, 0, 1, 1, 2, 0, 0]);
+});
+
+describe('rowBlocks', () => {
+  it('gives every place asked for to the block that holds its row', () => {
+    const sequences = Array.from({ length: 10 }, (_, n) => [n, n + 100, n + 200]);
+    const { packed, places } = packSequences(sequences, { time: 3, pad: 0 });
+    const asked = places.flatMap((place) => [place[2]!, place[1]!]);
+    const blocks = rowBlocks(packed, asked);
+    expect(blocks.map(({ rows }) => rows.ids.shape)).toEqual([
+      [4, 3],
+      [4, 3],
+      [2, 3],
+    ]);
+    const found = new Array<number>(asked.length);
+    for (const { rows, asked: indices, at } of blocks)
+      indices.forEach((index, i) => (found[index] = rows.ids.data[at[i]!]!));
+    expect(found).toEqual(sequences.flatMap((ids) => [ids[2], ids[1]]));
+  });
+
+  it('holds about a thousand tokens at a time, and at least a row', () => {
+    expect([16, 256, 384, 512, 4096].map(blockHeight)).toEqual([4, 4, 2, 2, 1]);
+  });
 });

@@ -36,7 +36,7 @@ export interface Branches {
 
 /**
  * Packs all sequences into as few rows of `time` tokens as first-fit decreasing finds, rounded up to a multiple of
- * `rowMultiple` (default: 1) so that few shapes need compiling.
+ * `rowMultiple` (default: 1; `blockHeight(time)` makes all blocks of `rowBlocks` alike).
  */
 export function packSequences(
   sequences: readonly (readonly number[])[],
@@ -58,6 +58,41 @@ export function packSequences(
   const filler = new RowFiller(rows, time, pad);
   const places = parts.flatMap((part, i) => filler.place(rowOf[i]!, part));
   return { packed: filler.finish(), places };
+}
+
+/** A few of the rows of a packing, and what is asked of them. */
+export interface RowBlock {
+  readonly rows: PackedRows;
+  /** Which of the places asked for lie in these rows: their indices in the list of all. */
+  readonly asked: Int32Array;
+  /** Those places, counted over the rows of the block. */
+  readonly at: Int32Array;
+}
+
+/**
+ * Rows of `time` tokens that are worked on at once: about a thousand tokens. More are no faster, and a program for each
+ * number of rows would have to be compiled, and its memory fetched from the system, again and again.
+ */
+export function blockHeight(time: number): number {
+  return Math.min(4, Math.max(1, Math.floor(1024 / time)));
+}
+
+/** Packed rows in blocks of `blockHeight` rows, the last of which may be lower; `at` are places counted over all rows. */
+export function rowBlocks(packed: PackedRows, at: ArrayLike<number>): RowBlock[] {
+  const [rows, time] = packed.ids.shape as [number, number];
+  const height = blockHeight(time);
+  const asked = Array.from({ length: Math.ceil(rows / height) }, (): number[] => []);
+  for (let i = 0; i < at.length; i++) asked[Math.floor(at[i]! / (height * time))]!.push(i);
+  return asked.map((indices, block) => {
+    const [first, end] = [block * height, Math.min(rows, (block + 1) * height)];
+    const part = ({ data }: IntArray): IntArray => ints([end - first, time], data.subarray(first * time, end * time));
+    const { ids, positions, segments, branches } = packed;
+    return {
+      rows: { ids: part(ids), positions: part(positions), segments: part(segments), branches: part(branches) },
+      asked: Int32Array.from(indices),
+      at: Int32Array.from(indices, (i) => at[i]! - first * time),
+    };
+  });
 }
 
 /** Sequences that begin alike, as what they share and the rest of each. */

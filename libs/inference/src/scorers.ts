@@ -9,7 +9,7 @@ import {
   scalarScores,
 } from '@crucible/nn';
 import { compile, ints, logProbability, mul, scalar, type Tensor, type TensorType } from '@crucible/tensor';
-import { packSequences, type PackedRows } from './packing.ts';
+import { blockHeight, packSequences, type PackedRows, type RowBlock, rowBlocks } from './packing.ts';
 import { type Choice, topTokens } from './sampling.ts';
 import { countBucket } from './buckets.ts';
 import { ProgramCache } from './program-cache.ts';
@@ -74,9 +74,14 @@ export class LogProbabilityScorer {
     targets: readonly number[],
     temperature: number,
   ): Promise<Float32Array> {
-    const { program, inputs } = await this.#prepare(this.#programs, weights, rows, at, targets, temperature);
-    const { values } = await program.run(inputs);
-    return (values.data as Float32Array).subarray(0, at.length);
+    const result = new Float32Array(at.length);
+    for (const block of blocksAskedFor(rows, at)) {
+      const chosen = block.asked.map((i) => targets[i]!);
+      const { program, inputs } = await this.#prepare(this.#programs, weights, block, chosen, temperature);
+      const { values } = await program.run(inputs);
+      block.asked.forEach((index, i) => (result[index] = values.data[i]!));
+    }
+    return result;
   }
 
   /** The `count` most probable tokens after each index `at[i]`, most probable first. */
@@ -87,34 +92,30 @@ export class LogProbabilityScorer {
     temperature: number,
     count: number,
   ): Promise<Choice[][]> {
-    const { program, inputs } = await this.#prepare(
-      this.#logits,
-      weights,
-      rows,
-      at,
-      at.map(() => 0),
-      temperature,
-    );
-    const { logits } = await program.run(inputs);
-    const vocabulary = logits.shape[1]!;
-    const row = (i: number): Float32Array =>
-      (logits.data as Float32Array).subarray(i * vocabulary, (i + 1) * vocabulary);
-    return at.map((_at, i) => topTokens(row(i), 1, count));
+    const result = new Array<Choice[]>(at.length);
+    for (const block of blocksAskedFor(rows, at)) {
+      const { program, inputs } = await this.#prepare(this.#logits, weights, block, [], temperature);
+      const { logits } = await program.run(inputs);
+      const vocabulary = logits.shape[1]!;
+      const row = (i: number): Float32Array =>
+        (logits.data as Float32Array).subarray(i * vocabulary, (i + 1) * vocabulary);
+      block.asked.forEach((index, i) => (result[index] = topTokens(row(i), 1, count)));
+    }
+    return result;
   }
 
   async #prepare<O>(
     programs: ProgramCache<RowSizes, LanguageSignature, O>,
     weights: LanguageModelWeights,
-    rows: PackedRows,
-    at: readonly number[],
-    targets: readonly number[],
+    { rows, at }: RowBlock,
+    targets: ArrayLike<number>,
     temperature: number,
   ) {
     const [height, time] = rows.ids.shape as [number, number];
     const count = countBucket(at.length);
     const inputs = {
       weights,
-      ...pick(rows),
+      ...rows,
       at: ints([count], padded(at, count)),
       targets: ints([count], padded(targets, count)),
       inverseTemperature: scalar(1 / temperature),
@@ -147,11 +148,15 @@ export class ScalarScorer {
 
   /** The model's number for the token at each index `at[i]`, counted over all rows. */
   async score(weights: ScalarModelWeights, rows: PackedRows, at: readonly number[]): Promise<Float32Array> {
-    const [height, time] = rows.ids.shape as [number, number];
-    const count = countBucket(at.length);
-    const program = await this.#programs.get(height, time, count);
-    const { values } = await program.run({ weights, ...pick(rows), at: ints([count], padded(at, count)) });
-    return (values.data as Float32Array).subarray(0, at.length);
+    const result = new Float32Array(at.length);
+    for (const { rows: part, asked, at: places } of blocksAskedFor(rows, at)) {
+      const [height, time] = part.ids.shape as [number, number];
+      const count = countBucket(places.length);
+      const program = await this.#programs.get(height, time, count);
+      const { values } = await program.run({ weights, ...part, at: ints([count], padded(places, count)) });
+      asked.forEach((index, i) => (result[index] = values.data[i]!));
+    }
+    return result;
   }
 
   async dispose(): Promise<void> {
@@ -179,7 +184,7 @@ export async function scoreSequences(
   const shortened = sequences.map((ids) => ids.slice(-time));
   while (scores.length < shortened.length) {
     const part = firstTokens(shortened.slice(scores.length), tokensAtOnce);
-    const { packed, places } = packSequences(part, { time, pad, rowMultiple: 4 });
+    const { packed, places } = packSequences(part, { time, pad, rowMultiple: blockHeight(time) });
     const ends = places.map((place) => place.at(-1)!);
     scores.push(...(await scorer.score(weights, packed, ends)));
   }
@@ -193,11 +198,11 @@ function firstTokens(sequences: readonly (readonly number[])[], tokens: number):
   return end === -1 ? sequences : sequences.slice(0, Math.max(1, end));
 }
 
-function pick({ ids, positions, segments, branches }: PackedRows): PackedRows {
-  return { ids, positions, segments, branches };
+function blocksAskedFor(rows: PackedRows, at: readonly number[]): RowBlock[] {
+  return rowBlocks(rows, at).filter(({ asked }) => asked.length > 0);
 }
 
-function padded(values: readonly number[], length: number): Int32Array {
+function padded(values: ArrayLike<number>, length: number): Int32Array {
   const result = new Int32Array(length);
   result.set(values);
   return result;

@@ -15,6 +15,7 @@
  */
 import { invalidInput, Random, throwIfCancelled } from '@crucible/foundation';
 import {
+  blockHeight,
   GenerationEngine,
   LogProbabilityScorer,
   packSequences,
@@ -34,7 +35,13 @@ import {
   tokenRewards,
   whiten,
 } from './advantages.ts';
-import { type ExperienceBatch, experienceBatch, type Learned, responsePlaces } from './batches/experience-batch.ts';
+import {
+  type ExperienceBatch,
+  experienceBatch,
+  experienceParts,
+  type Learned,
+  responsePlaces,
+} from './batches/experience-batch.ts';
 import { logitsAt, policyLoss, scoresAt, valueLoss } from './losses.ts';
 import { runLoop, type StageContext } from './stage.ts';
 import type { SavedStage } from './stage-checkpoint.ts';
@@ -341,7 +348,7 @@ class PpoRun {
     const { time, temperature, missingEosPenalty } = this.#settings;
     const scores = await reward(samples);
     const sequences = samples.map(({ prompt, response }) => [...prompt, ...response]);
-    const { packed, places } = packSequences(sequences, { time, pad, rowMultiple: 4 });
+    const { packed, places } = packSequences(sequences, { time, pad, rowMultiple: blockHeight(time) });
     const at = samples.flatMap((sample, i) => responsePlaces(places[i]!, sample));
     const targets = samples.flatMap(({ response }) => response);
     const references = await this.#logProbabilities.score(reference, packed, at, targets, temperature);
@@ -374,11 +381,12 @@ class PpoRun {
       const shuffled = random.shuffled(byPrompt).flat();
       for (let i = 0; i < minibatches; i++) {
         throwIfCancelled(this.#signal, 'ppo');
-        const batch = experienceBatch(shuffled.slice(i * size, (i + 1) * size), { time, pad });
-        const value = await this.#value.run(batch, this.#settings.valueLearningRate * decay);
+        const minibatch = experienceBatch(shuffled.slice(i * size, (i + 1) * size), { time, pad });
+        const parts = experienceParts(minibatch);
+        const value = await this.#value.run(parts, this.#settings.valueLearningRate * decay);
         log.add({ 'loss/value_avg': value.loss, 'val/clipfrac_avg': value.metrics['clipFraction']! });
         if (n < valueOnlyIterations) continue;
-        const policy = await this.policy.run(batch, this.#settings.policyLearningRate * decay);
+        const policy = await this.policy.run(parts, this.#settings.policyLearningRate * decay);
         const { approxKl, clipFraction, ratio, entropy } = policy.metrics;
         log.add({
           'loss/policy_avg': policy.loss,

@@ -15,6 +15,16 @@ export interface SessionOptions {
   readonly profile?: string;
 }
 
+const sessionSettings = {
+  // Masked places of a softmax come out as denormal numbers, with which Intel's vector units take a hundred times as
+  // long: attention with a mask then costs more than all matrix products. The first session of a process decides it for
+  // the thread that made it, JavaScript's arithmetic there included.
+  set_denormal_as_zero: '1',
+  // Each session has its own threads. Those of one that has just run would go on spinning for a while, and take their
+  // cores from the next.
+  force_spinning_stop: '1',
+} as const;
+
 export class Session {
   readonly #session: ort.InferenceSession;
 
@@ -28,6 +38,7 @@ export class Session {
         executionProviders: [options.device ?? 'cpu'],
         graphOptimizationLevel: 'all',
         logSeverityLevel: 3,
+        extra: { session: sessionSettings },
         ...(options.threads === undefined ? {} : { intraOpNumThreads: options.threads }),
         ...(options.profile === undefined ? {} : { enableProfiling: true, profileFilePrefix: options.profile }),
       });

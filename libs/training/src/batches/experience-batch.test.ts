@@ -1,6 +1,6 @@
 import '@crucible/testing';
 import { expect, it } from 'vitest';
-import { experienceBatch, type Learned } from './experience-batch.ts';
+import { type ExperienceBatch, experienceBatch, experienceParts, type Learned } from './experience-batch.ts';
 
 function sample(prompt: number[], response: number[], offset: number): Learned {
   const column = (base: number): Float32Array => Float32Array.from(response, (_, t) => base + offset + t);
@@ -30,13 +30,30 @@ it('puts beside every response token what was worked out for it, and where the t
 });
 
 it('weighs all response tokens of the minibatch the same, and padding nothing', () => {
-  const weightsOf = (total?: number): number[] =>
-    Array.from(experienceBatch(samples, { time: 6, pad: 0, ...(total !== undefined && { total }) }).weights.data);
-  expect(weightsOf().slice(0, 5)).toBeAllClose([0.2, 0.2, 0.2, 0.2, 0.2]);
-  expect(
-    weightsOf()
-      .slice(5)
-      .every((weight) => weight === 0),
-  ).toBe(true);
-  expect(weightsOf(10).slice(0, 5)).toBeAllClose([0.1, 0.1, 0.1, 0.1, 0.1]);
+  const weights = Array.from(experienceBatch(samples, { time: 6, pad: 0 }).weights.data);
+  expect(weights.slice(0, 5)).toBeAllClose([0.2, 0.2, 0.2, 0.2, 0.2]);
+  expect(weights.slice(5).every((weight) => weight === 0)).toBe(true);
+});
+
+it('divides into parts of a few rows that hold the same tokens with the same weights', () => {
+  const many = Array.from({ length: 9 }, (_, i) => sample([1, 2], [3 + i, 4], 10 * i));
+  const whole = experienceBatch(many, { time: 4, pad: 0 });
+  const parts = experienceParts(whole);
+  expect(parts.map(({ ids }) => ids.shape)).toEqual([
+    [4, 4],
+    [4, 4],
+    [4, 4],
+  ]);
+  const known = ({ weights, ...batch }: ExperienceBatch): number[][] =>
+    Array.from(weights.data, (weight, i) => [
+      batch.ids.data[batch.at.data[i]!]!,
+      batch.targets.data[i]!,
+      batch.oldLogProbabilities.data[i]!,
+      batch.oldValues.data[i]!,
+      batch.advantages.data[i]!,
+      batch.returns.data[i]!,
+      weight,
+    ]).filter((columns) => columns.at(-1)! > 0);
+  const sorted = (rows: number[][]): number[][] => rows.sort((a, b) => a[2]! - b[2]! || a[0]! - b[0]!);
+  expect(sorted(parts.flatMap(known))).toEqual(sorted(known(whole)));
 });

@@ -1,7 +1,7 @@
 /** Batches for PPO: every response token with what was worked out for it, sequences packed into rows. */
 import { floats, type FloatArray, type IntArray, ints, type NdArray } from '@crucible/tensor';
 import type { Advantages, Experience } from '../advantages.ts';
-import { packSequences, type PackedRows, type Place } from '@crucible/inference';
+import { blockHeight, countBucket, packSequences, type PackedRows, type Place, rowBlocks } from '@crucible/inference';
 
 export interface ExperienceBatch extends PackedRows {
   readonly [name: string]: NdArray;
@@ -19,16 +19,15 @@ export interface ExperienceBatch extends PackedRows {
 
 export type Learned = Experience & Advantages;
 
-/** `total`: response tokens of the minibatch, when this is a part of it. Default: those of `samples`. */
 export function experienceBatch(
   samples: readonly Learned[],
-  { time, pad, total }: { readonly time: number; readonly pad: number; readonly total?: number },
+  { time, pad }: { readonly time: number; readonly pad: number },
 ): ExperienceBatch {
   const sequences = samples.map(({ prompt, response }) => [...prompt, ...response]);
-  const { packed, places } = packSequences(sequences, { time, pad, rowMultiple: 4 });
+  const { packed, places } = packSequences(sequences, { time, pad, rowMultiple: blockHeight(time) });
   const count = samples.reduce((sum, { response }) => sum + response.length, 0);
-  const length = Math.max(1, Math.ceil(count / 256)) * 256;
-  const weight = 1 / (total ?? count);
+  const length = countBucket(count);
+  const weight = 1 / count;
   const at = new Int32Array(length);
   const targets = new Int32Array(length);
   const columns = {
@@ -61,6 +60,37 @@ export function experienceBatch(
     returns: column(columns.returns),
     weights: column(columns.weights),
   };
+}
+
+/**
+ * A minibatch in parts of a few rows: their losses and gradients add up to its own, and one compiled program serves
+ * however many rows the samples take.
+ */
+export function experienceParts(batch: ExperienceBatch): ExperienceBatch[] {
+  const count = batch.weights.data.findLastIndex((weight) => weight > 0) + 1;
+  const blocks = rowBlocks(batch, batch.at.data.subarray(0, count)).filter(({ asked }) => asked.length > 0);
+  return blocks.map(({ rows, asked, at }) => {
+    const length = countBucket(asked.length);
+    const places = new Int32Array(length);
+    places.set(at);
+    const targets = new Int32Array(length);
+    asked.forEach((index, i) => (targets[i] = batch.targets.data[index]!));
+    const column = ({ data }: FloatArray): FloatArray => {
+      const values = new Float32Array(length);
+      asked.forEach((index, i) => (values[i] = data[index]!));
+      return floats([length], values);
+    };
+    return {
+      ...rows,
+      at: ints([length], places),
+      targets: ints([length], targets),
+      oldLogProbabilities: column(batch.oldLogProbabilities),
+      advantages: column(batch.advantages),
+      oldValues: column(batch.oldValues),
+      returns: column(batch.returns),
+      weights: column(batch.weights),
+    };
+  });
 }
 
 /** Index of the token before each response token. */
