@@ -83,7 +83,7 @@ export interface PpoSettings {
 
 export const ppoDefaults: PpoSettings = {
   seed: 1,
-  iterations: 20,
+  iterations: 32,
   samples: 160,
   answersPerPrompt: 4,
   maxTokens: 64,
@@ -98,7 +98,7 @@ export const ppoDefaults: PpoSettings = {
   valueClip: 0.2,
   gamma: 1,
   lambda: 0.95,
-  klCoefficient: 0.15,
+  klCoefficient: 0.1,
   klTarget: null,
   missingEosPenalty: 1,
   clipNorm: 1,

@@ -33,7 +33,7 @@ export interface SftSettings {
 
 export const sftDefaults: SftSettings = {
   seed: 1,
-  steps: 1320,
+  steps: 1500,
   rows: 8,
   time: 256,
   learningRate: 0.003,
