@@ -40,7 +40,7 @@ export interface RewardSettings {
 
 export const rewardDefaults: RewardSettings = {
   seed: 1,
-  steps: 350,
+  steps: 420,
   groups: 10,
   time: 256,
   learningRate: 0.005,
