@@ -2,7 +2,7 @@
 import { loadModel, loadSpecialTokenIds } from '@crucible/checkpoint';
 import { CrucibleError, invalidInput, throwIfCancelled } from '@crucible/foundation';
 import { GenerationEngine, LogProbabilityScorer, packSequences, type ServedModel } from '@crucible/inference';
-import type { LanguageModelWeights } from '@crucible/nn';
+import type { ModelWeights } from '@crucible/nn';
 import { countParameters } from '@crucible/optim';
 import { serveWorker, TaskQueue } from '@crucible/service';
 import type { PolicyEngineMethods, SequenceScore, TokenChoice } from './engine-protocol.ts';
@@ -79,7 +79,7 @@ serveWorker<PolicyEngineMethods>({
 
 async function scorePart(
   scorer: LogProbabilityScorer,
-  weights: LanguageModelWeights,
+  weights: ModelWeights,
   context: number,
   sequences: PolicyEngineMethods['score']['args']['sequences'],
   temperature: number,

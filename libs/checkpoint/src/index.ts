@@ -1,7 +1,10 @@
-export { loadModel, loadSpecialTokenIds, saveModel } from './llama-folder.ts';
-export type { SavedModel, SpecialTokenIds } from './llama-folder.ts';
+export type { ModelKind } from './architectures.ts';
+export { loadModel, openModelWeights, readModelKind, saveModel, saveModelFrom } from './model-folder.ts';
+export type { LoadOptions, ModelDescription, OpenedModel, SavedModel } from './model-folder.ts';
 export { ModelRegistry, openModelFolder } from './model-registry.ts';
 export type { ModelCard, ModelVersion, NewModel } from './model-registry.ts';
-export { readSafetensors, writeSafetensors } from './safetensors.ts';
-export type { SafetensorsFile } from './safetensors.ts';
-export { treeFromPaths } from './tree-from-paths.ts';
+export { readSafetensors, tensorSources, writeSafetensors } from './safetensors.ts';
+export type { SafetensorsFile, TensorSource, WriteOptions } from './safetensors.ts';
+export { loadSpecialTokenIds } from './special-token-ids.ts';
+export type { SpecialTokenIds } from './special-token-ids.ts';
+export { weightFileNames } from './weight-files.ts';

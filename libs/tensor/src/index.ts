@@ -16,4 +16,5 @@ export type { Shape } from './shape.ts';
 export { compile, trace, CompiledProgram } from './trace/compile.ts';
 export type { CompileOptions, CompileStatistics } from './trace/compile.ts';
 export { flatten, mapTree } from './tree.ts';
+export { treeFromPaths } from './tree-from-paths.ts';
 export type { Tree, TreeLike } from './tree.ts';

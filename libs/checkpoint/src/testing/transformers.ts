@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import type { ChatMessage } from '@crucible/tokenizer';
+import type { ModelKind } from '../architectures.ts';
 
 const python = process.env['CRUCIBLE_PYTHON'] ?? 'python3';
 const script = join(import.meta.dirname, '../../fixtures/transformers_folder.py');
@@ -21,7 +22,7 @@ export const transformers = ask({}).answer as { torch: string; transformers: str
 
 export interface FolderRequest {
   readonly path: string;
-  readonly kind: 'language' | 'scalar';
+  readonly kind: ModelKind;
   readonly texts: readonly string[];
   readonly chats: readonly (readonly ChatMessage[])[];
 }
@@ -35,7 +36,7 @@ export interface FolderAnswer {
   readonly ids: number[][];
   readonly chats: number[][];
   readonly decoded: string[];
-  /** Of each text: every token's logits, or the last token's score. */
+  /** Of each text: every token's logits, or the last token's scores, or the classes' logits, or the mean of the states. */
   readonly logits: number[][];
   /** And the number of tokens. */
   readonly tokenizer: number[];

@@ -14,7 +14,7 @@ interface DataSettings {
 }
 
 /** The model without its vocabulary, which the tokenizer decides. */
-type ModelShape = Omit<LlamaConfig, 'vocabularySize'>;
+type ModelShape = Omit<LlamaConfig, 'family' | 'vocabularySize'>;
 
 export interface ForgeSettings {
   readonly data: DataSettings;
