@@ -1,4 +1,6 @@
 export type { ModelKind } from './architectures.ts';
+export { exportGguf, ggufTypes } from './gguf/gguf-export.ts';
+export type { GgufOptions, GgufType } from './gguf/gguf-export.ts';
 export { loadModel, openModelWeights, readModelKind, saveModel, saveModelFrom } from './model-folder.ts';
 export type { LoadOptions, ModelDescription, OpenedModel, SavedModel } from './model-folder.ts';
 export { ModelRegistry, openModelFolder } from './model-registry.ts';

@@ -2,8 +2,7 @@
  * How a folder of sentence-transformers makes one vector of a text: modules.json names a transformer, a pooling and
  * perhaps a normalisation, one after the other.
  */
-import { existsSync } from 'node:fs';
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { invalidInput } from '@crucible/foundation';
 import type { Pooling } from '@crucible/nn';

@@ -34,4 +34,5 @@ export type { LlamaConfig } from './families/llama.ts';
 export type { Qwen2Config } from './families/qwen2.ts';
 export type { RobertaConfig } from './families/roberta.ts';
 export type { Qwen3Config } from './families/qwen3.ts';
+export { ropeFrequencies } from './rope.ts';
 export type { ModelWeights, ParameterRole, ParameterSpec, ParameterTree } from './parameters.ts';

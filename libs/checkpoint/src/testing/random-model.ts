@@ -58,20 +58,25 @@ function randomized(weights: ModelWeights): ModelWeights {
 }
 
 /** One of every family and kind, of so many tokens; all with the maximum length of a sequence 96. */
-export function modelsOfAllFamilies(vocabularySize: number, padId: number): Record<string, SavedModel> {
+export function modelsOfAllFamilies(
+  vocabularySize: number,
+  padId: number,
+  hiddenSize = 12,
+): Record<string, SavedModel> {
   const random = Random.seeded(3);
-  const decoder = { ...smallConfig, vocabularySize, maxPositions: 96 };
+  const heads = hiddenSize === 12 ? 3 : 2;
+  const decoder = { ...smallConfig, vocabularySize, hiddenSize, heads, maxPositions: 96 };
   const language = (config: DecoderConfig): SavedModel => {
     return { kind: 'language', config, weights: randomized(initLanguageModel(config, random)) };
   };
   const gpt2: DecoderConfig = {
     family: 'gpt2',
     vocabularySize,
-    hiddenSize: 12,
+    hiddenSize,
     intermediateSize: 7,
     layers: 2,
-    heads: 3,
-    keyValueHeads: 3,
+    heads,
+    keyValueHeads: heads,
     maxPositions: 96,
     tieEmbeddings: true,
     layerNormEpsilon: 1e-5,
@@ -79,10 +84,10 @@ export function modelsOfAllFamilies(vocabularySize: number, padId: number): Reco
   };
   const encoder = {
     vocabularySize,
-    hiddenSize: 12,
+    hiddenSize,
     intermediateSize: 7,
     layers: 2,
-    heads: 3,
+    heads,
     maxPositions: 96,
     tokenTypes: 2,
     layerNormEpsilon: 1e-12,
