@@ -1,5 +1,7 @@
 export { gradient } from './autodiff/gradient.ts';
 export type { DType } from './dtype.ts';
+export { exportOnnx } from './export/export-onnx.ts';
+export type { OnnxExport } from './export/export-onnx.ts';
 export { Graph } from './ir/graph.ts';
 export { isTensor, Tensor } from './ir/tensor.ts';
 export type { TensorType } from './ir/tensor.ts';

@@ -84,8 +84,6 @@ function withRope(model: typeof qwen3, change: object): typeof qwen3 {
   return { ...model, config: { ...config, ropeScaling: { ...ropeScaling!, ...change } } };
 }
 
-type RopeScaling = NonNullable<Extract<DecoderConfig, { family: 'qwen3' }>['ropeScaling']>;
-
 describe('a GGUF file', () => {
   it('has the sizes of the model and its tokenizer, rows without a token included', () => {
     const { metadata } = exported(models['llama']!, { type: 'f32', name: 'tiny' });

@@ -151,7 +151,7 @@ function preTokenizerName(json: JsonObject, model: JsonObject, fail: Fail): stri
     );
   // llama.cpp decides by the name whether words that are tokens are taken whole.
   if ((model['ignore_merges'] === true) !== (name === 'llama-bpe'))
-    fail(`ignore_merges is ${String(model['ignore_merges'] ?? false)}, which llama.cpp does not do for ${name}`);
+    fail(`ignore_merges is ${model['ignore_merges'] === true}, which llama.cpp does not do for ${name}`);
   return name;
 }
 

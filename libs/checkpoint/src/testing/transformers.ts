@@ -1,24 +1,12 @@
 /** Hugging Face's transformers, where Python has it: reads the folders that we write. */
-import { spawnSync } from 'node:child_process';
-import { join } from 'node:path';
 import type { ChatMessage } from '@crucible/tokenizer';
 import type { ModelKind } from '../architectures.ts';
+import { askPython } from './python.ts';
 
-const python = process.env['CRUCIBLE_PYTHON'] ?? 'python3';
-const script = join(import.meta.dirname, '../../fixtures/transformers_folder.py');
-
-function ask(request: object): { answer?: unknown; complaint: string } {
-  const { status, stdout, stderr } = spawnSync(python, [script], {
-    input: JSON.stringify(request),
-    encoding: 'utf8',
-    maxBuffer: 2 ** 28,
-    env: { ...process.env, HF_HUB_OFFLINE: '1', TRANSFORMERS_VERBOSITY: 'error', TOKENIZERS_PARALLELISM: 'false' },
-  });
-  return status === 0 ? { answer: JSON.parse(stdout), complaint: '' } : { complaint: stderr };
-}
+const script = 'transformers_folder.py';
 
 /** The versions of the packages, undefined where there are none. */
-export const transformers = ask({}).answer as { torch: string; transformers: string } | undefined;
+export const transformers = askPython(script, {}).answer as { torch: string; transformers: string } | undefined;
 
 export interface FolderRequest {
   readonly path: string;
@@ -47,7 +35,7 @@ export interface FolderAnswer {
 }
 
 export function readWithTransformers(folders: readonly FolderRequest[]): FolderAnswer[] {
-  const { answer, complaint } = ask({ folders });
+  const { answer, complaint } = askPython(script, { folders });
   if (answer === undefined) throw new Error(`internal: transformers failed: ${complaint}`);
   return answer as FolderAnswer[];
 }

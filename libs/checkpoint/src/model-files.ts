@@ -1,0 +1,67 @@
+/** Which files of a folder or a repository belong to a model. */
+import { copyFileSync, existsSync, mkdirSync, readdirSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { weightFileNames } from './weight-files.ts';
+
+/** Text, by a model's tokenizer, in the formats of all the programs that made one. */
+const tokenizerFiles = new Set([
+  'tokenizer.json',
+  'tokenizer_config.json',
+  'special_tokens_map.json',
+  'added_tokens.json',
+  'chat_template.jinja',
+  'vocab.json',
+  'vocab.txt',
+  'merges.txt',
+  'tokenizer.model',
+  'spiece.model',
+  'sentencepiece.bpe.model',
+]);
+
+/** How a folder of sentence-transformers pools. */
+const sentenceFile =
+  /^(modules\.json|sentence_bert_config\.json|config_sentence_transformers\.json|\d+_\w+\/config\.json)$/;
+
+/** What their authors ask to go along with them. */
+const termsFile = /^(LICEN[CS]E|NOTICE|USE_POLICY)(\.(md|txt))?$/i;
+
+const weightFile = /^model(-\d{5}-of-\d{5})?\.safetensors$|^model\.safetensors\.index\.json$/;
+
+/** Whether a file (its path within the folder) is one of those beside config.json and the weights. */
+function isCompanion(path: string): boolean {
+  return (
+    tokenizerFiles.has(path) || path === 'generation_config.json' || sentenceFile.test(path) || termsFile.test(path)
+  );
+}
+
+/** Whether a file of a repository is needed to have its model. */
+export function isModelFile(path: string): boolean {
+  return path === 'config.json' || weightFile.test(path) || isCompanion(path);
+}
+
+/** Copies what is beside config.json and the weights. */
+export function copyCompanions(from: string, to: string): void {
+  for (const path of filesOf(from).filter(isCompanion)) copy(from, to, path);
+}
+
+/** Copies everything that makes the model, as it is. */
+export function copyModelFiles(from: string, to: string): void {
+  for (const path of ['config.json', ...weightFileNames(from)]) copy(from, to, path);
+  if (existsSync(join(from, 'model.safetensors.index.json')) && !existsSync(join(from, 'model.safetensors')))
+    copy(from, to, 'model.safetensors.index.json');
+  copyCompanions(from, to);
+}
+
+/** Files of a folder and of the folders in it. */
+function filesOf(folder: string): string[] {
+  return readdirSync(folder).flatMap((entry) => {
+    if (!statSync(join(folder, entry)).isDirectory()) return [entry];
+    return readdirSync(join(folder, entry)).map((inner) => `${entry}/${inner}`);
+  });
+}
+
+function copy(from: string, to: string, path: string): void {
+  const target = join(to, path);
+  mkdirSync(dirname(target), { recursive: true });
+  copyFileSync(join(from, path), target);
+}
