@@ -33,5 +33,6 @@ export async function importModel(
     });
   }
   const card = { name, stage: 'import', kind, step: 0, finished: true, metrics: {}, origin };
-  return registry.publish(card, (temporary) => copyModelFiles(folder, temporary));
+  // Awaited: the files stay open until they are copied.
+  return await registry.publish(card, (temporary) => copyModelFiles(folder, temporary));
 }

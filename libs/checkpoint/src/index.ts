@@ -4,7 +4,7 @@ export type { GgufOptions, GgufType } from './gguf/gguf-export.ts';
 export { exportModelFolder } from './huggingface-export.ts';
 export { importModel } from './import-model.ts';
 export type { ImportOptions } from './import-model.ts';
-export { isModelFile } from './model-files.ts';
+export { modelFilesOf } from './model-files.ts';
 export { loadModel, openModelWeights, readModelKind, saveModel } from './model-folder.ts';
 export type { LoadOptions, ModelDescription, OpenedModel, SavedModel } from './model-folder.ts';
 export { ModelRegistry, openModelFolder } from './model-registry.ts';

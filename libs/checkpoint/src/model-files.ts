@@ -1,6 +1,7 @@
 /** Which files of a folder or a repository belong to a model. */
 import { copyFileSync, existsSync, mkdirSync, readdirSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { invalidInput } from '@crucible/foundation';
 import { weightFileNames } from './weight-files.ts';
 
 /** Text, by a model's tokenizer, in the formats of all the programs that made one. */
@@ -34,9 +35,25 @@ function isCompanion(path: string): boolean {
   );
 }
 
-/** Whether a file of a repository is needed to have its model. */
-export function isModelFile(path: string): boolean {
-  return path === 'config.json' || weightFile.test(path) || isCompanion(path);
+/**
+ * Of the paths of a repository, those that are needed to have its model. Throws where there are no weights that can be read.
+ */
+export function modelFilesOf(paths: readonly string[], repo: string): string[] {
+  const fail = (what: string): never => {
+    throw invalidInput(`${repo}: ${what}`, { at: repo });
+  };
+  if (!paths.includes('config.json')) fail('it is no repository of a model: it has no config.json');
+  const weights = paths.filter((path) => weightFile.test(path));
+  const needed = weights.includes('model.safetensors') ? ['model.safetensors'] : weights;
+  if (needed.length === 0) {
+    const other = paths.find((path) => /\.(bin|pt|pth|ckpt|h5|msgpack|gguf|safetensors)$/.test(path));
+    fail(
+      other === undefined
+        ? 'it has no weights'
+        : `its weights are in ${other} and not in model.safetensors, which alone is read here: formats that run code of their author are not`,
+    );
+  }
+  return ['config.json', ...paths.filter(isCompanion), ...needed];
 }
 
 /** Copies what is beside config.json and the weights. */

@@ -1,6 +1,5 @@
 /** Programs as ONNX files that any runtime of the standard can run. */
 import { topologicalOrder } from '../ir/graph.ts';
-import type { Primitive } from '../ir/primitive.ts';
 import type { Tensor, TensorType } from '../ir/tensor.ts';
 import { elementType } from '../lower/onnx-writer.ts';
 import { trace, type Signature } from '../trace/compile.ts';
