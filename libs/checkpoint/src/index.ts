@@ -1,4 +1,5 @@
 export type { ModelKind } from './architectures.ts';
+export { loadFirstSpecialToken } from './first-special-token.ts';
 export { exportGguf, ggufTypes } from './gguf/gguf-export.ts';
 export type { GgufOptions, GgufType } from './gguf/gguf-export.ts';
 export { exportModelFolder } from './huggingface-export.ts';

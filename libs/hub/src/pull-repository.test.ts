@@ -36,9 +36,7 @@ function expectAll(to: string): void {
 
 /** Ranges of the calls to where large files are kept, without those that ask for the size. */
 const ranges = ({ calls }: TestHub): string[] =>
-  calls.flatMap(
-    (call) => (/^store GET \/model.safetensors (?!bytes=0-0 )(\S+)/.exec(call)?.slice(1) ?? []),
-  );
+  calls.flatMap((call) => /^store GET \/model.safetensors (?!bytes=0-0 )(\S+)/.exec(call)?.slice(1) ?? []);
 
 describe('a pull', () => {
   it('brings the files that are chosen, of one commit, and tells how far it is', async () => {

@@ -6,6 +6,6 @@ export { resolveSampling } from './sampling.ts';
 export type { Choice, ResolvedSampling, Sampling } from './sampling.ts';
 export { LogProbabilityScorer, ScalarScorer, scoreSequences } from './scorers.ts';
 export type { RowOptions } from './scorers.ts';
-export { countBucket } from './buckets.ts';
+export { countBucket, rowTime } from './buckets.ts';
 export { blockHeight, branchesOf, packSequences, rowBlocks, RowFiller } from './packing.ts';
 export type { Branches, PackedRows, Packing, Place, RowBlock } from './packing.ts';

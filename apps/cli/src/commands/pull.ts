@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, rmdirSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { Command } from 'commander';
 import { importModel, modelFilesOf } from '@crucible/checkpoint';
@@ -81,7 +81,7 @@ async function pull(repo: string, options: PullCommandOptions, command: Command)
 /** A folder of nothing, which a refused pull would leave. */
 function removeIfEmpty(folder: string): void {
   try {
-    rmSync(folder, { recursive: false });
+    rmdirSync(folder);
   } catch {
     // It has something in it: a download that goes on later.
   }

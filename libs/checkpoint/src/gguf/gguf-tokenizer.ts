@@ -5,6 +5,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { invalidInput } from '@crucible/foundation';
+import { firstSpecialToken } from '../first-special-token.ts';
 import { isRecord } from '../is-record.ts';
 import { type JsonObject, readJsonObject } from '../json-file.ts';
 import type { SpecialTokenIds } from '../special-token-ids.ts';
@@ -163,17 +164,6 @@ function assertSentencePiece(json: JsonObject, fail: Fail): void {
       ? json['pre_tokenizer'] === null
       : spelled.includes('"Metaspace"');
   if (!isPlain) fail('its normalizer does not make ▁ of spaces as SentencePiece does, which llama.cpp would');
-}
-
-/** The token that the post-processor puts before a text. */
-function firstSpecialToken(json: JsonObject): string | undefined {
-  const given = json['post_processor'];
-  const all = isRecord(given) && Array.isArray(given['processors']) ? (given['processors'] as unknown[]) : [given];
-  const template = all.find((each) => isRecord(each) && each['type'] === 'TemplateProcessing');
-  const single = isRecord(template) && Array.isArray(template['single']) ? (template['single'] as unknown[]) : [];
-  const [first] = single;
-  const token = isRecord(first) ? first['SpecialToken'] : undefined;
-  return isRecord(token) && typeof token['id'] === 'string' ? token['id'] : undefined;
 }
 
 function chatTemplate(folder: string): string | undefined {

@@ -284,7 +284,7 @@ class ForgeRun {
       name: `${name}-${letters[stage]}`,
       tokenizer,
       modelOf,
-      parent: this.#record.models[parentOf[stage] ?? stage],
+      base: this.#baseOf(stage),
       folder: join(folder, stage),
       finished: ({ name: made, version }, info) => {
         const kept = Object.entries(keptMetrics[stage]).flatMap(([metric, as]) => {
@@ -294,6 +294,12 @@ class ForgeRun {
         this.#remember(Object.fromEntries(kept), { [stage]: `${made}@${version}` });
       },
     });
+  }
+
+  /** The model that a stage begins from. */
+  #baseOf(stage: StageName): ModelVersion | undefined {
+    const reference = this.#record.models[parentOf[stage] ?? stage];
+    return reference === undefined ? undefined : this.#options.registry.resolve(reference);
   }
 
   /** The model that a stage ended with, when it has been through already. */

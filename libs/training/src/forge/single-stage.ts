@@ -1,12 +1,13 @@
 /** The stages one by one, from models of the registry and a user's files: what `crucible train STAGE` runs. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { loadModel, type ModelKind, type ModelVersion } from '@crucible/checkpoint';
+import { loadFirstSpecialToken, loadModel, type ModelKind, type ModelVersion } from '@crucible/checkpoint';
 import { invalidInput, publishFolder } from '@crucible/foundation';
 import { ScalarScorer, scoreSequences } from '@crucible/inference';
 import { bodyOf, type DecoderConfig, decoderFamily, type ModelWeights } from '@crucible/nn';
 import { flatten, formatShape, isNdArray, type NdArray, shapesEqual } from '@crucible/tensor';
 import { loadTokenizer, saveTokenizer, type Tokenizer, trainBpe } from '@crucible/tokenizer';
+import { answerEnd, withChatFormat } from '../chat-format.ts';
 import { ppo, type PpoSettings } from '../ppo.ts';
 import { pretrain } from '../pretrain.ts';
 import { type RewardModel, type RewardSettings, trainRewardModel } from '../reward-model.ts';
@@ -14,7 +15,7 @@ import { sft, type SftSettings } from '../sft.ts';
 import type { StageContext, StageName } from '../stage.ts';
 import { modelConfig } from './model-config.ts';
 import type { ForgeSettings } from './presets.ts';
-import { createStageContext, type StageHost } from './stage-context.ts';
+import { createStageContext, referenceOf, type StageHost } from './stage-context.ts';
 import { type ReadOptions, readChatSource, readPreferenceData, readPromptSource, readUserData } from './user-data.ts';
 
 /** `onInvalid` and `onNotice` are about the rows of the stage's files. */
@@ -71,7 +72,8 @@ export async function sftStage(
     readonly settings: Omit<SftSettings, 'seed'>;
   },
 ): Promise<StageResult> {
-  const { weights, config, tokenizer } = openLanguage(base);
+  const { weights, config, tokenizer: own } = openLanguage(base);
+  const tokenizer = withChatFormat(own, loadFirstSpecialToken(base.folder));
   const source = await readChatSource(instructions, tokenizer, stage.seed, stage);
   const run = new Run(stage, 'sft', tokenizer, base);
   const { metrics } = await sft(
@@ -133,7 +135,7 @@ export async function ppoStage(
         reference,
         value: judge.weights,
         prompts: await readPromptSource(prompts, tokenizer, stage.seed, stage),
-        eos: tokenizer.eosId ?? 0,
+        eos: answerEnd(tokenizer),
         pad,
         reward: async (samples) => {
           const sequences = samples.map(({ prompt, response }) => [...prompt, ...response]);
@@ -189,7 +191,7 @@ class Run {
       stage: this.#kind,
       name,
       tokenizer: this.#tokenizer,
-      parent: this.#base && referenceOf(this.#base),
+      base: this.#base,
       folder: join(folder, this.#kind),
       finished: (version: ModelVersion): void => void (this.#made = referenceOf(version)),
     };
@@ -262,8 +264,4 @@ function assertAlike(reward: OpenModel, base: OpenModel): void {
     if (key !== 'tieEmbeddings' && found !== wanted) fail('config.json', `${key} is ${found}, and not the ${wanted}`);
   }
   if (reward.model.tokenizerSha256 !== base.model.tokenizerSha256) fail('tokenizer.json', 'it is not the one');
-}
-
-function referenceOf({ name, version }: ModelVersion): string {
-  return `${name}@${version}`;
 }

@@ -18,6 +18,7 @@ import { type AnswerGroup, finiteAnswers } from '../batches/answer-groups.ts';
 import { type ChatSource, finiteChats } from '../batches/chat-rows.ts';
 import { EpochOrder } from '../batches/epoch-order.ts';
 import { streamSource } from '../batches/token-windows.ts';
+import { answerEnd } from '../chat-format.ts';
 import type { PromptSource } from '../ppo.ts';
 import { answerScores } from './answer-scores.ts';
 import type { ChatFigures, EvaluateOptions, ForgeData, PreferenceData } from './forge-data.ts';
@@ -219,7 +220,7 @@ export function answerGroup(tokenizer: Tokenizer, record: PreferenceRecord): Ans
           { text: record.rejected, score: 0 },
         ];
   return answers.map(({ text, score }) => ({
-    ids: [...prompt, ...tokenizer.encode(text), tokenizer.eosId ?? 0],
+    ids: [...prompt, ...tokenizer.encode(text), answerEnd(tokenizer)],
     score,
   }));
 }
@@ -273,7 +274,7 @@ async function evaluateOn(
     questions.map(({ prompt }) => ({
       prompt,
       maxTokens: longestAnswer,
-      stopTokens: [tokenizer.eosId ?? 0],
+      stopTokens: [answerEnd(tokenizer)],
       sampling: { temperature: 0 },
       ...(signal && { signal }),
     })),
