@@ -1,17 +1,10 @@
-import { encodeChat, endOfTextToken, trainBpe, type Tokenizer } from '@crucible/tokenizer';
+import { encodeChat, endOfTextToken, Tokenizer, trainBpe } from '@crucible/tokenizer';
 import { expect, it } from 'vitest';
 import { answerEnd, withChatFormat } from './chat-format.ts';
 
 const own = await trainBpe(['User: Hi\nAssistant: Hello there, how are you?\n'.repeat(9)], { vocabSize: 290 });
-const { chatTemplate: _template, ...settings } = own.settings;
 /** As GPT-2's: it knows where a text ends and nothing of conversations. */
-const bare = plain(own);
-
-function plain(tokenizer: Tokenizer): Tokenizer {
-  const { definition } = tokenizer;
-  const Made = tokenizer.constructor as new (d: typeof definition, s: typeof settings) => Tokenizer;
-  return new Made(definition, { ...settings, eosToken: endOfTextToken });
-}
+const bare = new Tokenizer(own.definition, { bosToken: endOfTextToken, eosToken: endOfTextToken });
 
 const chat = [
   { role: 'system', content: 'Be kind.' },
