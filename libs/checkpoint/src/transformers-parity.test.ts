@@ -97,6 +97,14 @@ describe.skipIf(!transformers)(name, () => {
     }
   });
 
+  it('gives the vectors that sentence-transformers gives, where that is installed', async ({ skip }) => {
+    const { sentences, ids } = answers['minilm']!;
+    if (!sentences) return skip();
+    const loaded = loadModel(join(folder, 'minilm'));
+    for (const [i, own] of ids.entries())
+      expect(sentences[i]).toBeAllClose(await runModel(loaded, [own]), { atol: 1e-5, rtol: 1e-5 });
+  });
+
   it.each(languageModels)('knows every token that ends an answer, and generates: %s', async (which) => {
     const { generation, greedy, ids } = answers[which]!;
     expect(generation).toEqual([tokens.bos, tokens.eos, tokens.pad]);

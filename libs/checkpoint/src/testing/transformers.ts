@@ -30,6 +30,8 @@ export interface FolderAnswer {
   readonly tokenizer: number[];
   readonly config: number[];
   readonly generation?: [number, number | number[], number];
+  /** Of a model for embeddings, the vectors of the texts by sentence-transformers, where that is installed. */
+  readonly sentences?: number[][];
   /** The first text and eight tokens more. */
   readonly greedy?: number[];
 }
