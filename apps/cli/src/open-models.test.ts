@@ -8,7 +8,7 @@ import { type DecoderConfig, initLanguageModel } from '@crucible/nn';
 import { temporaryFolder } from '@crucible/testing';
 import { endOfTextToken, saveTokenizer, trainBpe } from '@crucible/tokenizer';
 import { describe, expect, it } from 'vitest';
-import { crucible } from './testing/crucible.ts';
+import { crucible, freePorts, startCrucible } from './testing/crucible.ts';
 
 const text = 'User: Is 1 odd?\nAssistant: Yes.\n';
 const tokenizer = await trainBpe([text.repeat(20)], { vocabSize: 280 });
@@ -131,6 +131,20 @@ it('a Qwen3 that has learned conversations keeps their format, and every token t
   expect(fileOf(home, 'base', 'generation_config.json')['eos_token_id']).toEqual([end]);
   expect(fileOf(home, 'chat', 'generation_config.json')['eos_token_id']).toEqual([tokenizer.eosId, end]);
 }, 60_000);
+
+it('a model that is taken in while `crucible up` runs is served at once', { timeout: 120_000 }, async () => {
+  const { home, json } = atHome();
+  const up = startCrucible(['--home', home, 'up', '--no-forge'], { env: freePorts });
+  const [, url] = (await up.says(/serves at (http:\/\/\S+)\/v1/, 60_000)) as unknown as [string, string];
+  await json('models', 'import', folderOf('qwen3'), '--name', 'mine');
+  const listed = await fetch(`${url}/v1/models`, { signal: AbortSignal.timeout(30_000) });
+  expect(await listed.json()).toMatchObject({
+    data: [{ id: 'crucible' }, { id: 'mine', context_length: 4096 }],
+  });
+  const answer = await json('chat', 'Is 1 odd?', '--model', 'mine', '--max-tokens', '3');
+  expect(answer).toEqual({ model: 'mine', answer: expect.any(String) as string });
+  expect(await up.end('SIGINT', 60_000)).toMatchObject({ code: 0 });
+});
 
 describe('a model of a hub', () => {
   const repo = 'Somebody/Tiny-Model';
