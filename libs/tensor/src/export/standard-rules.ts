@@ -16,8 +16,7 @@ type StandardRule<P extends Primitive> = (to: Exporting, tensor: Tensor<P>, inpu
 export const standardRules: { readonly [P in Primitive]?: StandardRule<P> } = {
   constant: ({ file, sizes }, { params: { value } }) => {
     const { dtype, shape, data } = value;
-    if (shape.some((size) => sizes.isOpen(size)))
-      return sizes.constant(dtype, shape, data);
+    if (shape.some((size) => sizes.isOpen(size))) return sizes.constant(dtype, shape, data);
     if (dtype === 'float32') return file.floats(shape, data as Float32Array);
     return dtype === 'int32' ? file.ints(shape, data as Int32Array) : file.bools(shape, data as Uint8Array);
   },
