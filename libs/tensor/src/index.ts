@@ -1,5 +1,7 @@
 export { gradient } from './autodiff/gradient.ts';
 export type { DType } from './dtype.ts';
+export { exportOnnx } from './export/export-onnx.ts';
+export type { OnnxExport } from './export/export-onnx.ts';
 export { Graph } from './ir/graph.ts';
 export { isTensor, Tensor } from './ir/tensor.ts';
 export type { TensorType } from './ir/tensor.ts';
@@ -16,4 +18,5 @@ export type { Shape } from './shape.ts';
 export { compile, trace, CompiledProgram } from './trace/compile.ts';
 export type { CompileOptions, CompileStatistics } from './trace/compile.ts';
 export { flatten, mapTree } from './tree.ts';
+export { treeFromPaths } from './tree-from-paths.ts';
 export type { Tree, TreeLike } from './tree.ts';
