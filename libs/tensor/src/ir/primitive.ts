@@ -9,13 +9,14 @@ import type { Shape } from '../shape.ts';
 type None = Record<string, never>;
 
 /** Parameters of each primitive, beside its tensor inputs. Axes are from 0. */
-export interface PrimitiveParams {
-  // Leaves
+export interface LeafParams {
   /** A value that is fed at every run. */
   input: { readonly name: string; readonly shape: Shape; readonly dtype: DType };
   constant: { readonly value: NdArray };
+}
 
-  // Elementwise, one operand
+export interface ElementwiseParams {
+  // One operand
   neg: None;
   abs: None;
   /** -1, 0 or 1. */
@@ -39,7 +40,7 @@ export interface PrimitiveParams {
   /** The value itself; no gradient goes through it. */
   stopGradient: None;
 
-  // Elementwise, two operands, broadcasting
+  // Two operands, broadcasting
   add: None;
   sub: None;
   mul: None;
@@ -55,8 +56,9 @@ export interface PrimitiveParams {
 
   /** condition ? a : b, broadcasting. */
   where: None;
+}
 
-  // Reductions
+export interface ReductionParams {
   sum: { readonly axes: readonly number[]; readonly keepDims: boolean };
   max: { readonly axes: readonly number[]; readonly keepDims: boolean };
   /** log Σ exp along the last axis, which stays with size 1. */
@@ -65,7 +67,9 @@ export interface PrimitiveParams {
   cumulativeSum: { readonly reverse: boolean };
   /** Index (int32) of the first largest element along the last axis, which goes. */
   argMax: None;
+}
 
+export interface LinalgParams {
   /**
    * alpha · op(a) op(b) over the last two axes, batch axes broadcast. Rank 2 and above.
    * transposeA: a is [..., k, m] instead of [..., m, k]; transposeB: b is [..., n, k] instead of [..., k, n].
@@ -74,8 +78,9 @@ export interface PrimitiveParams {
 
   /** (a, b, c) → alpha · op(a) op(b) + c for matrices a and b; c is [m, n] or broadcasts to it. */
   matmulAdd: { readonly transposeA: boolean; readonly transposeB: boolean; readonly alpha: number };
+}
 
-  // Movement
+export interface MovementParams {
   reshape: { readonly shape: Shape };
   transpose: { readonly permutation: readonly number[] };
   broadcast: { readonly shape: Shape };
@@ -84,8 +89,9 @@ export interface PrimitiveParams {
   slice: { readonly starts: readonly number[]; readonly ends: readonly number[] };
   /** Zeros around the tensor. */
   pad: { readonly before: readonly number[]; readonly after: readonly number[] };
+}
 
-  // Indexing
+export interface IndexingParams {
   /** (table [n, ...rest], indices int32 [...ids]) → [...ids, ...rest]. Indices must lie in 0 … n - 1. */
   gather: None;
   /** (base [n, ...rest], indices int32 [...ids], updates [...ids, ...rest]) → base with the updates added at its rows. */
@@ -94,8 +100,10 @@ export interface PrimitiveParams {
   takeAlong: None;
   /** (base [..., n], indices int32 [..., k], updates [..., k]) → base with the updates added along the last axis. */
   scatterAlong: None;
+}
 
-  // Fused: kernels of their own, because composing them from the above costs passes over memory
+/** Kernels of their own, because composing them from the above costs passes over memory. */
+export interface FusedParams {
   /** Along the last axis. */
   softmax: None;
   /** (x [..., d], weight [d]) → x / √(mean x² + epsilon) · weight (Zhang & Sennrich 2019). */
@@ -112,5 +120,8 @@ export interface PrimitiveParams {
    */
   rotary: { readonly heads: number };
 }
+
+export interface PrimitiveParams
+  extends LeafParams, ElementwiseParams, ReductionParams, LinalgParams, MovementParams, IndexingParams, FusedParams {}
 
 export type Primitive = keyof PrimitiveParams;

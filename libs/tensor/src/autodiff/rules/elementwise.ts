@@ -1,3 +1,4 @@
+import type { ElementwiseParams } from '../../ir/primitive.ts';
 import {
   add,
   cast,
@@ -22,38 +23,7 @@ import {
 import type { Tensor } from '../../ir/tensor.ts';
 import { type GradientRules, noGradient } from '../rule.ts';
 
-export const elementwiseGradients: GradientRules<
-  | 'neg'
-  | 'abs'
-  | 'sign'
-  | 'exp'
-  | 'log'
-  | 'sqrt'
-  | 'reciprocal'
-  | 'sin'
-  | 'cos'
-  | 'tanh'
-  | 'erf'
-  | 'sigmoid'
-  | 'silu'
-  | 'gelu'
-  | 'not'
-  | 'cast'
-  | 'stopGradient'
-  | 'add'
-  | 'sub'
-  | 'mul'
-  | 'div'
-  | 'pow'
-  | 'maximum'
-  | 'minimum'
-  | 'equal'
-  | 'less'
-  | 'lessOrEqual'
-  | 'and'
-  | 'or'
-  | 'where'
-> = {
+export const elementwiseGradients: GradientRules<keyof ElementwiseParams> = {
   // d(-x) = -dx
   neg: (_y, dy) => [neg(dy)],
   // d|x| = sign(x) dx

@@ -1,3 +1,4 @@
+import type { FusedParams } from '../../ir/primitive.ts';
 import type { Tensor } from '../../ir/tensor.ts';
 import { mul, neg, sub, sumTo } from '../../library/elementwise.ts';
 import { broadcastTo } from '../../library/movement.ts';
@@ -7,9 +8,7 @@ import type { GradientRules } from '../rule.ts';
 
 const lastAxis = { axes: -1, keepDims: true } as const;
 
-export const fusedGradients: GradientRules<
-  'softmax' | 'rmsNorm' | 'inverseRms' | 'layerNorm' | 'inverseStd' | 'rotary'
-> = {
+export const fusedGradients: GradientRules<keyof FusedParams> = {
   // dx = y (dy - Σ dy y)
   softmax: (y, dy) => [mul(y, sub(dy, sum(mul(dy, y), lastAxis)))],
 

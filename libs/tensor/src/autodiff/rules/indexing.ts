@@ -1,9 +1,10 @@
+import type { IndexingParams } from '../../ir/primitive.ts';
 import type { Tensor } from '../../ir/tensor.ts';
 import { gather, scatterAdd, scatterAlong, takeAlong } from '../../library/indexing.ts';
 import { broadcastTo } from '../../library/movement.ts';
 import type { GradientRules } from '../rule.ts';
 
-export const indexingGradients: GradientRules<'gather' | 'scatterAdd' | 'takeAlong' | 'scatterAlong'> = {
+export const indexingGradients: GradientRules<keyof IndexingParams> = {
   // A row's gradient is the sum over its uses
   gather: (y, dy) => {
     const [table, indices] = y.inputs as [Tensor, Tensor];

@@ -1,8 +1,9 @@
+import type { MovementParams } from '../../ir/primitive.ts';
 import { sumTo } from '../../library/elementwise.ts';
 import { pad, reshape, sliceAxis, transpose } from '../../library/movement.ts';
 import type { GradientRules } from '../rule.ts';
 
-export const movementGradients: GradientRules<'reshape' | 'transpose' | 'broadcast' | 'concat' | 'slice' | 'pad'> = {
+export const movementGradients: GradientRules<keyof MovementParams> = {
   reshape: (y, dy) => [reshape(dy, y.inputs[0]!.shape)],
   transpose: (y, dy) => {
     const inverse = y.params.permutation.map((_axis, i) => y.params.permutation.indexOf(i));

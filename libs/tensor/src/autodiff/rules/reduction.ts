@@ -1,10 +1,11 @@
+import type { ReductionParams } from '../../ir/primitive.ts';
 import type { Tensor } from '../../ir/tensor.ts';
 import { cast, div, equal, mul } from '../../library/elementwise.ts';
 import { broadcastTo, reshape } from '../../library/movement.ts';
 import { cumulativeSum, softmax, sum } from '../../library/reduction.ts';
 import { type GradientRules, noGradient } from '../rule.ts';
 
-export const reductionGradients: GradientRules<'sum' | 'max' | 'logSumExp' | 'cumulativeSum' | 'argMax'> = {
+export const reductionGradients: GradientRules<keyof ReductionParams> = {
   // Every summand gets the gradient of the sum
   sum: (y, dy) => [broadcastTo(keepAxes(y, dy), y.inputs[0]!.shape)],
   // The largest element gets it; several equal ones share it evenly

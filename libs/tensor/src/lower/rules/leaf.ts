@@ -1,0 +1,9 @@
+import type { LeafParams } from '../../ir/primitive.ts';
+import type { OnnxRules } from './rule.ts';
+
+export const leafOnnx: OnnxRules<keyof LeafParams> = {
+  input: (_onnx, tensor) => {
+    throw new Error(`internal: input ${tensor.params.name} is not declared`);
+  },
+  constant: (onnx, { params }) => onnx.constant(params.value),
+};

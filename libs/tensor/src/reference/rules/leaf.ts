@@ -1,0 +1,9 @@
+import type { LeafParams } from '../../ir/primitive.ts';
+import type { ReferenceRules } from './rule.ts';
+
+export const leafReference: ReferenceRules<keyof LeafParams> = {
+  input: () => {
+    throw new Error('internal: an input has no rule');
+  },
+  constant: (y, _inputs, { value }) => y.data.set(value.data),
+};

@@ -1,0 +1,62 @@
+import type { ElementwiseParams } from '../../ir/primitive.ts';
+import {
+  below,
+  binary,
+  bools,
+  type Cases,
+  coin,
+  comparison,
+  notZero,
+  positive,
+  unary,
+  uniform,
+  wholes,
+  x,
+} from './row.ts';
+
+export const elementwiseCases: Cases<keyof ElementwiseParams> = {
+  neg: unary(x),
+  abs: { ...unary({ ...x, draw: notZero }), smooth: false },
+  sign: unary(x, false),
+  exp: unary(x),
+  log: unary(positive),
+  sqrt: unary(positive),
+  reciprocal: unary({ ...x, draw: notZero }),
+  sin: unary(x),
+  cos: unary(x),
+  tanh: unary(x),
+  erf: unary(x),
+  sigmoid: unary(x),
+  silu: unary(x),
+  gelu: unary(x),
+  not: unary(bools([5]), false),
+  cast: {
+    cases: [
+      { params: { dtype: 'int32' }, operands: [x] },
+      { params: { dtype: 'float32' }, operands: [bools([4])] },
+      { params: { dtype: 'bool' }, operands: [wholes([4])] },
+    ],
+  },
+  stopGradient: unary(x, false),
+
+  add: binary(),
+  sub: binary(),
+  mul: binary(),
+  div: binary({}, { draw: notZero }),
+  pow: binary({ draw: uniform(0.3, 2) }),
+  maximum: { ...binary(), smooth: false },
+  minimum: { ...binary(), smooth: false },
+  equal: comparison('int32', below(2)),
+  less: comparison('float32', uniform(-1, 1)),
+  lessOrEqual: comparison('int32', below(3)),
+  and: comparison('bool', coin),
+  or: comparison('bool', coin),
+  where: {
+    cases: [
+      { params: {}, operands: [bools([2, 3]), x, { shape: [3] }] },
+      { params: {}, operands: [bools([2, 1]), { shape: [] }, x] },
+    ],
+    differentiable: [1, 2],
+    smooth: true,
+  },
+};

@@ -1,0 +1,8 @@
+import type { LeafParams } from '../../ir/primitive.ts';
+import { ndArray } from '../../nd-array.ts';
+import type { Cases } from './row.ts';
+
+export const leafCases: Cases<keyof LeafParams> = {
+  input: { cases: [] },
+  constant: { cases: [{ params: { value: ndArray('float32', [3], Float32Array.of(1, -2, 0.5)) }, operands: [] }] },
+};

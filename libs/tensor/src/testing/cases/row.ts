@@ -1,0 +1,77 @@
+/** For tests: operands to try a primitive on, drawn at random. */
+import type { Random } from '@crucible/foundation';
+import type { DType } from '../../dtype.ts';
+import type { Primitive, PrimitiveParams } from '../../ir/primitive.ts';
+import type { Shape } from '../../shape.ts';
+
+export interface Operand {
+  readonly shape: Shape;
+  readonly dtype?: DType;
+  /** Draws an element; default: uniform in -2 … 2. */
+  readonly draw?: (random: Random, i: number) => number;
+}
+
+export interface Case<P extends Primitive> {
+  readonly params: PrimitiveParams[P];
+  readonly operands: readonly Operand[];
+}
+
+export interface Row<P extends Primitive> {
+  readonly cases: readonly Case<P>[];
+  /** Which operands have a gradient; default: none. */
+  readonly differentiable?: readonly number[];
+  /** Differentiates twice. */
+  readonly smooth?: boolean;
+}
+
+export type Cases<P extends Primitive> = { readonly [Q in P]: Row<Q> };
+
+export const uniform = (low: number, high: number) => (random: Random) => low + (high - low) * random.uniform();
+export const below = (n: number) => (random: Random) => random.integer(0, n - 1);
+/** Away from 0, where a derivative jumps. */
+export const notZero = (random: Random): number => (random.boolean() ? 1 : -1) * (0.3 + 2 * random.uniform());
+export const coin = (random: Random): number => Number(random.boolean());
+
+export const x: Operand = { shape: [2, 3] };
+export const positive: Operand = { shape: [2, 3], draw: uniform(0.2, 3) };
+export const ids = (shape: Shape, n: number): Operand => ({ shape, dtype: 'int32', draw: below(n) });
+export const bools = (shape: Shape): Operand => ({ shape, dtype: 'bool', draw: coin });
+export const wholes = (shape: Shape): Operand => ({ shape, dtype: 'int32', draw: (random) => random.integer(1, 5) });
+
+/** For primitives without parameters. */
+const none = {} as never;
+
+export function unary<P extends Primitive>(operand: Operand, differentiable = true): Row<P> {
+  const cases = [{ params: none, operands: [operand] }];
+  return differentiable ? { cases, differentiable: [0], smooth: true } : { cases };
+}
+
+export function binary<P extends Primitive>(a: Partial<Operand> = {}, b: Partial<Operand> = {}): Row<P> {
+  const pairs: readonly (readonly [Shape, Shape])[] = [
+    [
+      [2, 3],
+      [2, 3],
+    ],
+    [[2, 3], [3]],
+    [
+      [2, 1, 3],
+      [4, 1],
+    ],
+    [[], [2, 2]],
+  ];
+  const cases = pairs.map(([left, right]) => {
+    return {
+      params: none,
+      operands: [
+        { ...a, shape: left },
+        { ...b, shape: right },
+      ],
+    };
+  });
+  return { cases, differentiable: [0, 1], smooth: true };
+}
+
+export function comparison<P extends Primitive>(dtype: DType, draw: (random: Random) => number): Row<P> {
+  const operand = { shape: [3, 4], dtype, draw };
+  return { cases: [{ params: none, operands: [operand, operand] }] };
+}
