@@ -12,6 +12,7 @@ import { broadcastTo } from '../library/movement.ts';
 import { formatShape, sizeOf } from '../shape.ts';
 import { flatten, mapTree, type TreeLike } from '../tree.ts';
 import { type GradientRule, type GradientRules, noGradient } from './rule.ts';
+import { convolutionGradients } from './rules/convolution.ts';
 import { elementwiseGradients } from './rules/elementwise.ts';
 import { fusedGradients } from './rules/fused.ts';
 import { indexingGradients } from './rules/indexing.ts';
@@ -27,6 +28,7 @@ const gradientRules: GradientRules<Primitive> = {
   ...linalgGradients,
   ...movementGradients,
   ...indexingGradients,
+  ...convolutionGradients,
   ...fusedGradients,
 };
 

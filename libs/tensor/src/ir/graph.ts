@@ -1,3 +1,4 @@
+import { invalidInput } from '@crucible/foundation';
 import { ndArray, type NdArray } from '../nd-array.ts';
 import type { DType, HostArrays } from '../dtype.ts';
 import type { Shape } from '../shape.ts';
@@ -38,11 +39,16 @@ export class Graph {
   }
 
   scalar(value: number, dtype: DType = 'float32'): Tensor {
+    if (dtype !== 'float32' && !Number.isInteger(value)) {
+      throw invalidInput(`${value} is no ${dtype}; cast the tensor that it meets to float32`);
+    }
     switch (dtype) {
       case 'float32':
         return this.constant('float32', [], Float32Array.of(value));
       case 'int32':
         return this.constant('int32', [], Int32Array.of(value));
+      case 'uint32':
+        return this.constant('uint32', [], Uint32Array.of(value));
       case 'bool':
         return this.constant('bool', [], Uint8Array.of(value));
     }

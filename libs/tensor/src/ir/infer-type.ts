@@ -1,6 +1,7 @@
 /** Shape and dtype of every primitive's result, and what it demands of its inputs. */
 import type { Primitive, PrimitiveParams } from './primitive.ts';
 import type { TensorType } from './tensor.ts';
+import { convolutionTypes } from './types/convolution.ts';
 import { elementwiseTypes } from './types/elementwise.ts';
 import { fusedTypes } from './types/fused.ts';
 import { indexingTypes } from './types/indexing.ts';
@@ -17,6 +18,7 @@ const typeRules: TypeRules<Primitive> = {
   ...linalgTypes,
   ...movementTypes,
   ...indexingTypes,
+  ...convolutionTypes,
   ...fusedTypes,
 };
 

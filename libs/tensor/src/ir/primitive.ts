@@ -28,13 +28,36 @@ export interface ElementwiseParams {
   reciprocal: None;
   sin: None;
   cos: None;
+  tan: None;
+  asin: None;
+  acos: None;
+  atan: None;
+  sinh: None;
+  cosh: None;
   tanh: None;
+  asinh: None;
+  acosh: None;
+  atanh: None;
+  /** log(1 + x), exact near 0. */
+  log1p: None;
+  /** eˣ - 1, exact near 0. */
+  expm1: None;
   erf: None;
   sigmoid: None;
   /** x · sigmoid(x) (Hendrycks & Gimpel 2016; "swish"). */
   silu: None;
   /** x · Φ(x), exact (Hendrycks & Gimpel 2016). */
   gelu: None;
+  /** The approximation of gelu by tanh (Hendrycks & Gimpel 2016), which GPT-2 has. */
+  geluTanh: None;
+  /** max(x, 0), with derivative 0 at 0. */
+  relu: None;
+  /** log(1 + eˣ), without overflow. */
+  softplus: None;
+  floor: None;
+  ceil: None;
+  /** To the nearest whole number, halves to the even one. */
+  round: None;
   not: None;
   cast: { readonly dtype: DType };
   /** The value itself; no gradient goes through it. */
@@ -44,7 +67,10 @@ export interface ElementwiseParams {
   add: None;
   sub: None;
   mul: None;
+  /** Of integers: towards zero. */
   div: None;
+  /** a - trunc(a / b) b: the remainder that belongs to `div`, with the sign of a. */
+  rem: None;
   pow: None;
   maximum: None;
   minimum: None;
@@ -54,6 +80,15 @@ export interface ElementwiseParams {
   and: None;
   or: None;
 
+  // Of uint32
+  bitAnd: None;
+  bitOr: None;
+  bitXor: None;
+  /** By 0 … 31 places. */
+  shiftLeft: None;
+  /** By 0 … 31 places; zeros come in. */
+  shiftRight: None;
+
   /** condition ? a : b, broadcasting. */
   where: None;
 }
@@ -61,12 +96,15 @@ export interface ElementwiseParams {
 export interface ReductionParams {
   sum: { readonly axes: readonly number[]; readonly keepDims: boolean };
   max: { readonly axes: readonly number[]; readonly keepDims: boolean };
+  min: { readonly axes: readonly number[]; readonly keepDims: boolean };
   /** log Σ exp along the last axis, which stays with size 1. */
   logSumExp: None;
-  /** Running sum along the last axis. */
-  cumulativeSum: { readonly reverse: boolean };
-  /** Index (int32) of the first largest element along the last axis, which goes. */
-  argMax: None;
+  /** Running sum along an axis; exclusive: of what comes before an element alone; reverse: from the end. */
+  cumulativeSum: { readonly axis: number; readonly exclusive: boolean; readonly reverse: boolean };
+  /** Index (int32) of the first largest element along an axis, which goes. */
+  argMax: { readonly axis: number };
+  /** Index (int32) of the first smallest element along an axis, which goes. */
+  argMin: { readonly axis: number };
 }
 
 export interface LinalgParams {
@@ -85,21 +123,41 @@ export interface MovementParams {
   transpose: { readonly permutation: readonly number[] };
   broadcast: { readonly shape: Shape };
   concat: { readonly axis: number };
-  /** Elements from `starts` up to, not including, `ends`, along every axis. */
-  slice: { readonly starts: readonly number[]; readonly ends: readonly number[] };
-  /** Zeros around the tensor. */
+  /** Elements from `starts` up to, not including, `ends`, along every axis. `steps` from 1; left out, all are 1. */
+  slice: { readonly starts: readonly number[]; readonly ends: readonly number[]; readonly steps?: readonly number[] };
+  /** The order of the elements along some axes reversed. */
+  flip: { readonly axes: readonly number[] };
+  /** (x) or (x, value []) → x with zeros, or the value, around it. */
   pad: { readonly before: readonly number[]; readonly after: readonly number[] };
 }
 
 export interface IndexingParams {
-  /** (table [n, ...rest], indices int32 [...ids]) → [...ids, ...rest]. Indices must lie in 0 … n - 1. */
-  gather: None;
+  /** (x, indices int32 [...ids]) → x with an axis of size n replaced by [...ids]. Indices must lie in 0 … n - 1. */
+  gather: { readonly axis: number };
   /** (base [n, ...rest], indices int32 [...ids], updates [...ids, ...rest]) → base with the updates added at its rows. */
   scatterAdd: None;
-  /** (x [..., n], indices int32 [..., k]) → [..., k]: picks along the last axis. */
-  takeAlong: None;
-  /** (base [..., n], indices int32 [..., k], updates [..., k]) → base with the updates added along the last axis. */
-  scatterAlong: None;
+  /** Like scatterAdd, but the updates replace the rows. Which one stays is open where indices repeat. */
+  scatterSet: None;
+  /** (x, indices int32, of the shape of x but for one axis) → like indices: picks along that axis. */
+  takeAlong: { readonly axis: number };
+  /** (base, indices int32 and updates, of the shape of base but for one axis) → base with the updates added along it. */
+  scatterAlong: { readonly axis: number };
+  /** Indices (int32) of the k largest or smallest elements along an axis, in their order; of equal ones the first leads. */
+  topIndices: { readonly axis: number; readonly k: number; readonly largest: boolean };
+}
+
+export interface ConvolutionParams {
+  /**
+   * (x [n, c, ...spatial], weight [o, c / groups, ...kernel]) or with (bias [o]) → [n, o, ...]: the sum over a window of
+   * x around each place, as neural networks have it (no kernel is flipped). `before` and `after` are zeros around x.
+   */
+  conv: {
+    readonly strides: readonly number[];
+    readonly dilations: readonly number[];
+    readonly before: readonly number[];
+    readonly after: readonly number[];
+    readonly groups: number;
+  };
 }
 
 /** Kernels of their own, because composing them from the above costs passes over memory. */
@@ -122,6 +180,14 @@ export interface FusedParams {
 }
 
 export interface PrimitiveParams
-  extends LeafParams, ElementwiseParams, ReductionParams, LinalgParams, MovementParams, IndexingParams, FusedParams {}
+  extends
+    LeafParams,
+    ElementwiseParams,
+    ReductionParams,
+    LinalgParams,
+    MovementParams,
+    IndexingParams,
+    ConvolutionParams,
+    FusedParams {}
 
 export type Primitive = keyof PrimitiveParams;

@@ -27,5 +27,5 @@ export function logProbability(logits: Tensor, targets: Tensor): Tensor {
   // As a matrix: the gradient then meets the matrix product that made the logits without a change of shape.
   const rows = reshape(logits, [-1, logits.shape[logits.rank - 1]!]);
   const chosen = takeAlong(rows, reshape(targets, [-1, 1]));
-  return reshape(sub(chosen, logSumExp(rows)), targets.shape);
+  return reshape(sub(chosen, logSumExp(rows, { axes: -1, keepDims: true })), targets.shape);
 }

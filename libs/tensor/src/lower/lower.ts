@@ -3,6 +3,7 @@ import { topologicalOrder, type Program } from '../ir/graph.ts';
 import type { Primitive } from '../ir/primitive.ts';
 import type { Tensor } from '../ir/tensor.ts';
 import { OnnxWriter } from './onnx-writer.ts';
+import { convolutionOnnx } from './rules/convolution.ts';
 import { elementwiseOnnx } from './rules/elementwise.ts';
 import { fusedOnnx } from './rules/fused.ts';
 import { indexingOnnx } from './rules/indexing.ts';
@@ -35,6 +36,7 @@ const onnxRules: OnnxRules<Primitive> = {
   ...linalgOnnx,
   ...movementOnnx,
   ...indexingOnnx,
+  ...convolutionOnnx,
   ...fusedOnnx,
 };
 

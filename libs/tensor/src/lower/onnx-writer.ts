@@ -18,7 +18,7 @@ import {
 } from './generated/onnx_pb.ts';
 
 /** TensorProto.DataType of the format. */
-export const elementType = { float32: 1, int32: 6, int64: 7, bool: 9 } as const;
+export const elementType = { float32: 1, int32: 6, int64: 7, bool: 9, uint32: 12 } as const;
 
 /** ONNX Runtime's own operators live in this domain. */
 export const microsoft = 'com.microsoft';
@@ -105,6 +105,11 @@ export class OnnxWriter {
     return this.#sharedInitializer(`int64 ${value}`, elementType.int64, [], () =>
       bytesOf(BigInt64Array.of(BigInt(value))),
     );
+  }
+
+  /** One float32. */
+  scalar(value: number): string {
+    return this.#sharedInitializer(`scalar ${value}`, elementType.float32, [], () => bytesOf(Float32Array.of(value)));
   }
 
   /** A vector of one repeated float32. */

@@ -8,6 +8,7 @@ import { topologicalOrder } from '../ir/graph.ts';
 import type { Primitive, PrimitiveParams } from '../ir/primitive.ts';
 import { isPrimitive, type Tensor, type TensorType } from '../ir/tensor.ts';
 import { sizeOf } from '../shape.ts';
+import { convolutionReference } from './rules/convolution.ts';
 import { elementwiseReference } from './rules/elementwise.ts';
 import { fusedReference } from './rules/fused.ts';
 import { indexingReference } from './rules/indexing.ts';
@@ -26,6 +27,7 @@ const referenceRules: ReferenceRules<Primitive> = {
   ...linalgReference,
   ...movementReference,
   ...indexingReference,
+  ...convolutionReference,
   ...fusedReference,
 };
 

@@ -134,7 +134,7 @@ function sinkIntoProduct(product: Product, widened: (tensor: Tensor) => Tensor |
 function fillOf(tensor: Tensor): number | undefined {
   if (isProduct(tensor)) {
     const [, b, ...bias] = tensor.inputs as [Tensor, Tensor, ...Tensor[]];
-    return [b, ...bias].every((operand) => isPrimitive(operand, 'pad')) ? 0 : undefined;
+    return [b, ...bias].every((operand) => isPrimitive(operand, 'pad') && operand.inputs.length === 1) ? 0 : undefined;
   }
   if (isPrimitive(tensor, 'reshape')) return fillOf(tensor.inputs[0]!);
   if (!elementwise.has(tensor.primitive)) return filledWith(tensor);

@@ -20,7 +20,7 @@ import {
 
 export const tensorPage = new URL('../../../../docs/tensor.md', import.meta.url);
 
-const dtypes = ['float32', 'int32', 'bool'] as const satisfies readonly DType[];
+const dtypes = ['float32', 'int32', 'uint32', 'bool'] as const satisfies readonly DType[];
 
 /** A row a primitive: its name, element types, whether gradients flow through it, ONNX operators. */
 async function capabilityTable(): Promise<string> {
@@ -69,7 +69,8 @@ function withType(primitive: Primitive, given: Case<Primitive>, dtype: DType): C
   const inputs = given.operands.map((operand) => ({ shape: operand.shape, dtype: typeOf(operand) }));
   const result = inferType(primitive, inputs, given.params).dtype;
   const main = typeOf(given.operands.find((operand) => typeOf(operand) === result) ?? given.operands[0]!);
-  const draw = dtype === 'float32' ? {} : { draw: (random: Random) => random.integer(Number(dtype === 'int32'), 1) };
+  if (dtype === main) return given;
+  const draw = dtype === 'float32' ? {} : { draw: (random: Random) => random.integer(Number(dtype !== 'bool'), 1) };
   return {
     params: given.params,
     operands: given.operands.map((operand) =>

@@ -1,14 +1,16 @@
 /** For tests: every primitive with operands to try it on, drawn at random. */
 import { fromBinary } from '@bufbuild/protobuf';
 import type { Random } from '@crucible/foundation';
+import { createHostArray } from '../dtype.ts';
 import { Graph, type Program } from '../ir/graph.ts';
 import type { Primitive } from '../ir/primitive.ts';
 import type { Tensor } from '../ir/tensor.ts';
 import { ModelProtoSchema } from '../lower/generated/onnx_pb.ts';
 import { lowerProgram } from '../lower/lower.ts';
-import { ndArray, type NdArray } from '../nd-array.ts';
+import type { NdArray } from '../nd-array.ts';
 import { Session } from '../runtime/session.ts';
 import { sizeOf } from '../shape.ts';
+import { convolutionCases } from './cases/convolution.ts';
 import { elementwiseCases } from './cases/elementwise.ts';
 import { fusedCases } from './cases/fused.ts';
 import { indexingCases } from './cases/indexing.ts';
@@ -28,15 +30,14 @@ export const primitiveCases: Cases<Primitive> = {
   ...linalgCases,
   ...movementCases,
   ...indexingCases,
+  ...convolutionCases,
   ...fusedCases,
 };
 
 function drawOperand({ shape, dtype = 'float32', draw = uniform(-2, 2) }: Operand, random: Random): NdArray {
-  const values = Array.from({ length: sizeOf(shape) }, (_, i) => draw(random, i));
-  if (dtype === 'float32') return ndArray(dtype, shape, Float32Array.from(values));
-  return dtype === 'int32'
-    ? ndArray(dtype, shape, Int32Array.from(values))
-    : ndArray(dtype, shape, Uint8Array.from(values));
+  const data = createHostArray(dtype, sizeOf(shape));
+  for (let i = 0; i < data.length; i++) data[i] = draw(random, i);
+  return { dtype, shape, data };
 }
 
 export interface TracedCase {

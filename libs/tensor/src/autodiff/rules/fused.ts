@@ -1,7 +1,7 @@
 import type { FusedParams } from '../../ir/primitive.ts';
 import type { Tensor } from '../../ir/tensor.ts';
+import { onesLike } from '../../library/creation.ts';
 import { mul, neg, sub, sumTo } from '../../library/elementwise.ts';
-import { broadcastTo } from '../../library/movement.ts';
 import { layerNorm, rmsNorm, rotary } from '../../library/neural.ts';
 import { mean, sum } from '../../library/reduction.ts';
 import type { GradientRules } from '../rule.ts';
@@ -51,10 +51,6 @@ export const fusedGradients: GradientRules<keyof FusedParams> = {
     return [rotary(dy, positions, cos, neg(sin), y.params.heads), undefined, undefined, undefined];
   },
 };
-
-function onesLike(x: Tensor): Tensor {
-  return broadcastTo(x.graph.scalar(1), x.shape);
-}
 
 function cube(x: Tensor): Tensor {
   return mul(x, mul(x, x));

@@ -1,3 +1,4 @@
+import type { DType } from '../../dtype.ts';
 import { broadcastShapes } from '../../shape.ts';
 import type { ElementwiseParams } from '../primitive.ts';
 import type { TensorType } from '../tensor.ts';
@@ -13,11 +14,28 @@ export const elementwiseTypes: TypeRules<keyof ElementwiseParams> = {
   reciprocal: float,
   sin: float,
   cos: float,
+  tan: float,
+  asin: float,
+  acos: float,
+  atan: float,
+  sinh: float,
+  cosh: float,
   tanh: float,
+  asinh: float,
+  acosh: float,
+  atanh: float,
+  log1p: float,
+  expm1: float,
   erf: float,
   sigmoid: float,
   silu: float,
   gelu: float,
+  geluTanh: float,
+  relu: float,
+  softplus: float,
+  floor: float,
+  ceil: float,
+  round: float,
   not: ([x], _params, primitive) => expectDtype(x!, ['bool'], primitive),
   cast: ([x], { dtype }) => ({ shape: x!.shape, dtype }),
   stopGradient: ([x]) => ({ shape: x!.shape, dtype: x!.dtype }),
@@ -26,7 +44,8 @@ export const elementwiseTypes: TypeRules<keyof ElementwiseParams> = {
   sub: arithmetic,
   mul: arithmetic,
   div: arithmetic,
-  pow: arithmetic,
+  rem: arithmetic,
+  pow: signed,
   maximum: arithmetic,
   minimum: arithmetic,
   equal: comparison,
@@ -34,6 +53,11 @@ export const elementwiseTypes: TypeRules<keyof ElementwiseParams> = {
   lessOrEqual: ordering,
   and: logical,
   or: logical,
+  bitAnd: bitwise,
+  bitOr: bitwise,
+  bitXor: bitwise,
+  shiftLeft: bitwise,
+  shiftRight: bitwise,
 
   where: ([condition, a, b], _params, primitive) => {
     expectDtype(condition!, ['bool'], primitive);
@@ -43,8 +67,18 @@ export const elementwiseTypes: TypeRules<keyof ElementwiseParams> = {
   },
 };
 
-function arithmetic([a, b]: readonly TensorType[], _params: unknown, primitive: string): TensorType {
-  expectDtype(a!, ['float32', 'int32'], primitive);
+const numbers = ['float32', 'int32', 'uint32'] as const;
+
+function arithmetic(inputs: readonly TensorType[], _params: unknown, primitive: string): TensorType {
+  return operands(numbers, inputs, primitive);
+}
+
+function signed(inputs: readonly TensorType[], _params: unknown, primitive: string): TensorType {
+  return operands(['float32', 'int32'], inputs, primitive);
+}
+
+function operands(allowed: readonly DType[], [a, b]: readonly TensorType[], primitive: string): TensorType {
+  expectDtype(a!, allowed, primitive);
   return { shape: broadcastShapes(a!.shape, b!.shape, primitive), dtype: sameDtype(a!, b!, primitive) };
 }
 
@@ -54,12 +88,14 @@ function comparison([a, b]: readonly TensorType[], _params: unknown, primitive: 
 }
 
 function ordering(inputs: readonly TensorType[], params: unknown, primitive: string): TensorType {
-  expectDtype(inputs[0]!, ['float32', 'int32'], primitive);
+  expectDtype(inputs[0]!, numbers, primitive);
   return comparison(inputs, params, primitive);
 }
 
-function logical([a, b]: readonly TensorType[], _params: unknown, primitive: string): TensorType {
-  expectDtype(a!, ['bool'], primitive);
-  expectDtype(b!, ['bool'], primitive);
-  return { shape: broadcastShapes(a!.shape, b!.shape, primitive), dtype: 'bool' };
+function logical(inputs: readonly TensorType[], _params: unknown, primitive: string): TensorType {
+  return operands(['bool'], inputs, primitive);
+}
+
+function bitwise(inputs: readonly TensorType[], _params: unknown, primitive: string): TensorType {
+  return operands(['uint32'], inputs, primitive);
 }

@@ -2,35 +2,50 @@ import { invalidInput } from '@crucible/foundation';
 import { formatShape, shapesEqual } from '../../shape.ts';
 import type { IndexingParams } from '../primitive.ts';
 import type { TensorType } from '../tensor.ts';
-import { expectDtype, expectShape, sameDtype, type TypeRules } from './rule.ts';
+import { expectAxis, expectDtype, expectShape, sameDtype, type TypeRules } from './rule.ts';
 
 export const indexingTypes: TypeRules<keyof IndexingParams> = {
-  gather: ([table, indices], _params, primitive) => {
+  gather: ([x, indices], { axis }, primitive) => {
     expectDtype(indices!, ['int32'], primitive);
-    if (table!.shape.length === 0) throw invalidInput('gather: the table has no rows, it is a scalar');
-    return { shape: [...indices!.shape, ...table!.shape.slice(1)], dtype: table!.dtype };
+    expectAxis(axis, x!, primitive);
+    return { shape: x!.shape.toSpliced(axis, 1, ...indices!.shape), dtype: x!.dtype };
   },
-  scatterAdd: ([base, indices, updates], _params, primitive) => {
-    expectDtype(base!, ['float32', 'int32'], primitive);
-    expectDtype(indices!, ['int32'], primitive);
-    expectShape(updates!, [...indices!.shape, ...base!.shape.slice(1)], 'scatterAdd: updates');
-    return { shape: base!.shape, dtype: sameDtype(base!, updates!, primitive) };
-  },
-  takeAlong: ([x, indices], _params, primitive) => {
-    expectAlong(x!, indices!, primitive);
+  scatterAdd: scatter,
+  scatterSet: scatter,
+  takeAlong: ([x, indices], { axis }, primitive) => {
+    expectAlong(x!, indices!, axis, primitive);
     return { shape: indices!.shape, dtype: x!.dtype };
   },
-  scatterAlong: ([base, indices, updates], _params, primitive) => {
+  scatterAlong: ([base, indices, updates], { axis }, primitive) => {
     expectDtype(base!, ['float32', 'int32'], primitive);
-    expectAlong(base!, indices!, primitive);
+    expectAlong(base!, indices!, axis, primitive);
     expectShape(updates!, indices!.shape, 'scatterAlong: updates');
     return { shape: base!.shape, dtype: sameDtype(base!, updates!, primitive) };
   },
+  topIndices: ([x], { axis, k }, primitive) => {
+    expectDtype(x!, ['float32', 'int32'], primitive);
+    expectAxis(axis, x!, primitive);
+    if (!Number.isInteger(k) || k < 0 || k > x!.shape[axis]!) {
+      throw invalidInput(`${primitive}: ${k} of the ${x!.shape[axis]} elements along axis ${axis} cannot be taken`);
+    }
+    return { shape: x!.shape.with(axis, k), dtype: 'int32' };
+  },
 };
 
-function expectAlong(x: TensorType, indices: TensorType, what: string): void {
+function scatter([base, indices, updates]: readonly TensorType[], _params: unknown, primitive: string): TensorType {
+  expectDtype(base!, ['float32', 'int32'], primitive);
+  expectDtype(indices!, ['int32'], primitive);
+  expectAxis(0, base!, primitive);
+  expectShape(updates!, [...indices!.shape, ...base!.shape.slice(1)], `${primitive}: updates`);
+  return { shape: base!.shape, dtype: sameDtype(base!, updates!, primitive) };
+}
+
+function expectAlong(x: TensorType, indices: TensorType, axis: number, what: string): void {
   expectDtype(indices, ['int32'], what);
-  if (x.shape.length === 0 || !shapesEqual(x.shape.slice(0, -1), indices.shape.slice(0, -1))) {
-    throw invalidInput(`${what}: indices ${formatShape(indices.shape)} do not go along ${formatShape(x.shape)}`);
+  expectAxis(axis, x, what);
+  if (!shapesEqual(x.shape.toSpliced(axis, 1), indices.shape.toSpliced(axis, 1))) {
+    throw invalidInput(
+      `${what}: indices ${formatShape(indices.shape)} do not go along axis ${axis} of ${formatShape(x.shape)}`,
+    );
   }
 }

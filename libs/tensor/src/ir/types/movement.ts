@@ -1,7 +1,7 @@
 import { invalidInput } from '@crucible/foundation';
 import { assertShape, broadcastShapes, formatShape, shapesEqual, sizeOf } from '../../shape.ts';
 import type { MovementParams } from '../primitive.ts';
-import type { TypeRules } from './rule.ts';
+import { expectAxis, expectShape, sameDtype, type TypeRules } from './rule.ts';
 
 export const movementTypes: TypeRules<keyof MovementParams> = {
   reshape: ([x], { shape }, primitive) => {
@@ -39,19 +39,30 @@ export const movementTypes: TypeRules<keyof MovementParams> = {
     const total = inputs.reduce((sum, input) => sum + input.shape[axis]!, 0);
     return { shape: first.shape.map((size, i) => (i === axis ? total : size)), dtype: first.dtype };
   },
-  slice: ([x], { starts, ends }) => {
-    const inside = x!.shape.every((size, i) => 0 <= starts[i]! && starts[i]! <= ends[i]! && ends[i]! <= size);
-    if (!inside || starts.length !== x!.shape.length || ends.length !== x!.shape.length) {
-      throw invalidInput(
-        `slice: ${formatShape(starts)} to ${formatShape(ends)} is not inside ${formatShape(x!.shape)}`,
-      );
+  slice: ([x], { starts, ends, steps }) => {
+    const { shape, dtype } = x!;
+    const inside = shape.every((size, i) => 0 <= starts[i]! && starts[i]! <= ends[i]! && ends[i]! <= size);
+    const lists = steps === undefined ? [starts, ends] : [starts, ends, steps];
+    if (!inside || lists.some((list) => list.length !== shape.length)) {
+      throw invalidInput(`slice: ${formatShape(starts)} to ${formatShape(ends)} is not inside ${formatShape(shape)}`);
     }
-    return { shape: starts.map((start, i) => ends[i]! - start), dtype: x!.dtype };
+    if (steps?.some((step) => !Number.isInteger(step) || step < 1)) {
+      throw invalidInput(`slice: steps ${formatShape(steps)} are not whole numbers from 1`);
+    }
+    return { shape: starts.map((start, i) => Math.ceil((ends[i]! - start) / (steps?.[i] ?? 1))), dtype };
   },
-  pad: ([x], { before, after }) => {
+  flip: ([x], { axes }, primitive) => {
+    for (const axis of axes) expectAxis(axis, x!, primitive);
+    return { shape: x!.shape, dtype: x!.dtype };
+  },
+  pad: ([x, value], { before, after }, primitive) => {
     const { shape, dtype } = x!;
     if (before.length !== shape.length || after.length !== shape.length || [...before, ...after].some((n) => n < 0)) {
       throw invalidInput(`pad: ${formatShape(before)} and ${formatShape(after)} do not fit ${formatShape(shape)}`);
+    }
+    if (value) {
+      sameDtype(x!, value, primitive);
+      expectShape(value, [], 'pad: value');
     }
     return { shape: shape.map((size, i) => before[i]! + size + after[i]!), dtype };
   },

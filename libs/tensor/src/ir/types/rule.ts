@@ -38,3 +38,9 @@ export function numeric([x]: readonly TensorType[], _params: unknown, primitive:
 export function float([x]: readonly TensorType[], _params: unknown, primitive: string): TensorType {
   return expectDtype(x!, ['float32'], primitive);
 }
+
+export function expectAxis(axis: number, { shape }: TensorType, what: string): void {
+  if (!Number.isInteger(axis) || axis < 0 || axis >= shape.length) {
+    throw invalidInput(`${what}: axis ${axis} is outside a tensor of shape ${formatShape(shape)}`);
+  }
+}

@@ -25,14 +25,24 @@ export const movementReference: ReferenceRules<keyof MovementParams> = {
       start += input.shape[axis]!;
     }
   },
-  slice: (y, [x], { starts }) => {
+  slice: (y, [x], { starts, steps }) => {
     const strides = stridesOf(x!.shape);
     forEachIndex(y.shape, (index, i) => {
-      y.data[i] = x!.data[index.reduce((at, step, axis) => at + (step + starts[axis]!) * strides[axis]!, 0)]!;
+      const place = (step: number, axis: number): number =>
+        (step * (steps?.[axis] ?? 1) + starts[axis]!) * strides[axis]!;
+      y.data[i] = x!.data[index.reduce((at, step, axis) => at + place(step, axis), 0)]!;
     });
   },
-  pad: (y, [x], { before }) => {
+  flip: (y, [x], { axes }) => {
+    const strides = stridesOf(x!.shape);
+    forEachIndex(y.shape, (index, i) => {
+      const place = (step: number, axis: number): number => (axes.includes(axis) ? y.shape[axis]! - 1 - step : step);
+      y.data[i] = x!.data[index.reduce((at, step, axis) => at + place(step, axis) * strides[axis]!, 0)]!;
+    });
+  },
+  pad: (y, [x, value], { before }) => {
     const strides = stridesOf(y.shape);
+    y.data.fill(value?.data[0] ?? 0);
     forEachIndex(x!.shape, (index, i) => {
       y.data[index.reduce((at, step, axis) => at + (step + before[axis]!) * strides[axis]!, 0)] = x!.data[i]!;
     });

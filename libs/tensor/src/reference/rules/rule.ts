@@ -56,3 +56,14 @@ export function logSumExpOf(row: Float64Array): number {
   const largest = row.reduce((a, b) => Math.max(a, b), -Infinity);
   return largest + Math.log(row.reduce((sum, value) => sum + Math.exp(value - largest), 0));
 }
+
+/** Visits the lines along an axis: `at` gives the place of a line's element i. */
+export function lines(shape: Shape, axis: number, visit: (at: (i: number) => number, line: number) => void): void {
+  const inner = sizeOf(shape.slice(axis + 1));
+  const size = shape[axis]!;
+  const count = size === 0 ? 0 : sizeOf(shape) / size;
+  for (let line = 0; line < count; line++) {
+    const start = Math.floor(line / inner) * size * inner + (line % inner);
+    visit((i) => start + i * inner, line);
+  }
+}

@@ -28,6 +28,7 @@ export const fusedCases: Cases<keyof FusedParams> = {
       { params: { heads: 2 }, operands: [{ shape: [2, 3, 8] }, ids([2, 3], 5), { shape: [5, 2] }, { shape: [5, 2] }] },
     ],
     differentiable: [0],
+    withoutGradient: [2, 3],
     smooth: true,
   },
 };

@@ -25,9 +25,28 @@ export const movementCases: Cases<keyof MovementParams> = {
     smooth: true,
   },
   slice: {
-    cases: [{ params: { starts: [0, 1], ends: [1, 3] }, operands: [{ shape: [2, 4] }] }],
+    cases: [
+      { params: { starts: [0, 1], ends: [1, 3] }, operands: [{ shape: [2, 4] }] },
+      { params: { starts: [1, 0, 1], ends: [3, 5, 2], steps: [1, 2, 1] }, operands: [{ shape: [3, 6, 2] }] },
+      { params: { starts: [0, 0], ends: [5, 6], steps: [3, 2] }, operands: [{ shape: [5, 6] }] },
+    ],
     differentiable: [0],
     smooth: true,
   },
-  pad: { cases: [{ params: { before: [1, 0], after: [0, 2] }, operands: [x] }], differentiable: [0], smooth: true },
+  flip: {
+    cases: [
+      { params: { axes: [1] }, operands: [x] },
+      { params: { axes: [0, 2] }, operands: [{ shape: [2, 3, 2] }] },
+    ],
+    differentiable: [0],
+    smooth: true,
+  },
+  pad: {
+    cases: [
+      { params: { before: [1, 0], after: [0, 2] }, operands: [x] },
+      { params: { before: [0, 1], after: [2, 0] }, operands: [x, { shape: [] }] },
+    ],
+    differentiable: [0, 1],
+    smooth: true,
+  },
 };

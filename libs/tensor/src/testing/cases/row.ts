@@ -18,8 +18,10 @@ export interface Case<P extends Primitive> {
 
 export interface Row<P extends Primitive> {
   readonly cases: readonly Case<P>[];
-  /** Which operands have a gradient; default: none. */
+  /** Which float32 operands, where a case has them, have a gradient; default: none. */
   readonly differentiable?: readonly number[];
+  /** Float32 operands that have none although the result depends on them: the primitive says so. Default: none. */
+  readonly withoutGradient?: readonly number[];
   /** Differentiates twice. */
   readonly smooth?: boolean;
 }
@@ -30,6 +32,8 @@ export const uniform = (low: number, high: number) => (random: Random) => low + 
 export const below = (n: number) => (random: Random) => random.integer(0, n - 1);
 /** Away from 0, where a derivative jumps. */
 export const notZero = (random: Random): number => (random.boolean() ? 1 : -1) * (0.3 + 2 * random.uniform());
+/** All of a uint32. */
+export const anyBits = (random: Random): number => Math.floor(random.uniform() * 2 ** 32);
 export const coin = (random: Random): number => Number(random.boolean());
 
 export const x: Operand = { shape: [2, 3] };
@@ -39,7 +43,7 @@ export const bools = (shape: Shape): Operand => ({ shape, dtype: 'bool', draw: c
 export const wholes = (shape: Shape): Operand => ({ shape, dtype: 'int32', draw: (random) => random.integer(1, 5) });
 
 /** For primitives without parameters. */
-const none = {} as never;
+export const none = {} as never;
 
 export function unary<P extends Primitive>(operand: Operand, differentiable = true): Row<P> {
   const cases = [{ params: none, operands: [operand] }];
@@ -69,6 +73,20 @@ export function binary<P extends Primitive>(a: Partial<Operand> = {}, b: Partial
     };
   });
   return { cases, differentiable: [0, 1], smooth: true };
+}
+
+/** The row with more cases: operands of given integers, side by side. */
+export function withIntegers<P extends Primitive>(row: Row<P>, cases: readonly Integers[]): Row<P> {
+  const more = cases.map(({ dtype, values }) => ({
+    params: none,
+    operands: values.map((list) => ({ shape: [list.length], dtype, draw: (_random: Random, i: number) => list[i]! })),
+  }));
+  return { ...row, cases: [...row.cases, ...more] };
+}
+
+interface Integers {
+  readonly dtype: 'int32' | 'uint32';
+  readonly values: readonly (readonly number[])[];
 }
 
 export function comparison<P extends Primitive>(dtype: DType, draw: (random: Random) => number): Row<P> {
