@@ -1,9 +1,12 @@
-export { gradient } from './autodiff/gradient.ts';
+export { gradient, pullback, valueAndGradient } from './autodiff/gradient.ts';
 export type { DType } from './dtype.ts';
 export { Graph } from './ir/graph.ts';
 export { isTensor, Tensor } from './ir/tensor.ts';
 export type { TensorType } from './ir/tensor.ts';
 export * from './library/attention.ts';
+export * from './library/control.ts';
+export * from './library/convolution.ts';
+export * from './library/creation.ts';
 export * from './library/elementwise.ts';
 export * from './library/indexing.ts';
 export * from './library/linalg.ts';

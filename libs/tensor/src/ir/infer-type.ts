@@ -1,6 +1,7 @@
 /** Shape and dtype of every primitive's result, and what it demands of its inputs. */
 import type { Primitive, PrimitiveParams } from './primitive.ts';
 import type { TensorType } from './tensor.ts';
+import { controlTypes } from './types/control.ts';
 import { convolutionTypes } from './types/convolution.ts';
 import { elementwiseTypes } from './types/elementwise.ts';
 import { fusedTypes } from './types/fused.ts';
@@ -19,6 +20,7 @@ const typeRules: TypeRules<Primitive> = {
   ...movementTypes,
   ...indexingTypes,
   ...convolutionTypes,
+  ...controlTypes,
   ...fusedTypes,
 };
 

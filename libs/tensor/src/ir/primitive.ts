@@ -5,14 +5,18 @@
 import type { DType } from '../dtype.ts';
 import type { NdArray } from '../nd-array.ts';
 import type { Shape } from '../shape.ts';
+import type { Program } from './graph.ts';
 
 type None = Record<string, never>;
 
-/** Parameters of each primitive, beside its tensor inputs. Axes are from 0. */
+// Parameters of each primitive, beside its tensor inputs. Axes are from 0.
+
 export interface LeafParams {
   /** A value that is fed at every run. */
   input: { readonly name: string; readonly shape: Shape; readonly dtype: DType };
   constant: { readonly value: NdArray };
+  /** One result of a node that has several. */
+  part: { readonly index: number };
 }
 
 export interface ElementwiseParams {
@@ -62,6 +66,8 @@ export interface ElementwiseParams {
   cast: { readonly dtype: DType };
   /** The value itself; no gradient goes through it. */
   stopGradient: None;
+  /** (x, token) → x, not before the token is there, and never one node with x. */
+  barrier: None;
 
   // Two operands, broadcasting
   add: None;
@@ -179,6 +185,37 @@ export interface FusedParams {
   rotary: { readonly heads: number };
 }
 
+/**
+ * Programs within the program. Each has several results, which `part` picks. What a program within needs of the one
+ * around it are inputs of the node, `captured`.
+ */
+export interface ControlParams {
+  /**
+   * (carry..., sequences [n, ...]..., captured...) → (carry..., outputs [n, ...]...): `body` takes (carry..., an element
+   * of each sequence..., captured...) to (carry..., an element of each output...), n times. `reverse`: from the last
+   * element to the first. `recompute`: the gradient works out again what a step computed instead of keeping it.
+   */
+  scan: {
+    readonly body: Program;
+    readonly carries: number;
+    readonly sequences: number;
+    readonly length: number;
+    readonly reverse: boolean;
+    readonly recompute: boolean;
+  };
+  /** (carry..., captured...) → carry: `body` as long as `condition` of both is true. */
+  whileLoop: { readonly condition: Program; readonly body: Program; readonly carries: number };
+  /** (predicate bool [], captured...) → results of `then` or of `otherwise`, which both take what is captured. */
+  branch: { readonly then: Program; readonly otherwise: Program };
+  /** (captured...) → results of `body`, which the gradient works out again. */
+  checkpoint: { readonly body: Program };
+  /**
+   * (results..., operands..., captured...) → results. Their gradient by each float32 operand is what `backward` makes of
+   * (a gradient for each float32 result..., captured...).
+   */
+  customGradient: { readonly results: number; readonly operands: number; readonly backward: Program };
+}
+
 export interface PrimitiveParams
   extends
     LeafParams,
@@ -188,6 +225,10 @@ export interface PrimitiveParams
     MovementParams,
     IndexingParams,
     ConvolutionParams,
+    ControlParams,
     FusedParams {}
 
 export type Primitive = keyof PrimitiveParams;
+
+/** Primitives whose nodes are tensors; those of `ControlParams` have several results, and `part` is one of them. */
+export type OneResult = Exclude<Primitive, keyof ControlParams | 'part'>;

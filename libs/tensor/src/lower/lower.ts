@@ -1,8 +1,9 @@
 /** Turns a program into an ONNX model: one rule per primitive. */
 import { topologicalOrder, type Program } from '../ir/graph.ts';
-import type { Primitive } from '../ir/primitive.ts';
-import type { Tensor } from '../ir/tensor.ts';
+import type { ControlParams, OneResult } from '../ir/primitive.ts';
+import { isPrimitive, type Tensor } from '../ir/tensor.ts';
 import { OnnxWriter } from './onnx-writer.ts';
+import { controlOnnx } from './rules/control.ts';
 import { convolutionOnnx } from './rules/convolution.ts';
 import { elementwiseOnnx } from './rules/elementwise.ts';
 import { fusedOnnx } from './rules/fused.ts';
@@ -11,7 +12,7 @@ import { leafOnnx } from './rules/leaf.ts';
 import { linalgOnnx } from './rules/linalg.ts';
 import { movementOnnx } from './rules/movement.ts';
 import { reductionOnnx } from './rules/reduction.ts';
-import type { OnnxRule, OnnxRules } from './rules/rule.ts';
+import type { ControlOnnxRule, OnnxRule, OnnxRules } from './rules/rule.ts';
 
 export interface LoweredProgram {
   /** A serialised ONNX model. */
@@ -21,15 +22,7 @@ export interface LoweredProgram {
   readonly nodeCount: number;
 }
 
-export function lowerProgram(program: Program): LoweredProgram {
-  const lowering = new Lowering();
-  for (const input of program.inputs) lowering.declareInput(input);
-  for (const tensor of topologicalOrder(program.outputs)) lowering.lower(tensor);
-  const outputs = program.outputs.map((output) => lowering.writer.output(lowering.name(output), output));
-  return { model: lowering.writer.finish(), outputs, nodeCount: lowering.writer.nodeCount };
-}
-
-const onnxRules: OnnxRules<Primitive> = {
+const onnxRules: OnnxRules<OneResult> = {
   ...leafOnnx,
   ...elementwiseOnnx,
   ...reductionOnnx,
@@ -40,23 +33,32 @@ const onnxRules: OnnxRules<Primitive> = {
   ...fusedOnnx,
 };
 
-class Lowering {
-  readonly writer = new OnnxWriter();
-  readonly #names = new Map<Tensor, string>();
+export function lowerProgram(program: Program): LoweredProgram {
+  const writer = new OnnxWriter();
+  const inputs = program.inputs.map((input) => input.params.name);
+  program.inputs.forEach((input, i) => writer.input(inputs[i]!, input));
+  const values = lowerInto(writer, program, inputs);
+  const outputs = program.outputs.map((output, i) => writer.output(values[i]!, output));
+  return { model: writer.finish(), outputs, nodeCount: writer.nodeCount };
+}
 
-  declareInput(input: Tensor<'input'>): void {
-    this.writer.input(input.params.name, input);
-    this.#names.set(input, input.params.name);
+/** Writes the nodes of a program whose inputs have the given names, and returns the names of its outputs' values. */
+function lowerInto(writer: OnnxWriter, program: Program, inputs: readonly string[]): string[] {
+  const names = new Map<Tensor, string>();
+  const several = new Map<Tensor, readonly string[]>();
+  program.inputs.forEach((input, i) => names.set(input, inputs[i]!));
+  for (const tensor of topologicalOrder(program.outputs)) {
+    if (names.has(tensor)) continue;
+    const given = tensor.inputs.map((input) => names.get(input)!);
+    if (isPrimitive(tensor, 'part')) {
+      names.set(tensor, several.get(tensor.inputs[0]!)![tensor.params.index]!);
+    } else if (tensor.parts) {
+      const rule = controlOnnx[tensor.primitive as keyof ControlParams] as ControlOnnxRule<keyof ControlParams>;
+      several.set(tensor, rule(writer, tensor as Tensor<keyof ControlParams>, given, lowerInto));
+    } else {
+      const rule = onnxRules[tensor.primitive as OneResult] as OnnxRule<OneResult>;
+      names.set(tensor, rule(writer, tensor as Tensor<OneResult>, given));
+    }
   }
-
-  lower(tensor: Tensor): void {
-    if (this.#names.has(tensor)) return;
-    const rule = onnxRules[tensor.primitive] as OnnxRule<Primitive>;
-    const inputs = tensor.inputs.map((input) => this.name(input));
-    this.#names.set(tensor, rule(this.writer, tensor, inputs));
-  }
-
-  name(tensor: Tensor): string {
-    return this.#names.get(tensor)!;
-  }
+  return program.outputs.map((output) => names.get(output)!);
 }

@@ -1,17 +1,17 @@
 /** Collects the nodes and initializers of an ONNX graph (onnx.ai, IR version 10, operator set 21). */
 import { create, toBinary } from '@bufbuild/protobuf';
-import type { DType } from '../dtype.ts';
-import type { TensorType } from '../ir/tensor.ts';
 import type { NdArray } from '../nd-array.ts';
 import type { Shape } from '../shape.ts';
 import {
   AttributeProto_AttributeType as AttributeType,
   AttributeProtoSchema,
+  GraphProtoSchema,
   ModelProtoSchema,
   NodeProtoSchema,
   TensorProtoSchema,
   ValueInfoProtoSchema,
   type AttributeProto,
+  type GraphProto,
   type NodeProto,
   type TensorProto,
   type ValueInfoProto,
@@ -19,6 +19,11 @@ import {
 
 /** TensorProto.DataType of the format. */
 export const elementType = { float32: 1, int32: 6, int64: 7, bool: 9, uint32: 12 } as const;
+
+interface OnnxType {
+  readonly shape: Shape;
+  readonly dtype: keyof typeof elementType;
+}
 
 /** ONNX Runtime's own operators live in this domain. */
 export const microsoft = 'com.microsoft';
@@ -31,7 +36,15 @@ export class FloatAttribute {
   }
 }
 
-export type AttributeValue = number | FloatAttribute | string | readonly number[];
+/** A graph within a node: see `OnnxWriter.within`. */
+export class GraphAttribute {
+  readonly graph: GraphProto;
+  constructor(graph: GraphProto) {
+    this.graph = graph;
+  }
+}
+
+export type AttributeValue = number | FloatAttribute | GraphAttribute | string | readonly number[];
 
 export interface NodeOptions {
   readonly attributes?: Readonly<Record<string, AttributeValue>>;
@@ -50,11 +63,25 @@ export class OnnxWriter {
   readonly #sharedNodes = new Map<string, readonly string[]>();
   /** Values of nodes that are not results of the graph. */
   readonly #computed = new Set<string>();
-  #nextName = 0;
+  /** Counts for all graphs of a model: one within another must not use its names. */
+  readonly #names: { next: number };
+
+  constructor(names = { next: 0 }) {
+    this.#names = names;
+  }
+
+  /** A writer for a graph within a node of this one. Its nodes may use this one's values by name. */
+  within(): OnnxWriter {
+    return new OnnxWriter(this.#names);
+  }
+
+  #newName(prefix: string): string {
+    return `${prefix}${this.#names.next++}`;
+  }
 
   /** Adds a node and returns the names of its results. */
   node(operator: string, inputs: readonly string[], options: NodeOptions = {}): string[] {
-    const base = `v${this.#nextName++}`;
+    const base = this.#newName('v');
     const count = options.outputs ?? 1;
     const outputs = Array.from({ length: count }, (_, i) => (i === 0 ? base : `${base}.${i}`));
     for (const output of outputs) this.#computed.add(output);
@@ -119,12 +146,19 @@ export class OnnxWriter {
     );
   }
 
-  input(name: string, type: TensorType): void {
+  input(name: string, type: OnnxType): void {
     this.#inputs.push(valueInfo(name, type));
   }
 
+  /** An input of a graph within a node; the node feeds it by its place. */
+  element(type: OnnxType): string {
+    const name = this.#newName('e');
+    this.input(name, type);
+    return name;
+  }
+
   /** Declares `value` as a result of the graph and returns the result's name. */
-  output(value: string, type: TensorType): string {
+  output(value: string, type: OnnxType): string {
     // A value that is computed and not a result yet is one itself; an input, a constant or a second use is copied.
     const isNew = this.#computed.delete(value);
     const name = isNew ? value : this.op('Identity', [value]);
@@ -141,19 +175,29 @@ export class OnnxWriter {
         { domain: '', version: 21n },
         { domain: microsoft, version: 1n },
       ],
-      graph: {
-        name: 'program',
-        node: this.#nodes,
-        initializer: this.#initializers,
-        input: this.#inputs,
-        output: this.#outputs,
-      },
+      graph: this.#graph(),
     });
     return toBinary(ModelProtoSchema, model);
   }
 
+  /** The graph as a value of an attribute. */
+  finishWithin(): GraphAttribute {
+    return new GraphAttribute(this.#graph());
+  }
+
+  #graph(): GraphProto {
+    return create(GraphProtoSchema, {
+      name: 'program',
+      node: this.#nodes,
+      initializer: this.#initializers,
+      input: this.#inputs,
+      output: this.#outputs,
+    });
+  }
+
+  /** With those of graphs within. */
   get nodeCount(): number {
-    return this.#nodes.length;
+    return countNodes(this.#nodes);
   }
 
   #sharedInitializer(key: string, type: number, shape: Shape, bytes: () => Uint8Array): string {
@@ -163,15 +207,23 @@ export class OnnxWriter {
   }
 
   #initializer(dataType: number, shape: Shape, rawData: Uint8Array): string {
-    const name = `c${this.#nextName++}`;
+    const name = this.#newName('c');
     this.#initializers.push(create(TensorProtoSchema, { name, dataType, dims: shape.map(BigInt), rawData }));
     return name;
   }
 }
 
+function countNodes(nodes: readonly NodeProto[]): number {
+  const graphs = nodes.flatMap(({ attribute }) => attribute.flatMap(({ g }) => (g ? [g] : [])));
+  return nodes.length + graphs.reduce((total, graph) => total + countNodes(graph.node), 0);
+}
+
 function attributeProto(name: string, value: AttributeValue): AttributeProto {
   if (value instanceof FloatAttribute) {
     return create(AttributeProtoSchema, { name, type: AttributeType.FLOAT, f: value.value });
+  }
+  if (value instanceof GraphAttribute) {
+    return create(AttributeProtoSchema, { name, type: AttributeType.GRAPH, g: value.graph });
   }
   if (typeof value === 'number')
     return create(AttributeProtoSchema, { name, type: AttributeType.INT, i: BigInt(value) });
@@ -181,7 +233,7 @@ function attributeProto(name: string, value: AttributeValue): AttributeProto {
   return create(AttributeProtoSchema, { name, type: AttributeType.INTS, ints: value.map(BigInt) });
 }
 
-function valueInfo(name: string, { dtype, shape }: { dtype: DType; shape: Shape }): ValueInfoProto {
+function valueInfo(name: string, { dtype, shape }: OnnxType): ValueInfoProto {
   const dim = shape.map((size) => ({ dimValue: BigInt(size) }));
   return create(ValueInfoProtoSchema, { name, type: { tensorType: { elemType: elementType[dtype], shape: { dim } } } });
 }

@@ -2,12 +2,13 @@
  * Every primitive in plain loops, one element at a time: the independent reference that tests compare with, and what
  * folds small constants at compile time. Slow by intention; intermediate sums are in float64.
  */
-import { createHostArray, type HostArray } from '../dtype.ts';
+import { createHostArray, type DType, type HostArray } from '../dtype.ts';
 import type { Program } from '../ir/graph.ts';
 import { topologicalOrder } from '../ir/graph.ts';
-import type { Primitive, PrimitiveParams } from '../ir/primitive.ts';
+import type { ControlParams, OneResult, PrimitiveParams } from '../ir/primitive.ts';
 import { isPrimitive, type Tensor, type TensorType } from '../ir/tensor.ts';
 import { sizeOf } from '../shape.ts';
+import { controlReference, type SeveralRule } from './rules/control.ts';
 import { convolutionReference } from './rules/convolution.ts';
 import { elementwiseReference } from './rules/elementwise.ts';
 import { fusedReference } from './rules/fused.ts';
@@ -20,7 +21,7 @@ import type { ReferenceArray, ReferenceRules } from './rules/rule.ts';
 
 export type { ReferenceArray } from './rules/rule.ts';
 
-const referenceRules: ReferenceRules<Primitive> = {
+const referenceRules: ReferenceRules<OneResult> = {
   ...leafReference,
   ...elementwiseReference,
   ...reductionReference,
@@ -31,25 +32,47 @@ const referenceRules: ReferenceRules<Primitive> = {
   ...fusedReference,
 };
 
-/** Runs a program with every float in float64; `feeds` by input name. */
-export function evaluate(program: Program, feeds: Readonly<Record<string, ReferenceArray>>): ReferenceArray[] {
+/** Runs a program with every float in float64, or rounded to float32 after each node; `feeds` by input name. */
+export function evaluate(
+  program: Program,
+  feeds: Readonly<Record<string, ReferenceArray>>,
+  { precision = 'float64' }: { readonly precision?: 'float32' | 'float64' } = {},
+): ReferenceArray[] {
+  const inputs = program.inputs.map(({ params: { name } }) => {
+    const fed = feeds[name];
+    if (!fed) throw new Error(`internal: evaluate: ${name} is not fed`);
+    return fed;
+  });
+  return run(program, inputs, (type, length) =>
+    type === 'float32' && precision === 'float64' ? new Float64Array(length) : createHostArray(type, length),
+  );
+}
+
+type MakeArray = (dtype: DType, length: number) => HostArray | Float64Array;
+
+function run(program: Program, inputs: readonly ReferenceArray[], make: MakeArray): ReferenceArray[] {
+  const running = { make, run: (within: Program, arrays: readonly ReferenceArray[]) => run(within, arrays, make) };
   const values = new Map<Tensor, ReferenceArray>();
+  const several = new Map<Tensor, readonly ReferenceArray[]>();
+  program.inputs.forEach((input, i) => values.set(input, inputs[i]!));
   for (const tensor of topologicalOrder(program.outputs)) {
-    if (isPrimitive(tensor, 'input')) {
-      const fed = feeds[tensor.params.name];
-      if (!fed) throw new Error(`internal: evaluate: ${tensor.params.name} is not fed`);
-      values.set(tensor, fed);
+    if (values.has(tensor)) continue;
+    const given = tensor.inputs.map((input) => values.get(input)!);
+    if (isPrimitive(tensor, 'part')) {
+      values.set(tensor, several.get(tensor.inputs[0]!)![tensor.params.index]!);
+    } else if (tensor.parts) {
+      const rule = controlReference[tensor.primitive as keyof ControlParams] as SeveralRule<keyof ControlParams>;
+      several.set(tensor, rule(given, tensor.params as never, running));
     } else {
-      const inputs = tensor.inputs.map((input) => values.get(input)!);
-      const data = tensor.dtype === 'float32' ? new Float64Array(sizeOf(tensor.shape)) : undefined;
-      values.set(tensor, evaluatePrimitive(tensor.primitive, inputs, tensor.params, tensor, data));
+      const data = make(tensor.dtype, sizeOf(tensor.shape));
+      values.set(tensor, evaluatePrimitive(tensor.primitive as OneResult, given, tensor.params as never, tensor, data));
     }
   }
   return program.outputs.map((output) => values.get(output)!);
 }
 
 /** Applies one primitive, writing into `data` (by default an array of the result's dtype). */
-export function evaluatePrimitive<P extends Primitive>(
+export function evaluatePrimitive<P extends OneResult>(
   primitive: P,
   inputs: readonly ReferenceArray[],
   params: PrimitiveParams[P],

@@ -5,11 +5,14 @@ import { createHostArray } from '../dtype.ts';
 import { Graph, type Program } from '../ir/graph.ts';
 import type { Primitive } from '../ir/primitive.ts';
 import type { Tensor } from '../ir/tensor.ts';
+import { cast } from '../library/elementwise.ts';
+import { concat, reshape } from '../library/movement.ts';
 import { ModelProtoSchema } from '../lower/generated/onnx_pb.ts';
 import { lowerProgram } from '../lower/lower.ts';
 import type { NdArray } from '../nd-array.ts';
 import { Session } from '../runtime/session.ts';
 import { sizeOf } from '../shape.ts';
+import { controlCases } from './cases/control.ts';
 import { convolutionCases } from './cases/convolution.ts';
 import { elementwiseCases } from './cases/elementwise.ts';
 import { fusedCases } from './cases/fused.ts';
@@ -31,6 +34,7 @@ export const primitiveCases: Cases<Primitive> = {
   ...movementCases,
   ...indexingCases,
   ...convolutionCases,
+  ...controlCases,
   ...fusedCases,
 };
 
@@ -42,11 +46,14 @@ function drawOperand({ shape, dtype = 'float32', draw = uniform(-2, 2) }: Operan
 
 export interface TracedCase {
   readonly inputs: Tensor<'input'>[];
+  /** The results of the primitive; most have one. */
+  readonly results: readonly Tensor[];
+  /** The result; of several, all elements side by side. */
   readonly y: Tensor;
   readonly feeds: Record<string, NdArray>;
 }
 
-/** A program of one node, with inputs drawn for it. */
+/** A program of one primitive, with inputs drawn for it. */
 export function traceCase<P extends Primitive>(
   primitive: P,
   { params, operands }: Case<P>,
@@ -57,9 +64,16 @@ export function traceCase<P extends Primitive>(
   const inputs = operands.map((operand, i) => {
     const name = `x${i}`;
     feeds[name] = drawOperand(operand, random);
-    return graph.input(name, operand.shape, operand.dtype ?? 'float32') as Tensor<'input'>;
+    return graph.input(name, operand.shape, operand.dtype ?? 'float32');
   });
-  return { inputs, y: graph.node(primitive, inputs, params), feeds };
+  const node = graph.node(primitive, inputs, params);
+  if (!node.parts) return { inputs, results: [node], y: node, feeds };
+  const results = node.parts.map((_type, index) => graph.node('part', [node], { index }));
+  const y = concat(
+    results.map((result) => reshape(cast(result, 'float32'), [-1])),
+    0,
+  );
+  return { inputs, results, y, feeds };
 }
 
 /** The ONNX operators of a program as it is lowered, in their order; those of Microsoft's domain have a star. */

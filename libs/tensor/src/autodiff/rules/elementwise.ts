@@ -96,6 +96,7 @@ export const elementwiseGradients: GradientRules<keyof ElementwiseParams> = {
   not: noGradient,
   cast: (y, dy) => [y.inputs[0]!.dtype === 'float32' && y.dtype === 'float32' ? cast(dy, 'float32') : undefined],
   stopGradient: noGradient,
+  barrier: (_y, dy) => [dy, undefined],
 
   add: (y, dy) => ofOperands(y, dy, dy),
   sub: (y, dy) => ofOperands(y, dy, neg(dy)),

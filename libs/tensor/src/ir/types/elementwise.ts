@@ -39,6 +39,11 @@ export const elementwiseTypes: TypeRules<keyof ElementwiseParams> = {
   not: ([x], _params, primitive) => expectDtype(x!, ['bool'], primitive),
   cast: ([x], { dtype }) => ({ shape: x!.shape, dtype }),
   stopGradient: ([x]) => ({ shape: x!.shape, dtype: x!.dtype }),
+  barrier: ([x, token], _params, primitive) => {
+    expectDtype(token!, ['float32'], primitive);
+    if (token!.shape.includes(0)) throw new Error('internal: barrier: the token is empty');
+    return expectDtype(x!, ['float32'], primitive);
+  },
 
   add: arithmetic,
   sub: arithmetic,

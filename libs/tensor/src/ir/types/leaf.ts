@@ -8,4 +8,9 @@ export const leafTypes: TypeRules<keyof LeafParams> = {
     return { shape, dtype };
   },
   constant: (_inputs, { value }) => ({ shape: value.shape, dtype: value.dtype }),
+  part: ([several], { index }) => {
+    const type = several!.parts?.[index];
+    if (!type) throw new Error(`internal: part: there is no result ${index}`);
+    return type;
+  },
 };

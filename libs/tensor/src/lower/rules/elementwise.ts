@@ -54,6 +54,15 @@ export const elementwiseOnnx: OnnxRules<keyof ElementwiseParams> = {
   not: operator('Not'),
   cast: (onnx, { params }, inputs) => onnx.op('Cast', inputs, { attributes: { to: elementType[params.dtype] } }),
   stopGradient: operator('Identity'),
+  // x - 0, where the 0 is worked out of the token as the program runs: a copy, and one that no pass of ONNX Runtime can
+  // see through. Where the token is NaN it is less than nothing, too.
+  barrier: (onnx, _tensor, [x, token]) => {
+    const list = onnx.sharedOp('Reshape', [token!, onnx.int64s([-1])]);
+    const first = onnx.sharedOp('Slice', [list, onnx.int64s([0]), onnx.int64s([1])]);
+    const never = onnx.sharedOp('Less', [first, first]);
+    const zero = onnx.sharedOp('Cast', [never], { attributes: { to: elementType.float32 } });
+    return onnx.op('Sub', [x!, onnx.sharedOp('Reshape', [zero, onnx.int64s([])])]);
+  },
 
   add: operator('Add'),
   sub: operator('Sub'),

@@ -37,6 +37,7 @@ export const elementwiseReference: ReferenceRules<keyof ElementwiseParams> = {
   // Storing in an Int32Array truncates towards zero
   cast: (y, [x]) => x!.data.forEach((value, i) => (y.data[i] = y.dtype === 'bool' ? Number(value !== 0) : value)),
   stopGradient: each((x) => x),
+  barrier: each((x) => x),
 
   add: pairs((a, b) => a + b),
   sub: pairs((a, b) => a - b),

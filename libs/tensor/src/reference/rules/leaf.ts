@@ -1,7 +1,7 @@
 import type { LeafParams } from '../../ir/primitive.ts';
 import type { ReferenceRules } from './rule.ts';
 
-export const leafReference: ReferenceRules<keyof LeafParams> = {
+export const leafReference: ReferenceRules<Exclude<keyof LeafParams, 'part'>> = {
   input: () => {
     throw new Error('internal: an input has no rule');
   },

@@ -107,6 +107,11 @@ export const elementwiseCases: Cases<keyof ElementwiseParams> = {
       { params: { dtype: 'bool' }, operands: [wholes([4])] },
     ],
   },
+  barrier: {
+    cases: [{ params: none, operands: [x, { shape: [2] }] }],
+    differentiable: [0],
+    smooth: true,
+  },
   stopGradient: { ...unary(x, false), withoutGradient: [0] },
 
   add: withIntegers(binary(), wrapping),

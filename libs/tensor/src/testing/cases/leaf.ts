@@ -5,4 +5,6 @@ import type { Cases } from './row.ts';
 export const leafCases: Cases<keyof LeafParams> = {
   input: { cases: [] },
   constant: { cases: [{ params: { value: ndArray('float32', [3], Float32Array.of(1, -2, 0.5)) }, operands: [] }] },
+  // Picks of nodes with several results: see cases/control.ts.
+  part: { cases: [], differentiable: [0], smooth: true },
 };
