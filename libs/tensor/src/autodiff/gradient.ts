@@ -23,6 +23,7 @@ import { reductionGradients } from './rules/reduction.ts';
 const gradientRules: GradientRules<OneResult> = {
   input: noGradient,
   constant: noGradient,
+  range: noGradient,
   ...elementwiseGradients,
   ...reductionGradients,
   ...linalgGradients,

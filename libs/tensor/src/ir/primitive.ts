@@ -15,6 +15,8 @@ export interface LeafParams {
   /** A value that is fed at every run. */
   input: { readonly name: string; readonly shape: Shape; readonly dtype: DType };
   constant: { readonly value: NdArray };
+  /** 0, 1, … length - 1. */
+  range: { readonly length: number; readonly dtype: 'int32' | 'uint32' };
   /** One result of a node that has several. */
   part: { readonly index: number };
 }

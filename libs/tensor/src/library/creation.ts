@@ -3,7 +3,7 @@ import type { DType } from '../dtype.ts';
 import type { Graph } from '../ir/graph.ts';
 import type { Tensor } from '../ir/tensor.ts';
 import type { Shape } from '../shape.ts';
-import { cast, equal, lessOrEqual } from './elementwise.ts';
+import { add, cast, equal, lessOrEqual } from './elementwise.ts';
 import { broadcastTo, reshape } from './movement.ts';
 
 /** One value everywhere. It takes no memory until something needs it whole. */
@@ -19,13 +19,9 @@ export function onesLike(x: Tensor): Tensor {
   return full(x.graph, x.shape, 1, x.dtype);
 }
 
-/** int32 0, 1, … n - 1. */
-export function range(graph: Graph, n: number): Tensor {
-  return graph.constant(
-    'int32',
-    [n],
-    Int32Array.from({ length: n }, (_, i) => i),
-  );
+/** 0, 1, … n - 1. */
+export function range(graph: Graph, n: number, dtype: 'int32' | 'uint32' = 'int32'): Tensor {
+  return graph.node('range', [], { length: n, dtype });
 }
 
 /** The identity matrix [n, n]. */
@@ -38,10 +34,6 @@ export function identityMatrix(graph: Graph, n: number): Tensor {
  * takes the main one away. Default: 0.
  */
 export function triangularMask(graph: Graph, rows: number, columns: number, { diagonal = 0 } = {}): Tensor {
-  const last = graph.constant(
-    'int32',
-    [rows, 1],
-    Int32Array.from({ length: rows }, (_, i) => i + diagonal),
-  );
+  const last = reshape(add(range(graph, rows), diagonal), [rows, 1]);
   return lessOrEqual(range(graph, columns), last);
 }

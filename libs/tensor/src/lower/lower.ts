@@ -2,7 +2,7 @@
 import { topologicalOrder, type Program } from '../ir/graph.ts';
 import type { ControlParams, OneResult } from '../ir/primitive.ts';
 import { isPrimitive, type Tensor } from '../ir/tensor.ts';
-import { OnnxWriter } from './onnx-writer.ts';
+import { OnnxWriter, type Target } from './onnx-writer.ts';
 import { controlOnnx } from './rules/control.ts';
 import { convolutionOnnx } from './rules/convolution.ts';
 import { elementwiseOnnx } from './rules/elementwise.ts';
@@ -33,8 +33,8 @@ const onnxRules: OnnxRules<OneResult> = {
   ...fusedOnnx,
 };
 
-export function lowerProgram(program: Program): LoweredProgram {
-  const writer = new OnnxWriter();
+export function lowerProgram(program: Program, target: Target = 'cpu'): LoweredProgram {
+  const writer = new OnnxWriter(target);
   const inputs = program.inputs.map((input) => input.params.name);
   program.inputs.forEach((input, i) => writer.input(inputs[i]!, input));
   const values = lowerInto(writer, program, inputs);

@@ -54,6 +54,8 @@ export interface NodeOptions {
   readonly outputs?: number;
 }
 
+export type Target = 'cpu' | 'webgpu';
+
 export class OnnxWriter {
   readonly #nodes: NodeProto[] = [];
   readonly #initializers: TensorProto[] = [];
@@ -66,13 +68,17 @@ export class OnnxWriter {
   /** Counts for all graphs of a model: one within another must not use its names. */
   readonly #names: { next: number };
 
-  constructor(names = { next: 0 }) {
+  /** Where the model is to run: rules choose what its kernels know. */
+  readonly target: Target;
+
+  constructor(target: Target = 'cpu', names = { next: 0 }) {
+    this.target = target;
     this.#names = names;
   }
 
   /** A writer for a graph within a node of this one. Its nodes may use this one's values by name. */
   within(): OnnxWriter {
-    return new OnnxWriter(this.#names);
+    return new OnnxWriter(this.target, this.#names);
   }
 
   #newName(prefix: string): string {
@@ -132,6 +138,17 @@ export class OnnxWriter {
     return this.#sharedInitializer(`int64 ${value}`, elementType.int64, [], () =>
       bytesOf(BigInt64Array.of(BigInt(value))),
     );
+  }
+
+  /** A constant that is made once, by a name for it. */
+  sharedConstant(name: string, make: () => NdArray): string {
+    let known = this.#shared.get(name);
+    if (known === undefined) this.#shared.set(name, (known = this.constant(make())));
+    return known;
+  }
+
+  uint32(value: number): string {
+    return this.#sharedInitializer(`uint32 ${value}`, elementType.uint32, [], () => bytesOf(Uint32Array.of(value)));
   }
 
   /** One float32. */

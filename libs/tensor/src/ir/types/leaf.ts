@@ -8,6 +8,10 @@ export const leafTypes: TypeRules<keyof LeafParams> = {
     return { shape, dtype };
   },
   constant: (_inputs, { value }) => ({ shape: value.shape, dtype: value.dtype }),
+  range: (_inputs, { length, dtype }, primitive) => {
+    assertShape([length], primitive);
+    return { shape: [length], dtype };
+  },
   part: ([several], { index }) => {
     const type = several!.parts?.[index];
     if (!type) throw new Error(`internal: part: there is no result ${index}`);

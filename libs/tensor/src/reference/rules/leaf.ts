@@ -6,4 +6,5 @@ export const leafReference: ReferenceRules<Exclude<keyof LeafParams, 'part'>> = 
     throw new Error('internal: an input has no rule');
   },
   constant: (y, _inputs, { value }) => y.data.set(value.data),
+  range: (y) => y.data.forEach((_value, i) => (y.data[i] = i)),
 };
