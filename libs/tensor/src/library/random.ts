@@ -229,7 +229,7 @@ export function dropout(x: Tensor, key: Tensor, rate: number): Tensor {
   // 16 bits are fine enough for a rate: one word does for two elements.
   const kept = Math.round((1 - rate) * 2 ** 16);
   const count = sizeOf(x.shape);
-  const words = randomBits(key, [Math.ceil(count / 2)]);
+  const words = randomBits(key, [2 * Math.ceil(count / 4)]);
   const halves = concat([bitAnd(words, 0xffff), shiftRight(words, 16)], 0);
   const isKept = reshape(sliceAxis(less(halves, kept), 0, 0, count), x.shape);
   return where(isKept, mul(x, 2 ** 16 / kept), 0);
