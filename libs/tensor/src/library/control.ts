@@ -184,15 +184,16 @@ function gradientsOf(tree: unknown, operands: Leaves): Tensor[] {
   const isGiven = (value: unknown): value is Tensor | undefined => value === undefined || isTensor(value);
   const given = new Map(flatten(tree, isGiven).map(({ path, leaf }) => [path, leaf]));
   const floats = operands.filter(({ leaf }) => leaf.dtype === 'float32');
+  const wrong = (path: string, by: Tensor, what: string): never => {
+    const operand = path === '' ? 'the operand' : path;
+    throw invalidInput(`customGradient: the gradient by ${operand} is ${printType(by)}, ${what}`);
+  };
   for (const [path, by] of given) {
-    if (by && !floats.some((operand) => operand.path === path)) {
-      throw invalidInput(`customGradient: the gradient by ${path} is of no float32 operand`);
-    }
+    if (by && !floats.some((operand) => operand.path === path)) wrong(path, by, 'but it is no float32 operand');
   }
   return floats.map(({ path, leaf }) => {
     const by = given.get(path) ?? zerosLike(leaf);
-    if (typesEqual(by, leaf)) return by;
-    throw invalidInput(`customGradient: the gradient by ${path} is ${printType(by)}, not ${printType(leaf)}`);
+    return typesEqual(by, leaf) ? by : wrong(path, by, `not ${printType(leaf)}`);
   });
 }
 

@@ -3,12 +3,11 @@
  * device and in every run, and there is no state. Take a key as an input of the program, and give each use one of its
  * own with `splitKey` or `foldIn`.
  *
- * The generator is Threefry-2x32 with 20 rounds (Salmon et al. 2011), used as in JAX before its version 0.5: keys, bits,
- * `splitKey` and `foldIn` are the same numbers as there.
+ * The generator is used as in JAX before its version 0.5: keys, bits, `splitKey` and `foldIn` are the same numbers as
+ * there.
  */
 import { invalidInput } from '@crucible/foundation';
 import type { Graph } from '../ir/graph.ts';
-import { printType } from '../ir/print.ts';
 import { isTensor, type Tensor } from '../ir/tensor.ts';
 import { erf } from '../erf.ts';
 import { ndArray, type NdArray } from '../nd-array.ts';
@@ -16,7 +15,6 @@ import { resolveAxis, type Shape, sizeOf } from '../shape.ts';
 import {
   add,
   bitAnd,
-  bitXor,
   cast,
   clamp,
   div,
@@ -25,7 +23,6 @@ import {
   mul,
   neg,
   type Operand,
-  shiftLeft,
   shiftRight,
   sqrt,
   square,
@@ -37,6 +34,7 @@ import { argSort, type AxisOption, gather } from './indexing.ts';
 import { concat, reshape, sliceAxis } from './movement.ts';
 import { argMax } from './reduction.ts';
 import { erfInverse } from './special.ts';
+import { threefry } from './threefry.ts';
 
 /** The key of a seed from 0 to 2^53 - 1, as an input of programs: uint32 [2]. */
 export function randomKey(seed: number): NdArray<'uint32'> {
@@ -86,32 +84,6 @@ function randomPairs(key: Tensor, count: number): [Tensor, Tensor] {
   if (count === 2 * pairs) return threefry(key, first, second);
   // The counter of the word that is too many is 0, as it is in JAX.
   return threefry(key, first, mul(second, cast(less(second, count), 'uint32')));
-}
-
-const rotations = [
-  [13, 15, 26, 6],
-  [17, 29, 16, 24],
-] as const;
-
-/** Threefry-2x32: two counters to two random words, for uint32 of any shape. */
-function threefry(key: Tensor, counter0: Tensor, counter1: Tensor): [Tensor, Tensor] {
-  if (key.dtype !== 'uint32' || sizeOf(key.shape) !== 2) {
-    throw invalidInput(`random: ${printType(key)} is no key, which is uint32[2]; see randomKey`);
-  }
-  const word = (i: number): Tensor => gather(reshape(key, [2]), key.graph.scalar(i, 'int32'));
-  const [first, second] = [word(0), word(1)];
-  const words = [first, second, bitXor(bitXor(first, second), 0x1bd11bda)] as const;
-  let [x, y] = [add(counter0, first), add(counter1, second)];
-  for (let group = 0; group < 5; group++) {
-    for (const places of rotations[group % 2]!) {
-      x = add(x, y);
-      // The two halves of a rotation have no bit in common: their sum is their union.
-      y = bitXor(add(shiftLeft(y, places), shiftRight(y, 32 - places)), x);
-    }
-    x = add(x, words[(group + 1) % 3]!);
-    y = add(y, add(words[(group + 2) % 3]!, group + 1));
-  }
-  return [x, y];
 }
 
 export interface UniformOptions {

@@ -5,7 +5,7 @@ import { copyNodes, dependents, inlineProgram } from '../../ir/subprogram.ts';
 import { isPrimitive, type Tensor } from '../../ir/tensor.ts';
 import { full, zerosLike } from '../../library/creation.ts';
 import { add } from '../../library/elementwise.ts';
-import type { ControlContext, ControlRules } from '../rule.ts';
+import type { ControlContext, ControlRules, Pullback } from '../rule.ts';
 
 export const controlGradients: ControlRules = {
   scan: scanBackwards,
@@ -17,37 +17,26 @@ export const controlGradients: ControlRules = {
   // The gradient of the program that is taken, which works out again what that one computed
   branch: (y, dys, { wanted, pullback }) => {
     const { then, otherwise } = y.params;
-    const [predicate, ...captured] = y.inputs as [Tensor, ...Tensor[]];
-    const by = captured.flatMap((input, i) => (input.dtype === 'float32' && wanted[i + 1] === true ? [i] : []));
-    const given = dys.flatMap((dy, i) => (dy ? [i] : []));
-    const backwards = ({ inputs, outputs }: Program): Program => {
-      const [graph, targets] = [outputs[0]!.graph, by.map((i) => inputs[i]!)];
-      const gradients = given.map((i) => graph.placeholder(outputs[i]!));
-      const found = pullback(
-        given.map((i) => outputs[i]!),
-        gradients,
-        targets,
-      );
-      return { inputs: [...inputs, ...gradients], outputs: targets.map((target, i) => found[i] ?? zerosLike(target)) };
-    };
+    const by = wantedFloats(y, wanted).map((i) => i - 1);
     if (by.length === 0) return [];
-    const inputs = [predicate, ...captured, ...given.map((i) => dys[i]!)];
-    const branch = y.graph.node('branch', inputs, { then: backwards(then), otherwise: backwards(otherwise) });
-    return [undefined, ...captured.map((_input, i) => partAt(branch, by.indexOf(i)))];
+    const params = { then: backwards(then, dys, by, pullback), otherwise: backwards(otherwise, dys, by, pullback) };
+    const branch = y.graph.node('branch', [...y.inputs, ...dys.filter((dy) => dy !== undefined)], params);
+    return y.inputs.map((_input, i) => partAt(branch, by.indexOf(i - 1)));
   },
 
   // What the block computed is worked out again from what it read, behind the gradient of its results: the barriers keep
   // it from being one with the first time, and from coming too early.
   checkpoint: (y, dys, { wanted, pullback }) => {
     const results = y.parts!.map((_type, i) => partAt(y, i)!);
-    const token = dys.find((dy) => dy && !isFilled(dy)) ?? results.find(({ dtype }) => dtype === 'float32');
+    const token = [...dys, ...results].find((tensor) => tensor && isToken(tensor));
     const isHidden = needsBarrier(y);
     const again = y.inputs.map((input, i) =>
       token && isHidden[i] === true ? y.graph.node('barrier', [input, token], {}) : input,
     );
-    const targets = again.filter((_input, i) => wanted[i]);
-    const found = pullback(inlineProgram(y.params.body, again, y.graph), dys, targets);
-    return again.map((input) => found[targets.indexOf(input)]);
+    const by = wantedFloats(y, wanted);
+    const program = backwards(y.params.body, dys, by, pullback);
+    const found = inlineProgram(program, [...again, ...dys.filter((dy) => dy !== undefined)], y.graph);
+    return y.inputs.map((_input, i) => found[by.indexOf(i)]);
   },
 
   customGradient: (y, dys) => {
@@ -63,6 +52,26 @@ export const controlGradients: ControlRules = {
   },
 };
 
+/** The program that takes the inputs of another and the gradients that there are of its results to those by some inputs. */
+function backwards(
+  { inputs, outputs }: Program,
+  dys: readonly (Tensor | undefined)[],
+  by: readonly number[],
+  pullback: Pullback,
+): Program {
+  const gradients = outputs.map((output, i) => (dys[i] ? output.graph.placeholder(output) : undefined));
+  const targets = by.map((i) => inputs[i]!);
+  const found = pullback(outputs, gradients, targets);
+  return {
+    inputs: [...inputs, ...gradients.filter((gradient) => gradient !== undefined)],
+    outputs: targets.map((target, i) => found[i] ?? zerosLike(target)),
+  };
+}
+
+function wantedFloats({ inputs }: Tensor, wanted: readonly boolean[]): number[] {
+  return inputs.flatMap((input, i) => (input.dtype === 'float32' && wanted[i] === true ? [i] : []));
+}
+
 /**
  * Which inputs a block is to read anew. Leaves live as long as the program runs, whether or not they are read again; a
  * barrier would copy them. Where all are leaves one has to be hidden for the block to be worked out again at all.
@@ -71,6 +80,11 @@ function needsBarrier({ inputs }: Tensor): boolean[] {
   const isFloat = inputs.map(({ dtype }) => dtype === 'float32');
   const isComputed = inputs.map((input, i) => isFloat[i] === true && !isPrimitive(input, 'input'));
   return isComputed.includes(true) ? isComputed : isFloat;
+}
+
+/** Whether it holds a value that is known only when the program runs. */
+function isToken(tensor: Tensor): boolean {
+  return tensor.dtype === 'float32' && !tensor.shape.includes(0) && !isFilled(tensor);
 }
 
 function isFilled(tensor: Tensor): boolean {

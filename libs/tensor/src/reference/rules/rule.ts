@@ -1,5 +1,5 @@
 /** What the rules of the reference share: reading, broadcasting and walking over arrays. */
-import { type Shape, sizeOf, stridesOf } from '../../shape.ts';
+import { type Shape, shapesEqual, sizeOf, stridesOf } from '../../shape.ts';
 import type { Primitive, PrimitiveParams } from '../../ir/primitive.ts';
 import type { DType, HostArray } from '../../dtype.ts';
 
@@ -21,6 +21,8 @@ export type ReferenceRules<P extends Primitive> = { readonly [Q in P]: Reference
 
 /** Reads element i of `x` as if it had been broadcast to `shape`. */
 export function broadcastReader(x: ReferenceArray, shape: Shape): (i: number) => number {
+  if (shapesEqual(x.shape, shape)) return (i) => x.data[i]!;
+  if (x.data.length === 1) return () => x.data[0]!;
   const lead = shape.length - x.shape.length;
   const strides = stridesOf(x.shape);
   const outer = stridesOf(shape);
