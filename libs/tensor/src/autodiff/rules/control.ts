@@ -155,6 +155,8 @@ function scanBackwards(
     ...read.map((inner) => ({ inner, outer: y.inputs[body.inputs.indexOf(inner)]! })),
     ...ofOutputs.flatMap((inner, i) => (inner ? [{ inner, outer: dys[carries + i]! }] : [])),
   ];
+  // A scan has as many steps as its sequences have elements: without one it would not know.
+  if (rows.length === 0) rows.push({ inner: body.inputs[carries]!, outer: y.inputs[carries]! });
   const backBody = closedOver(outputs, [
     ...[...carried, ...summed].map(({ input }) => input),
     ...rows.map(({ inner }) => inner),
