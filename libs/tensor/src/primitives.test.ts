@@ -126,7 +126,7 @@ describe.each(rows)('%s', (primitive, { cases, differentiable = [], withoutGradi
 describe('ties', () => {
   it('share the gradient of max evenly', () => {
     const graph = new Graph();
-    const input = graph.input('x', [4], 'float32') as Tensor<'input'>;
+    const input = graph.input('x', [4], 'float32');
     const [dx] = gradient(graph.node('max', [input], { axes: [0], keepDims: false }), [input]);
     const found = evaluate(
       { inputs: [input], outputs: [dx!] },
@@ -137,8 +137,8 @@ describe('ties', () => {
 
   it('share the gradient of maximum between both operands', () => {
     const graph = new Graph();
-    const a = graph.input('a', [], 'float32') as Tensor<'input'>;
-    const b = graph.input('b', [], 'float32') as Tensor<'input'>;
+    const a = graph.input('a', [], 'float32');
+    const b = graph.input('b', [], 'float32');
     const outputs = gradient(graph.node('maximum', [a, b], {}), [a, b]);
     const two = ndArray('float32', [], Float32Array.of(2));
     expect(evaluate({ inputs: [a, b], outputs }, { a: two, b: two }).map((g) => g.data[0])).toEqual([0.5, 0.5]);

@@ -227,10 +227,10 @@ describe('scan', () => {
     const failing = (build: (x: Tensor) => unknown) => () =>
       trace({ x: floats([3, 2], new Float32Array(6)) }, ({ x }) => build(x));
     const zero = (x: Tensor): Tensor => x.graph.scalar(0);
-    expect(failing((x) => scan((_c, one: Tensor) => ({ carry: { h: one } }), { h: zero(x) }, x))).toThrow(
+    expect(failing((x) => scan((_, one: Tensor) => ({ carry: { h: one } }), { h: zero(x) }, x))).toThrow(
       'scan: the next carry h is float32[2], not float32[]',
     );
-    expect(failing((x) => scan((_c, _one: Tensor) => ({ carry: {} as { h: Tensor } }), { h: zero(x) }, x))).toThrow(
+    expect(failing((x) => scan(() => ({ carry: {} as { h: Tensor } }), { h: zero(x) }, x))).toThrow(
       'scan: the next carry h is missing',
     );
     expect(failing((x) => scan((c: Tensor) => ({ carry: c }), zero(x), [x, reshape(x, [6])]))).toThrow(

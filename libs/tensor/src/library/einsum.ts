@@ -79,8 +79,9 @@ function parseSubscripts(
 /** Axes of `...` are numbered from the last, at which they align. */
 function labelsOf(list: string, dots: number): string[] {
   const [before, after] = list.split('...') as [string, string | undefined];
-  if (after === undefined) return [...before];
-  return [...before, ...Array.from({ length: dots }, (_, i) => `.${dots - 1 - i}`), ...after];
+  if (after === undefined) return before.split('');
+  const between = Array.from({ length: dots }, (_, i) => `.${dots - 1 - i}`);
+  return [...before.split(''), ...between, ...after.split('')];
 }
 
 function isDots(label: string): boolean {

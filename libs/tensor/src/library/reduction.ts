@@ -89,7 +89,7 @@ export function standardDeviation(x: Tensor, options: VarianceOptions = {}): Ten
 
 export interface NormOptions extends ReductionOptions {
   /** Sum of absolute values (1), root of the sum of squares (2), or largest absolute value (Infinity). Default: 2. */
-  readonly order?: 1 | 2 | typeof Infinity;
+  readonly order?: number;
 }
 
 /** The length of vectors along some axes. Where it is 0 its gradient is 0. */

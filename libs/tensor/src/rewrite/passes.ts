@@ -66,7 +66,8 @@ function optimizeWithin(program: Program): Program {
   };
   return rebuild(program, (tensor, inputs) => {
     if (programsWithin(tensor).length === 0) return undefined;
-    const params = Object.entries(tensor.params).map(([key, value]) => [key, isProgram(value) ? once(value) : value]);
-    return tensor.graph.node(tensor.primitive, inputs, Object.fromEntries(params) as never);
+    const params: [string, unknown][] = Object.entries(tensor.params);
+    const changed = params.map(([key, value]) => [key, isProgram(value) ? once(value) : value] as const);
+    return tensor.graph.node(tensor.primitive, inputs, Object.fromEntries(changed) as never);
   });
 }

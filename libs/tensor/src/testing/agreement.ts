@@ -40,7 +40,7 @@ export async function agreed<I>(
   return { program, optimized, values };
 }
 
-export function expectClose(actual: ReferenceArray, expected: ReferenceArray, tolerance: number, what: string): void {
+function expectClose(actual: ReferenceArray, expected: ReferenceArray, tolerance: number, what: string): void {
   expect([actual.dtype, actual.shape], what).toEqual([expected.dtype, expected.shape]);
   expected.data.forEach((value, i) => {
     const found = actual.data[i]!;

@@ -65,7 +65,7 @@ class ProgramBuilder {
   }
 
   keep(made: Tensor | readonly Tensor[] | undefined): void {
-    for (const tensor of made === undefined ? [] : [made].flat()) this.made.push(tensor as Tensor);
+    for (const tensor of made === undefined ? [] : [made].flat()) this.made.push(tensor);
   }
 
   node<P extends Primitive>(primitive: P, inputs: readonly Tensor[], params: PrimitiveParams[P]): Tensor {
@@ -197,7 +197,7 @@ const inUnit = (x: Tensor): Tensor => mul(sin(x), 0.8);
 const positive = (x: Tensor): Tensor => add(square(sin(x)), 0.3);
 
 function unary(primitive: Primitive, within: (x: Tensor) => Tensor): Draw {
-  return (b) => b.node(primitive, [within(b.float())], {} as never);
+  return (b) => b.node(primitive, [within(b.float())], {});
 }
 
 function kinkedUnary(primitive: 'abs' | 'relu'): Draw {
@@ -212,11 +212,7 @@ function binary(primitive: Primitive, ofDivisor: (x: Tensor) => Tensor = anywher
   return (b) => {
     const x = b.float();
     const operands = [x, ofDivisor(b.float(b.narrower(x.shape)))];
-    return b.node(
-      primitive,
-      b.random.boolean() || ofDivisor !== anywhere ? operands : operands.toReversed(),
-      {} as never,
-    );
+    return b.node(primitive, b.random.boolean() || ofDivisor !== anywhere ? operands : operands.toReversed(), {});
   };
 }
 
@@ -313,7 +309,7 @@ function rowStatistic(primitive: 'inverseRms' | 'inverseStd'): Draw {
 }
 
 /** How each primitive is applied; one that is missing does not compile. */
-const draws: { readonly [P in Primitive]: Draw } = {
+const draws: Readonly<Record<Primitive, Draw>> = {
   input: (b) => b.float(),
   constant: (b) => {
     const shape = b.shape();

@@ -18,8 +18,8 @@ const int = (...shape: number[]): TensorType => ({ shape, dtype: 'int32' });
 
 /** (h, count, x, w) → (tanh(h w + x), count + 1, h sin x): values of the step before and its own are needed backwards. */
 const recurrence = program([float(1, 2), int(), float(1, 2), float(2, 2)], (h, count, x, w) => {
-  const next = tanh(add(matmul(h!, w!), mul(x!, 0.5)));
-  return [next, add(count!, 1), mul(h!, sin(x!))];
+  const next = tanh(add(matmul(h, w), mul(x, 0.5)));
+  return [next, add(count, 1), mul(h, sin(x))];
 });
 
 const recurrentParams = { body: recurrence, carries: 2, sequences: 1, length: 3, reverse: false, recompute: false };
@@ -34,8 +34,8 @@ const doubling = [int(), int()] as const;
 
 const twoWays = [float(2), float(2, 1)] as const;
 const branches = {
-  then: program(twoWays, (x, w) => [mul(x!, sin(reshape(w!, [2]))), x!]),
-  otherwise: program(twoWays, (x) => [mul(x!, x!), mul(x!, 2)]),
+  then: program(twoWays, (x, w) => [mul(x, sin(reshape(w, [2]))), x]),
+  otherwise: program(twoWays, (x) => [mul(x, x), mul(x, 2)]),
 };
 
 export const controlCases: Cases<keyof ControlParams> = {
@@ -53,8 +53,8 @@ export const controlCases: Cases<keyof ControlParams> = {
     cases: [
       {
         params: {
-          condition: program(doubling, (i, limit) => [less(i!, limit!)]),
-          body: program(doubling, (i) => [mul(i!, 2)]),
+          condition: program(doubling, (i, limit) => [less(i, limit)]),
+          body: program(doubling, (i) => [mul(i, 2)]),
           carries: 1,
         },
         operands: [
@@ -75,7 +75,7 @@ export const controlCases: Cases<keyof ControlParams> = {
   checkpoint: {
     cases: [
       {
-        params: { body: program([float(2, 3), float(3, 2)], (x, w) => [tanh(matmul(x!, w!)), sin(x!)]) },
+        params: { body: program([float(2, 3), float(3, 2)], (x, w) => [tanh(matmul(x, w)), sin(x)]) },
         operands: [{ shape: [2, 3] }, { shape: [3, 2] }],
       },
     ],
