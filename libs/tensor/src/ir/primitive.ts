@@ -154,18 +154,28 @@ export interface IndexingParams {
   topIndices: { readonly axis: number; readonly k: number; readonly largest: boolean };
 }
 
+/** Where the windows of a convolution lie, along each spatial axis. */
+export interface Windows {
+  /** Places between neighbouring windows. */
+  readonly strides: readonly number[];
+  /** Places between neighbouring elements of a window. */
+  readonly dilations: readonly number[];
+  /** Zeros in front of the input, and behind it. */
+  readonly before: readonly number[];
+  readonly after: readonly number[];
+}
+
 export interface ConvolutionParams {
   /**
    * (x [n, c, ...spatial], weight [o, c / groups, ...kernel]) or with (bias [o]) → [n, o, ...]: the sum over a window of
-   * x around each place, as neural networks have it (no kernel is flipped). `before` and `after` are zeros around x.
+   * x around each place, as neural networks have it (no kernel is flipped).
    */
-  conv: {
-    readonly strides: readonly number[];
-    readonly dilations: readonly number[];
-    readonly before: readonly number[];
-    readonly after: readonly number[];
-    readonly groups: number;
-  };
+  conv: Windows & { readonly groups: number };
+  /**
+   * (y [n, o, ...], weight [o, c / groups, ...kernel]) → [n, c, ...size]: the transpose of `conv` as a map of its input,
+   * whose spatial sizes were `size`.
+   */
+  convTranspose: Windows & { readonly groups: number; readonly size: readonly number[] };
 }
 
 /** Kernels of their own, because composing them from the above costs passes over memory. */

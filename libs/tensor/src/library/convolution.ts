@@ -1,9 +1,10 @@
 import { invalidInput } from '@crucible/foundation';
+import type { Windows } from '../ir/primitive.ts';
 import type { Tensor } from '../ir/tensor.ts';
-import { formatShape } from '../shape.ts';
+import { formatShape, sizeOf } from '../shape.ts';
 import { onesLike } from './creation.ts';
-import { add, div } from './elementwise.ts';
-import { dilate, flip, pad, reshape, slice, sliceAxis, stack, transpose } from './movement.ts';
+import { add, div, mul } from './elementwise.ts';
+import { pad, reshape, slice, sliceAxis, stack } from './movement.ts';
 import { max, sum } from './reduction.ts';
 
 /** One number for every spatial axis, or one for each. */
@@ -64,61 +65,8 @@ export function convTranspose(x: Tensor, weight: Tensor, options: ConvTransposeO
       windows.after[i]! +
       extra[i]!,
   );
-  const y = spreadWindows(x, weight, { ...windows, groups }, size);
+  const y = x.graph.node('convTranspose', [x, weight], { ...windows, groups, size });
   return bias === undefined ? y : add(y, reshape(bias, [-1, ...size.map(() => 1)]));
-}
-
-export interface Windows {
-  readonly strides: readonly number[];
-  readonly dilations: readonly number[];
-  readonly before: readonly number[];
-  readonly after: readonly number[];
-}
-
-/**
- * The transpose of `conv` as a linear map of its input, whose spatial sizes were `size`: dy [n, o, ...] and the
- * convolution's weight [o, c / groups, ...kernel] → [n, c, ...size].
- *
- * A convolution itself, so that it differentiates again: of dy with zeros between its elements, with the kernel flipped
- * and its channels exchanged.
- */
-export function spreadWindows(
-  dy: Tensor,
-  weight: Tensor,
-  { strides, dilations, before, groups }: Windows & { readonly groups: number },
-  size: readonly number[],
-): Tensor {
-  const [filters, perGroup, ...kernel] = weight.shape as [number, number, ...number[]];
-  const apart = dilate(dy, [1, 1, ...strides]);
-  const reach = kernel.map((taps, i) => dilations[i]! * (taps - 1));
-  const padding = size.map((n, i): [number, number] => {
-    const front = reach[i]! - before[i]!;
-    return [front, n + reach[i]! - front - apart.shape[i + 2]!];
-  });
-  const grouped = reshape(weight, [groups, filters / groups, perGroup, ...kernel]);
-  const exchanged = reshape(transpose(grouped, [0, 2, 1, ...kernel.map((_taps, i) => i + 3)]), [
-    groups * perGroup,
-    filters / groups,
-    ...kernel,
-  ]);
-  const flipped = flip(
-    exchanged,
-    kernel.map((_taps, i) => i + 2),
-  );
-  // Negative padding is left out of the input.
-  const cropped = slice(apart, [
-    undefined,
-    undefined,
-    ...padding.map(([front, back], i) => ({
-      start: Math.max(0, -front),
-      end: apart.shape[i + 2]! - Math.max(0, -back),
-    })),
-  ]);
-  return conv(cropped, flipped, {
-    dilation: dilations,
-    groups,
-    padding: padding.map(([front, back]): [number, number] => [Math.max(0, front), Math.max(0, back)]),
-  });
 }
 
 export interface PoolOptions extends WindowOptions {
@@ -128,7 +76,8 @@ export interface PoolOptions extends WindowOptions {
 
 /** The largest element of each window of x [n, c, ...spatial]; several that are largest share the gradient evenly. */
 export function maxPool(x: Tensor, options: PoolOptions): Tensor {
-  return max(windowsOf(x, options, -Infinity, 'maxPool'), { axes: -1 });
+  const pool = resolvePool(x, options, 'maxPool');
+  return max(...windowsOf(padded(x, pool, -Infinity), pool));
 }
 
 export interface AveragePoolOptions extends PoolOptions {
@@ -138,48 +87,75 @@ export interface AveragePoolOptions extends PoolOptions {
 
 /** The mean of each window of x [n, c, ...spatial]. */
 export function averagePool(x: Tensor, options: AveragePoolOptions): Tensor {
-  const total = (of: Tensor): Tensor => sum(windowsOf(of, options, 0, 'averagePool'), { axes: -1 });
-  const counted = options.countPadding === true;
-  if (counted)
-    return div(
-      total(x),
-      perAxis(options.size, x.rank - 2, 'averagePool: size').reduce((a, b) => a * b, 1),
-    );
-  const one = onesLike(sliceAxis(sliceAxis(x, 0, 0, 1), 1, 0, 1));
-  return div(total(x), total(one));
+  const pool = resolvePool(x, options, 'averagePool');
+  const total = (of: Tensor): Tensor => sum(...windowsOf(padded(of, pool, 0), pool));
+  const isPadded = [...pool.before, ...pool.after].some((n) => n > 0);
+  if (!isPadded || options.countPadding === true) return mul(total(x), 1 / sizeOf(pool.kernel));
+  return div(total(x), total(onesLike(sliceAxis(sliceAxis(x, 0, 0, 1), 1, 0, 1))));
 }
 
-/** The elements of each window, side by side in a new last axis; `around` is what stands around x. */
-function windowsOf(x: Tensor, options: PoolOptions, around: number, what: string): Tensor {
-  const spatial = x.rank - 2;
-  const kernel = perAxis(options.size, spatial, `${what}: size`);
-  const { strides, dilations, before, after } = resolveWindows(x, kernel, options, kernel, what);
-  const needsPadding = [...before, ...after].some((n) => n > 0);
-  const padded = needsPadding ? pad(x, [0, 0, ...before], [0, 0, ...after], { value: around }) : x;
-  const places = kernel.map(
-    (taps, i) => Math.floor((padded.shape[i + 2]! - dilations[i]! * (taps - 1) - 1) / strides[i]!) + 1,
-  );
-  if (spatial < 1 || places.some((count) => count < 1)) {
+interface Pool extends Windows {
+  readonly kernel: readonly number[];
+  /** How many windows lie along each spatial axis. */
+  readonly places: readonly number[];
+}
+
+function resolvePool(x: Tensor, options: PoolOptions, what: string): Pool {
+  const kernel = perAxis(options.size, x.rank - 2, `${what}: size`);
+  const windows = resolveWindows(x, kernel, options, kernel, what);
+  const { strides, dilations, before, after } = windows;
+  const places = kernel.map((taps, i) => {
+    const reach = dilations[i]! * (taps - 1) + 1;
+    return Math.floor((x.shape[i + 2]! + before[i]! + after[i]! - reach) / strides[i]!) + 1;
+  });
+  if (x.rank < 3 || places.some((count) => count < 1)) {
     throw invalidInput(
       `${what}: windows of ${formatShape(kernel)} do not fit into ${formatShape(x.shape)}, [n, c, ...spatial]`,
     );
   }
-  // One strided slice for each element of a window
-  let offsets: number[][] = [[]];
-  for (const taps of kernel) {
-    offsets = offsets.flatMap((offset) => Array.from({ length: taps }, (_, i) => [...offset, i]));
+  return { ...windows, kernel, places };
+}
+
+function padded(x: Tensor, { before, after }: Windows, value: number): Tensor {
+  if ([...before, ...after].every((n) => n === 0)) return x;
+  return pad(x, [0, 0, ...before], [0, 0, ...after], { value });
+}
+
+/** A tensor with axes that have the elements of each window: what to reduce. */
+function windowsOf(x: Tensor, pool: Pool): [x: Tensor, over: { readonly axes: number | readonly number[] }] {
+  const { kernel, strides, dilations, places } = pool;
+  if (kernel.every((taps, i) => taps === strides[i] && dilations[i] === 1)) {
+    // Side by side they are what is there already: [n, c, places, taps, ...]
+    const whole = slice(x, [undefined, undefined, ...kernel.map((taps, i) => ({ end: places[i]! * taps }))]);
+    const apart = reshape(whole, [...x.shape.slice(0, 2), ...kernel.flatMap((taps, i) => [places[i]!, taps])]);
+    return [apart, { axes: kernel.map((_taps, i) => 2 * i + 3) }];
   }
-  const parts = offsets.map((offset) =>
-    slice(padded, [
+  return [unfold(x, pool), { axes: 2 }];
+}
+
+/**
+ * The elements of each window, [n, c, taps, ...places]: one strided slice for each tap, the last spatial axis fastest.
+ * Nothing is padded.
+ */
+export function unfold(
+  x: Tensor,
+  { kernel, strides, dilations, places }: Pick<Pool, 'kernel' | 'strides' | 'dilations' | 'places'>,
+): Tensor {
+  let taps: number[][] = [[]];
+  for (const count of kernel) {
+    taps = taps.flatMap((tap) => Array.from({ length: count }, (_, i) => [...tap, i]));
+  }
+  const parts = taps.map((tap) =>
+    slice(x, [
       undefined,
       undefined,
-      ...offset.map((tap, i) => {
-        const start = tap * dilations[i]!;
+      ...tap.map((at, i) => {
+        const start = at * dilations[i]!;
         return { start, end: start + (places[i]! - 1) * strides[i]! + 1, step: strides[i]! };
       }),
     ]),
   );
-  return stack(parts, x.rank);
+  return stack(parts, 2);
 }
 
 function resolveWindows(

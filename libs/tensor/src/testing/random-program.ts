@@ -308,6 +308,18 @@ function rowStatistic(primitive: 'inverseRms' | 'inverseStd'): Draw {
   return (b) => b.node(primitive, [b.float(undefined, 1)], { epsilon: 0.1 });
 }
 
+function windows(b: ProgramBuilder): { x: Tensor; weight: Tensor; params: PrimitiveParams['conv'] } {
+  const groups = b.random.integer(1, 2);
+  const [batch, perGroup, filters] = [b.random.integer(1, 2), b.random.integer(1, 2), groups * b.random.integer(1, 2)];
+  const spatial = Array.from({ length: b.random.integer(1, 2) }, () => b.random.integer(3, 5));
+  const each = (low: number, high: number): number[] => spatial.map(() => b.random.integer(low, high));
+  return {
+    x: b.float([batch, groups * perGroup, ...spatial]),
+    weight: b.float([filters, perGroup, ...each(1, 2)]),
+    params: { strides: each(1, 2), dilations: each(1, 2), before: each(0, 2), after: each(0, 2), groups },
+  };
+}
+
 /** How each primitive is applied; one that is missing does not compile. */
 const draws: Readonly<Record<Primitive, Draw>> = {
   input: (b) => b.float(),
@@ -485,21 +497,14 @@ const draws: Readonly<Record<Primitive, Draw>> = {
   },
 
   conv: (b) => {
-    const groups = b.random.integer(1, 2);
-    const [batch, perGroup, filters] = [
-      b.random.integer(1, 2),
-      b.random.integer(1, 2),
-      groups * b.random.integer(1, 2),
-    ];
-    const spatial = Array.from({ length: b.random.integer(1, 2) }, () => b.random.integer(3, 5));
-    const each = (low: number, high: number): number[] => spatial.map(() => b.random.integer(low, high));
-    const kernel = each(1, 2);
-    const bias = b.random.boolean() ? [b.float([filters])] : [];
-    return b.node(
-      'conv',
-      [b.float([batch, groups * perGroup, ...spatial]), b.float([filters, perGroup, ...kernel]), ...bias],
-      { strides: each(1, 2), dilations: each(1, 2), before: each(0, 2), after: each(0, 2), groups },
-    );
+    const { x, weight, params } = windows(b);
+    const bias = b.random.boolean() ? [b.float([weight.shape[0]!])] : [];
+    return b.node('conv', [x, weight, ...bias], params);
+  },
+  convTranspose: (b) => {
+    const { x, weight, params } = windows(b);
+    const { shape } = b.node('conv', [x, weight], params);
+    return b.node('convTranspose', [b.float(shape), weight], { ...params, size: x.shape.slice(2) });
   },
 
   softmax: (b) => b.node('softmax', [b.float(undefined, 1)], {}),
