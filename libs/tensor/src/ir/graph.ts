@@ -38,7 +38,12 @@ export class Graph {
 
   /** An input of its own, which stands for a value while a program within this one is traced. */
   placeholder({ shape, dtype }: TensorType): Tensor<'input'> {
-    return this.input(`#${this.#nextPlaceholder++}`, shape, dtype);
+    // The name may be one that the caller's inputs have: then there is such a node already.
+    for (;;) {
+      const fresh = this.#nextId;
+      const input = this.input(`#${this.#nextPlaceholder++}`, shape, dtype);
+      if (input.id === fresh) return input;
+    }
   }
 
   /** The id that the next new node gets. */

@@ -66,12 +66,12 @@ export class OnnxWriter {
   /** Values of nodes that are not results of the graph. */
   readonly #computed = new Set<string>();
   /** Counts for all graphs of a model: one within another must not use its names. */
-  readonly #names: { next: number };
+  readonly #names: { next: number; readonly taken: Set<string> };
 
   /** Where the model is to run: rules choose what its kernels know. */
   readonly target: Target;
 
-  constructor(target: Target = 'cpu', names = { next: 0 }) {
+  constructor(target: Target = 'cpu', names = { next: 0, taken: new Set<string>() }) {
     this.target = target;
     this.#names = names;
   }
@@ -82,7 +82,10 @@ export class OnnxWriter {
   }
 
   #newName(prefix: string): string {
-    return `${prefix}${this.#names.next++}`;
+    for (;;) {
+      const name = `${prefix}${this.#names.next++}`;
+      if (!this.#names.taken.has(name)) return name;
+    }
   }
 
   /** Adds a node and returns the names of its results. */
@@ -164,6 +167,7 @@ export class OnnxWriter {
   }
 
   input(name: string, type: OnnxType): void {
+    this.#names.taken.add(name);
     this.#inputs.push(valueInfo(name, type));
   }
 

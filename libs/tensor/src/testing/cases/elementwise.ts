@@ -69,7 +69,7 @@ const shift = {
 
 export const elementwiseCases: Cases<keyof ElementwiseParams> = {
   neg: unary(x),
-  abs: { ...unary({ ...x, draw: notZero }), smooth: false },
+  abs: unary({ ...x, draw: notZero }),
   sign: unary(x, false),
   exp: unary(x),
   log: unary(positive),
@@ -94,7 +94,7 @@ export const elementwiseCases: Cases<keyof ElementwiseParams> = {
   silu: unary(x),
   gelu: unary(x),
   geluTanh: unary(x),
-  relu: { ...unary({ ...x, draw: notZero }), smooth: false },
+  relu: unary({ ...x, draw: notZero }),
   softplus: unary({ ...x, draw: uniform(-9, 9) }),
   floor: unary(x, false),
   ceil: unary(x, false),
@@ -124,8 +124,8 @@ export const elementwiseCases: Cases<keyof ElementwiseParams> = {
     quotients,
   ),
   pow: binary({ draw: uniform(0.3, 2) }),
-  maximum: { ...binary(), smooth: false },
-  minimum: { ...binary(), smooth: false },
+  maximum: binary(),
+  minimum: binary(),
   equal: comparison('int32', below(2)),
   less: comparison('float32', uniform(-1, 1)),
   lessOrEqual: comparison('int32', below(3)),

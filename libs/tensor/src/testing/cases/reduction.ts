@@ -22,8 +22,8 @@ export const reductionCases: Cases<keyof ReductionParams> = {
     differentiable: [0],
     smooth: true,
   },
-  max: { cases: extremes, differentiable: [0] },
-  min: { cases: extremes, differentiable: [0] },
+  max: { cases: extremes, differentiable: [0], smooth: true },
+  min: { cases: extremes, differentiable: [0], smooth: true },
   logSumExp: {
     cases: [{ params: {}, operands: [{ shape: [2, 5], draw: uniform(-30, 30) }] }],
     differentiable: [0],

@@ -22,7 +22,7 @@ export interface Row<P extends Primitive> {
   readonly differentiable?: readonly number[];
   /** Float32 operands that have none although the result depends on them: the primitive says so. Default: none. */
   readonly withoutGradient?: readonly number[];
-  /** Differentiates twice. */
+  /** Differentiates twice, where its derivative does not jump. */
   readonly smooth?: boolean;
 }
 
