@@ -151,7 +151,7 @@ describe('readSafetensors', () => {
       ['short', 'I16', Int16Array.of(-32768, 7), [-32768, 7]],
       ['byte', 'I8', Int8Array.of(-128, 127), [-128, 127]],
       ['unsigned long', 'U64', BigUint64Array.of(0n, 9n), [0, 9]],
-      ['unsigned', 'U32', Uint32Array.of(1, 2 ** 31 - 1), [1, 2 ** 31 - 1]],
+      ['unsigned', 'U32', Uint32Array.of(1, 2 ** 32 - 1), [1, 2 ** 32 - 1]],
       ['unsigned short', 'U16', Uint16Array.of(65535, 1), [65535, 1]],
       ['unsigned byte', 'U8', Uint8Array.of(255, 1), [255, 1]],
     ];
@@ -165,13 +165,13 @@ describe('readSafetensors', () => {
     const { tensors } = readSafetensors(path);
     for (const [name, dtype, , expected] of parts) {
       expect([...tensors.get(name)!.data], name).toEqual(expected);
-      expect(tensors.get(name)!.dtype).toBe(dtype === 'F64' ? 'float32' : 'int32');
+      expect(tensors.get(name)!.dtype).toBe(dtype === 'F64' ? 'float32' : dtype === 'U32' ? 'uint32' : 'int32');
     }
   });
 
   it.each<[string, string, ArrayBufferView, string]>([
     ['a long number', 'I64', BigInt64Array.of(2n ** 31n), 'holds 2147483648, which is beyond the range of int32'],
-    ['an unsigned number', 'U32', Uint32Array.of(2 ** 31), 'holds 2147483648, which is beyond the range of int32'],
+    ['an unsigned long', 'U64', BigUint64Array.of(2n ** 31n), 'holds 2147483648, which is beyond the range of int32'],
     ['a truth', 'BOOL', Uint8Array.of(2), 'holds 2, which is neither 0 nor 1'],
   ])('refuses %s that has no place', (_name, dtype, { buffer, byteLength }, what) => {
     writeFile({ a: { dtype, shape: [1], data_offsets: [0, byteLength] } }, Buffer.from(buffer, 0, byteLength));

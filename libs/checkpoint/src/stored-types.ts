@@ -1,4 +1,4 @@
-/** The element types of safetensors, and what they are in memory: floats are float32, whole numbers int32. */
+/** The element types of safetensors, and what they are in memory: floats are float32, whole numbers int32 or uint32. */
 import type { DType, NdArray, Shape } from '@crucible/tensor';
 
 /** Bytes of an element, and the type that holds it here. */
@@ -12,7 +12,7 @@ export const storedTypes = {
   I16: { bytes: 2, dtype: 'int32' },
   I8: { bytes: 1, dtype: 'int32' },
   U64: { bytes: 8, dtype: 'int32' },
-  U32: { bytes: 4, dtype: 'int32' },
+  U32: { bytes: 4, dtype: 'uint32' },
   U16: { bytes: 2, dtype: 'int32' },
   U8: { bytes: 1, dtype: 'int32' },
   BOOL: { bytes: 1, dtype: 'bool' },
@@ -24,7 +24,7 @@ export type StoredType = keyof typeof storedTypes;
 export type FloatType = 'F32' | 'F16' | 'BF16';
 
 export function storedTypeOf(dtype: DType, floats: FloatType): StoredType {
-  return dtype === 'float32' ? floats : dtype === 'int32' ? 'I32' : 'BOOL';
+  return dtype === 'float32' ? floats : ({ int32: 'I32', uint32: 'U32', bool: 'BOOL' } as const)[dtype];
 }
 
 /** The array of little-endian `raw` bytes; `fail` is told what does not fit int32. Halves are widened exactly. */
@@ -56,7 +56,7 @@ export function arrayFromBytes(
     case 'U8':
       return { dtype: 'int32', shape, data: new Int32Array(new Uint8Array(raw)) };
     case 'U32':
-      return { dtype: 'int32', shape, data: narrowed(new Uint32Array(raw), fail) };
+      return { dtype: 'uint32', shape, data: new Uint32Array(raw) };
     case 'I64':
       return { dtype: 'int32', shape, data: narrowed(new BigInt64Array(raw), fail) };
     case 'U64':
@@ -102,7 +102,7 @@ function narrowFloat16(values: Float32Array, fail: (what: string) => never): Flo
   return halves;
 }
 
-function narrowed(values: Uint32Array | BigInt64Array | BigUint64Array, fail: (what: string) => never): Int32Array {
+function narrowed(values: BigInt64Array | BigUint64Array, fail: (what: string) => never): Int32Array {
   const result = new Int32Array(values.length);
   for (let i = 0; i < values.length; i++) {
     const value = Number(values[i]!);

@@ -7,9 +7,6 @@ import { basename } from 'node:path';
 import { create, toBinary } from '@bufbuild/protobuf';
 import { invalidInput, writeFileAtomic, writeFileWith, writeFully } from '@crucible/foundation';
 import {
-  AttributeProto_AttributeType as AttributeType,
-  type AttributeProto,
-  AttributeProtoSchema,
   ModelProtoSchema,
   type NodeProto,
   NodeProtoSchema,
@@ -19,7 +16,8 @@ import {
   type ValueInfoProto,
   ValueInfoProtoSchema,
 } from '../lower/generated/onnx_pb.ts';
-import { elementType, FloatAttribute } from '../lower/onnx-writer.ts';
+import { type AttributeValue, attributeProto, elementType } from '../lower/onnx-writer.ts';
+import type { DType, HostArrays } from '../dtype.ts';
 import { type Shape, sizeOf } from '../shape.ts';
 
 /** Version of the standard's operators. */
@@ -28,7 +26,7 @@ const operatorSet = 21n;
 /** What protobuf holds at most is 2 GiB; beyond this the weights go beside it. */
 const mostWithin = 1.5e9;
 
-export type Attributes = Readonly<Record<string, number | FloatAttribute | readonly number[]>>;
+export type Attributes = Readonly<Record<string, AttributeValue>>;
 
 /** A size, or the name of one that is open. */
 export type OpenShape = readonly (number | string)[];
@@ -62,10 +60,6 @@ export class OnnxFile {
     return this.#constant(elementType.float32, shape, Float32Array.from(values));
   }
 
-  ints(shape: Shape, values: readonly number[] | Int32Array): string {
-    return this.#constant(elementType.int32, shape, Int32Array.from(values));
-  }
-
   int64s(values: readonly number[]): string {
     return this.#constant(elementType.int64, [values.length], BigInt64Array.from(values, BigInt));
   }
@@ -74,8 +68,8 @@ export class OnnxFile {
     return this.#constant(elementType.int64, [], BigInt64Array.of(BigInt(value)));
   }
 
-  bools(shape: Shape, values: Uint8Array): string {
-    return this.#constant(elementType.bool, shape, values);
+  constant(dtype: DType, shape: Shape, values: HostArrays[DType]): string {
+    return this.#constant(elementType[dtype], shape, values);
   }
 
   weight(name: string, weight: Weight): string {
@@ -164,14 +158,6 @@ export class OnnxFile {
     if (name === undefined) this.#shared.set(key, (name = make()));
     return name;
   }
-}
-
-function attributeProto(name: string, value: number | FloatAttribute | readonly number[]): AttributeProto {
-  if (value instanceof FloatAttribute)
-    return create(AttributeProtoSchema, { name, type: AttributeType.FLOAT, f: value.value });
-  if (typeof value === 'number')
-    return create(AttributeProtoSchema, { name, type: AttributeType.INT, i: BigInt(value) });
-  return create(AttributeProtoSchema, { name, type: AttributeType.INTS, ints: value.map(BigInt) });
 }
 
 function valueInfo(name: string, elemType: number, shape: OpenShape): ValueInfoProto {

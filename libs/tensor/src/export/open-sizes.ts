@@ -4,6 +4,7 @@
  * of them and a number, and tells by itself which.
  */
 import { invalidInput } from '@crucible/foundation';
+import { createHostArray, type DType } from '../dtype.ts';
 import { sizeOf, type Shape } from '../shape.ts';
 import type { OnnxFile, OpenShape } from './onnx-file.ts';
 
@@ -85,14 +86,9 @@ export class OpenSizes {
    * A constant whose shape is open: one that counts up from 0, one of equal values, or one that has a value above the
    * diagonal of its last two axes and 0 elsewhere. Others have no meaning at other sizes.
    */
-  constant(dtype: 'float32' | 'int32' | 'bool', shape: Shape, data: ArrayLike<number>): string {
+  constant(dtype: DType, shape: Shape, data: ArrayLike<number>): string {
     const file = this.#file;
-    const one = (value: number): string =>
-      dtype === 'float32'
-        ? file.floats([], [value])
-        : dtype === 'int32'
-          ? file.ints([], [value])
-          : file.bools([], Uint8Array.of(value));
+    const one = (value: number): string => file.constant(dtype, [], createHostArray(dtype, 1).fill(value));
     const every = (wanted: (i: number) => number): boolean => {
       for (let i = 0; i < data.length; i++) if (data[i] !== wanted(i)) return false;
       return true;

@@ -17,8 +17,7 @@ export const standardRules: { readonly [P in Primitive]?: StandardRule<P> } = {
   constant: ({ file, sizes }, { params: { value } }) => {
     const { dtype, shape, data } = value;
     if (shape.some((size) => sizes.isOpen(size))) return sizes.constant(dtype, shape, data);
-    if (dtype === 'float32') return file.floats(shape, data as Float32Array);
-    return dtype === 'int32' ? file.ints(shape, data as Int32Array) : file.bools(shape, data as Uint8Array);
+    return file.constant(dtype, shape, data);
   },
 
   neg: operator('Neg'),
@@ -31,6 +30,8 @@ export const standardRules: { readonly [P in Primitive]?: StandardRule<P> } = {
   sigmoid: operator('Sigmoid'),
   silu: ({ file }, _tensor, [x]) => file.op('Mul', [x!, file.op('Sigmoid', [x!])]),
   gelu: operator('Gelu'),
+  geluTanh: operator('Gelu', { approximate: 'tanh' }),
+  relu: operator('Relu'),
   not: operator('Not'),
   cast: ({ file }, { params }, inputs) => file.op('Cast', inputs, { to: elementType[params.dtype] }),
 
@@ -47,7 +48,10 @@ export const standardRules: { readonly [P in Primitive]?: StandardRule<P> } = {
   sum: ({ file }, { params }, [x]) => reduction(file, 'ReduceSum', x!, params),
   max: ({ file }, { params }, [x]) => reduction(file, 'ReduceMax', x!, params),
   cumulativeSum: ({ file }, { params }, [x]) =>
-    file.op('CumSum', [x!, file.int64(-1)], { reverse: Number(params.reverse) }),
+    file.op('CumSum', [x!, file.int64(params.axis)], {
+      exclusive: Number(params.exclusive),
+      reverse: Number(params.reverse),
+    }),
 
   matmul: ({ file }, { params: { transposeA, transposeB, alpha }, inputs: [a, b] }, [left, right]) => {
     const oriented = (name: string, rank: number, isTransposed: boolean): string => {
@@ -63,13 +67,16 @@ export const standardRules: { readonly [P in Primitive]?: StandardRule<P> } = {
   transpose: ({ file }, { params }, inputs) => file.op('Transpose', inputs, { perm: params.permutation }),
   broadcast: ({ file, sizes }, { params }, [x]) => file.op('Expand', [x!, sizes.shape(params.shape)]),
   concat: ({ file }, { params }, inputs) => file.op('Concat', inputs, { axis: params.axis }),
-  slice: ({ file, sizes }, { params: { starts, ends }, inputs: [x] }, [name]) => {
-    const axes = starts.flatMap((start, axis) => (start !== 0 || ends[axis] !== x!.shape[axis] ? [axis] : []));
+  slice: ({ file, sizes }, { params: { starts, ends, steps }, inputs: [x] }, [name]) => {
+    const isCut = (axis: number): boolean =>
+      starts[axis] !== 0 || ends[axis] !== x!.shape[axis] || (steps?.[axis] ?? 1) !== 1;
+    const axes = starts.flatMap((_start, axis) => (isCut(axis) ? [axis] : []));
     const of = (list: readonly number[]): string => sizes.shape(axes.map((axis) => list[axis]!));
-    return file.op('Slice', [name!, of(starts), of(ends), file.int64s(axes)]);
+    const strides = steps ? [file.int64s(axes.map((axis) => steps[axis]!))] : [];
+    return file.op('Slice', [name!, of(starts), of(ends), file.int64s(axes), ...strides]);
   },
 
-  gather: operator('Gather', { axis: 0 }),
+  gather: ({ file }, { params }, inputs) => file.op('Gather', inputs, { axis: params.axis }),
   softmax: operator('Softmax', { axis: -1 }),
   layerNorm: ({ file }, { params }, inputs) =>
     file.op('LayerNormalization', inputs, { axis: -1, epsilon: new FloatAttribute(params.epsilon) }),
