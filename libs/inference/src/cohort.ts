@@ -1,8 +1,10 @@
 import type { ModelWeights, DecoderConfig } from '@crucible/nn';
-import { floats, ints, type NdArray } from '@crucible/tensor';
+import { type AnyArray, type Device, floats, ints, type NdArray, PlacedTree, type TreeLike } from '@crucible/tensor';
 import { batchBucket, nextPowerOfTwo, timeBucket } from './buckets.ts';
 import type { FinishReason, GeneratedToken, ResolvedRequest } from './generation.ts';
+import { DeviceKeyValueCache } from './device-key-value-cache.ts';
 import { KeyValueCache } from './key-value-cache.ts';
+import type { KeyValueStore } from './key-value-store.ts';
 import type { LanguagePrograms } from './language-programs.ts';
 import { chooseToken, isPlain, topTokens, uniformAt } from './sampling.ts';
 
@@ -33,26 +35,50 @@ const prefillTokens = 4096;
 export class Cohort {
   readonly model: ServedModel;
   readonly #programs: LanguagePrograms;
-  readonly #cache: KeyValueCache;
+  readonly #weights = new PlacedTree<ModelWeights>();
+  #place: { readonly device: Device; readonly cache: KeyValueStore } | undefined;
   /** Sequence i owns row i of the cache. */
   readonly #active: Sequence[] = [];
 
   constructor(model: ServedModel, programs: LanguagePrograms) {
     this.model = model;
     this.#programs = programs;
-    this.#cache = new KeyValueCache(model.config);
   }
 
   get size(): number {
     return this.#active.length;
   }
 
+  async #open(): Promise<{
+    readonly cache: KeyValueStore;
+    readonly weights: TreeLike<ModelWeights, NdArray, AnyArray>;
+  }> {
+    const { config } = this.model;
+    if (!this.#place) {
+      const { device, cache } = await this.#programs.place();
+      this.#place = {
+        device,
+        cache: cache ? new DeviceKeyValueCache(config, device, cache) : new KeyValueCache(config),
+      };
+    }
+    const { device, cache } = this.#place;
+    return { cache, weights: await this.#weights.place(this.model.weights, device) };
+  }
+
+  /** Releases what is on the device. */
+  dispose(): void {
+    this.#weights.dispose();
+    this.#place?.cache.dispose();
+    this.#place = undefined;
+  }
+
   /** Reads the prompts of new sequences, a prompt of several once, and makes their first tokens. */
   async admit(sequences: readonly Sequence[]): Promise<void> {
     // Prompts of like length share a pass, so that padding stays small.
-    if (this.#active.length === 0) this.#cache.clear();
+    const { cache } = await this.#open();
+    if (this.#active.length === 0) cache.clear();
     const asked = byPrompt(sequences).sort((a, b) => a.prompt.length - b.prompt.length);
-    this.#cache.reserve(batchBucket(this.#active.length + sequences.length), asked.at(-1)!.prompt.length + 1);
+    cache.reserve(batchBucket(this.#active.length + sequences.length), asked.at(-1)!.prompt.length + 1);
     while (asked.length > 0) {
       const longest = (count: number): number =>
         timeBucket(asked[count - 1]!.prompt.length, this.model.config.maxPositions);
@@ -74,15 +100,19 @@ export class Cohort {
     sequences.forEach(({ request: { prompt } }, i) => (last[i] = rowOf[i]! * time + prompt.length - 1));
     const sampled = sampledInGraph(sequences);
     const program = await this.#programs.prefill.get(rows, time, batch, Number(sampled));
+    const { cache, weights } = await this.#open();
     const results = await program.run({
-      weights: this.model.weights,
+      weights,
       ids: ints([rows, time], ids),
       last: ints([batch], last),
       ...controls(sequences, batch),
     });
     const tokens = tokensOf(sequences, results);
+    const entries = sequences.map(({ request: { prompt } }, i) => {
+      return { row: this.#active.length + i, length: prompt.length, from: rowOf[i]! };
+    });
+    await cache.fill(entries, results);
     sequences.forEach((sequence, i) => {
-      this.#cache.fill(this.#active.length, sequence.request.prompt.length, rowOf[i]!, results.keys, results.values);
       this.#active.push(sequence);
       this.#take(sequence, tokens[i]!);
     });
@@ -95,13 +125,13 @@ export class Cohort {
     const sequences = [...this.#active];
     if (sequences.length === 0) return;
     const lengths = sequences.map(cachedLength);
-    this.#cache.reserve(sequences.length, Math.max(...lengths) + 1);
+    const { cache, weights } = await this.#open();
     const batch = batchBucket(sequences.length);
-    this.#cache.reserve(batch, 1);
+    cache.reserve(batch, Math.max(...lengths) + 1);
     const sampled = sampledInGraph(sequences);
-    const program = await this.#programs.step.get(batch, this.#cache.capacity, Number(sampled));
+    const program = await this.#programs.step.get(batch, cache.capacity, Number(sampled));
     const results = await program.run({
-      weights: this.model.weights,
+      weights,
       ids: ints(
         [batch],
         padded(
@@ -110,14 +140,12 @@ export class Cohort {
         ),
       ),
       lengths: ints([batch], padded(lengths, batch)),
-      ...this.#cache.view(batch),
+      ...(await cache.view(batch)),
       ...controls(sequences, batch),
     });
     const tokens = tokensOf(sequences, results);
-    sequences.forEach((sequence, row) => {
-      this.#cache.append(row, lengths[row]!, row, results.keys, results.values);
-      this.#take(sequence, tokens[row]!);
-    });
+    cache.append(lengths, results);
+    sequences.forEach((sequence, row) => this.#take(sequence, tokens[row]!));
     this.#removeFinished();
   }
 
@@ -140,7 +168,7 @@ export class Cohort {
       const last = this.#active.pop()!;
       if (last !== sequence) {
         this.#active[row] = last;
-        this.#cache.move(this.#active.length, row);
+        this.#place!.cache.move(this.#active.length, row);
       }
       sequence.finish(reason);
     }

@@ -27,7 +27,7 @@ export { chooseDevice } from './runtime/choose-device.ts';
 export type { ChosenDevice } from './runtime/choose-device.ts';
 export { DeviceArray, disposeArrays, isAnyArray } from './runtime/device-array.ts';
 export type { AnyArray } from './runtime/device-array.ts';
-export { toDevice, toHost, treeToDevice, treeToHost } from './runtime/transfer.ts';
+export { canStay, PlacedTree, toDevice, toHost, treeToDevice, treeToHost } from './runtime/transfer.ts';
 export { sizeOf, formatShape, shapesEqual } from './shape.ts';
 export type { Shape } from './shape.ts';
 export { compile, trace, CompiledProgram } from './trace/compile.ts';

@@ -2,9 +2,15 @@ import { CrucibleError } from '@crucible/foundation';
 import type { Optimizer, OptimizerState } from '@crucible/optim';
 import {
   add,
+  type AnyArray,
+  chooseDevice,
   compile,
+  type Device,
+  type DeviceChoice,
+  disposeArrays,
   flatten,
   gradient,
+  isAnyArray,
   isNdArray,
   isTensor,
   itemOf,
@@ -14,6 +20,8 @@ import {
   type Tensor,
   type TensorType,
   type TreeLike,
+  treeToDevice,
+  treeToHost,
   zerosArray,
 } from '@crucible/tensor';
 
@@ -35,6 +43,8 @@ export interface TrainStepOptions {
   /** Named in errors. */
   readonly name: string;
   readonly optimizer: Optimizer;
+  /** Where the steps run, and where parameters and optimizer state are between them. Default: `cpu`. */
+  readonly device?: DeviceChoice;
   /** Threads within an operator. Default: one per core. */
   readonly threads?: number;
 }
@@ -48,7 +58,8 @@ export interface StepResult {
 
 /**
  * Parameters and optimizer state, and the compiled programs that advance them: forward, backward and optimizer in one.
- * A program is compiled for each shape of batch when it first comes.
+ * A program is compiled for each shape of batch when it first comes. On a device with memory of its own all of it stays
+ * there between steps; `onHost` brings it back.
  */
 export class TrainStep<P extends object, B extends Batch> {
   #carried: Carried;
@@ -72,12 +83,36 @@ export class TrainStep<P extends object, B extends Batch> {
     this.#options = options;
   }
 
-  get parameters(): P {
-    return this.#carried.parameters as P;
+  /** Where they are: arrays on the host or on the device, which are disposed of when the next step has been made. */
+  get current(): { readonly parameters: TreeLike<P, NdArray, AnyArray>; readonly state: OptimizerState<AnyArray> } {
+    const { parameters, state } = this.#carried;
+    return { parameters: parameters as TreeLike<P, NdArray, AnyArray>, state };
   }
 
+  /** Copies on the host, for checkpoints and other programs; the arrays themselves where they are there already. */
+  async onHost(): Promise<{ readonly parameters: P; readonly state: OptimizerState<NdArray> }> {
+    const { parameters, state } = await treeToHost(this.#carried);
+    return { parameters: parameters as P, state: state as OptimizerState<NdArray> };
+  }
+
+  /** The parameters, on a device that has no memory of its own. */
+  get parameters(): P {
+    return this.#hostTree(this.#carried.parameters) as P;
+  }
+
+  /** The optimizer state, on a device that has no memory of its own. */
   get state(): OptimizerState<NdArray> {
-    return this.#carried.state;
+    return this.#hostTree(this.#carried.state) as OptimizerState<NdArray>;
+  }
+
+  #hostTree(tree: object): object {
+    if (flatten(tree, isAnyArray).some(({ leaf }) => !isNdArray(leaf))) {
+      throw new CrucibleError(
+        'failed-precondition',
+        `${this.#options.name}: parameters and state are on the device; onHost() copies them`,
+      );
+    }
+    return tree;
   }
 
   /** Steps made, those before a resumption included. */
@@ -91,22 +126,28 @@ export class TrainStep<P extends object, B extends Batch> {
    */
   async run(parts: B | readonly B[], rate: number): Promise<StepResult> {
     const scalars = { rate: scalar(rate), step: scalar(this.#steps + 1) };
+    const { device } = await chooseDevice(this.#options.device ?? 'cpu');
+    this.#carried = await placed(this.#carried, device);
     const updated = Array.isArray(parts)
       ? await this.#runInParts(parts as readonly B[], scalars)
       : await this.#runWhole(parts as B, scalars);
     const { loss, norm, metrics, ...carried } = updated;
     if (!Number.isFinite(loss) || !Number.isFinite(norm)) {
+      disposeArrays(carried);
       throw new CrucibleError(
         'failed-precondition',
         `${this.#options.name}: loss ${loss} and gradient norm ${norm} at step ${this.#steps + 1}; a lower learning rate may help`,
       );
     }
+    disposeArrays(this.#carried);
     this.#carried = carried;
     this.#steps++;
     return { loss, gradientNorm: norm, metrics };
   }
 
+  /** Releases the programs, and what is on the device: `onHost` comes before. */
   async dispose(): Promise<void> {
+    disposeArrays(this.#carried);
     for (const program of [...this.#whole.values(), ...this.#partial.values()]) await program.dispose();
     await this.#applying?.dispose();
     this.#whole.clear();
@@ -124,7 +165,7 @@ export class TrainStep<P extends object, B extends Batch> {
 
   async #runInParts(parts: readonly B[], scalars: Scalars): Promise<Updated> {
     const { parameters } = this.#carried;
-    let sums: object = mapTree(parameters, isNdArray, ({ shape }) => zerosArray('float32', shape)) as object;
+    let sums: object = mapTree(parameters, isAnyArray, ({ shape }) => zerosArray('float32', shape)) as object;
     let loss = 0;
     const metrics: Record<string, number> = {};
     for (const part of parts) {
@@ -132,6 +173,7 @@ export class TrainStep<P extends object, B extends Batch> {
       let program = this.#partial.get(key);
       if (!program) this.#partial.set(key, (program = await compilePart(parameters, part, this.#loss, this.#options)));
       const result = await program.run({ parameters, sums, part });
+      disposeArrays(sums);
       sums = result.sums;
       loss += itemOf(result.loss);
       for (const [name, value] of Object.entries(numbersOf(result.metrics)))
@@ -139,13 +181,19 @@ export class TrainStep<P extends object, B extends Batch> {
     }
     this.#applying ??= await compileApplying(this.#carried, this.#options);
     const { norm, ...carried } = await this.#applying.run({ ...this.#carried, ...scalars, gradients: sums });
+    disposeArrays(sums);
     return { ...carried, loss, norm: itemOf(norm), metrics };
   }
 }
 
 interface Carried {
   readonly parameters: object;
-  readonly state: OptimizerState<NdArray>;
+  readonly state: OptimizerState<AnyArray>;
+}
+
+/** All of it on the device; what is there already stays as it is. */
+async function placed(carried: Carried, device: Device): Promise<Carried> {
+  return (await treeToDevice(carried, device)) as Carried;
 }
 
 interface Scalars {
@@ -177,7 +225,7 @@ function compileWhole(carried: Carried, batch: Batch, lossOf: LossFunction<objec
       const updated = options.optimizer.update(parameters, gradient<object>(loss, parameters), state, scalars);
       return { loss, metrics: { ...metrics }, ...updated };
     },
-    options,
+    { ...options, keep: ['parameters', 'state'] },
   );
 }
 
@@ -193,7 +241,7 @@ function compilePart(parameters: object, part: Batch, lossOf: LossFunction<objec
       const sums = mapTree(inputs.sums, isTensor, (sum, path) => add(sum, gradients.get(path)!)) as object;
       return { loss, metrics: { ...metrics }, sums };
     },
-    options,
+    { ...options, keep: ['sums'] },
   );
 }
 
@@ -202,7 +250,7 @@ function compileApplying(carried: Carried, options: TrainStepOptions) {
   return compile(
     { ...carried, ...scalarTypes, gradients: carried.parameters },
     ({ parameters, state, gradients, ...scalars }) => options.optimizer.update(parameters, gradients, state, scalars),
-    options,
+    { ...options, keep: ['parameters', 'state'] },
   );
 }
 

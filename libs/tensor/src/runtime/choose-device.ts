@@ -20,7 +20,9 @@ const chosen = new Map<DeviceChoice, Promise<ChosenDevice>>();
  */
 export function chooseDevice(choice: DeviceChoice): Promise<ChosenDevice> {
   if (!deviceChoices.includes(choice)) {
-    throw invalidInput(`device ${choice as string} is unknown; there are ${deviceChoices.join(', ')}`, { at: 'device' });
+    throw invalidInput(`device ${choice as string} is unknown; there are ${deviceChoices.join(', ')}`, {
+      at: 'device',
+    });
   }
   let known = chosen.get(choice);
   if (!known) {

@@ -52,7 +52,11 @@ export class Session {
         graphOptimizationLevel: 'all',
         // What is wrong with a program for a GPU is told by our errors.
         logSeverityLevel: device === 'cpu' ? 3 : 4,
-        extra: { session: { ...sessionSettings, ...(isStrict && { disable_cpu_ep_fallback: '1' }) } },
+        extra: {
+          session: { ...sessionSettings, ...(isStrict && { disable_cpu_ep_fallback: '1' }) },
+          // It loses a normalisation's second and third result, which gradients need.
+          ...(device !== 'cpu' && { optimization: { disable_specified_optimizers: 'SkipLayerNormFusion' } }),
+        },
         ...(keepsOutputs(device) && {
           preferredOutputLocation: Object.fromEntries(kept.map((name) => [name, 'gpu-buffer' as const])),
         }),

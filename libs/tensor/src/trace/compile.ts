@@ -9,11 +9,12 @@ import { optimize } from '../rewrite/passes.ts';
 import { chooseDevice } from '../runtime/choose-device.ts';
 import { type AnyArray, isAnyArray } from '../runtime/device-array.ts';
 import { Session, type SessionOptions, UnplacedNodes } from '../runtime/session.ts';
+import { canStay } from '../runtime/transfer.ts';
 import { describeUnplaced, findUnplaced } from '../runtime/unplaced.ts';
-import { shapesEqual, sizeOf } from '../shape.ts';
+import { shapesEqual } from '../shape.ts';
 import { flatten, mapTree, type TreeLike } from '../tree.ts';
 
-export interface CompileOptions<Kept extends PropertyKey = never> {
+export interface CompileOptions<Kept extends string = never> {
   /** Named in errors. Default: `program`. */
   readonly name?: string;
   /** Where the program runs. Default: `cpu`. */
@@ -42,7 +43,7 @@ export interface CompileStatistics {
 }
 
 /** What a program gives for the tree of symbolic results `O`: arrays, those of the branches `Kept` wherever they are. */
-export type Results<O, Kept extends PropertyKey = never> = [Kept] extends [never]
+export type Results<O, Kept extends string = never> = [Kept] extends [never]
   ? TreeLike<O, Tensor, NdArray>
   : { [K in keyof O]: TreeLike<O[K], Tensor, K extends Kept ? AnyArray : NdArray> };
 
@@ -50,7 +51,7 @@ export type Results<O, Kept extends PropertyKey = never> = [Kept] extends [never
  * A function over trees of arrays, compiled for fixed shapes. It holds native memory until `dispose`.
  * Running it blocks the thread; calls on one program must not overlap.
  */
-export class CompiledProgram<I, O, Kept extends PropertyKey = never> {
+export class CompiledProgram<I, O, Kept extends string = never> {
   readonly device: Device;
   readonly statistics: CompileStatistics;
   readonly #name: string;
@@ -118,7 +119,7 @@ export class CompiledProgram<I, O, Kept extends PropertyKey = never> {
  * Traces `build` with symbolic inputs of the types in `signature`, rewrites the program and compiles it. `build` runs
  * once; shape errors come from here, before anything runs.
  */
-export async function compile<I, O, Kept extends keyof O = never>(
+export async function compile<I, O, const Kept extends string = never>(
   signature: I,
   build: (inputs: Signature<I>) => O,
   options: CompileOptions<Kept> = {},
@@ -131,7 +132,7 @@ export async function compile<I, O, Kept extends keyof O = never>(
   const optimized = options.optimize === false ? program : optimize(program);
   const lowered = lowerProgram(optimized, device);
   const traced = performance.now();
-  const kept = keptOutputs(outputTree, lowered.outputs, options.keep ?? []);
+  const kept = keptOutputs(outputTree, lowered.outputs, options.keep ?? [], device);
   const session = await createSession(name, optimized, lowered, {
     device,
     kept,
@@ -174,10 +175,15 @@ async function createSession(
 }
 
 /** Names of the outputs in branches that are to stay on the device. */
-function keptOutputs(outputTree: unknown, names: readonly string[], branches: readonly PropertyKey[]): string[] {
+function keptOutputs(
+  outputTree: unknown,
+  names: readonly string[],
+  branches: readonly string[],
+  device: Device,
+): string[] {
   return flatten(outputTree, isTensor).flatMap(({ path, leaf }, i) => {
     const [branch] = path.split('.');
-    return branches.includes(branch!) && sizeOf(leaf.shape) > 0 ? [names[i]!] : [];
+    return branches.includes(branch!) && canStay(leaf, device) ? [names[i]!] : [];
   });
 }
 
