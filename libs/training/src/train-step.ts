@@ -16,6 +16,7 @@ import {
   itemOf,
   mapTree,
   type NdArray,
+  type Precision,
   scalar,
   type Tensor,
   type TensorType,
@@ -24,6 +25,15 @@ import {
   treeToHost,
   zerosArray,
 } from '@crucible/tensor';
+import {
+  initialScaling,
+  type LossScaling,
+  nextScaling,
+  scaled,
+  type Scaling,
+  smallestScale,
+  unscaled,
+} from './loss-scaling.ts';
 
 type Symbols<T> = TreeLike<T, TensorType, Tensor>;
 
@@ -45,6 +55,12 @@ export interface TrainStepOptions {
   readonly optimizer: Optimizer;
   /** Where the steps run, and where parameters and optimizer state are between them. Default: `cpu`. */
   readonly device?: DeviceChoice;
+  /**
+   * What matrix products are worked out in; parameters and moments are float32 in any case. With `float16` the loss is
+   * scaled (see `LossScaling`). Default: `float32`.
+   */
+  readonly precision?: Precision;
+  readonly lossScaling?: LossScaling;
   /** Threads within an operator. Default: one per core. */
   readonly threads?: number;
 }
@@ -54,6 +70,8 @@ export interface StepResult {
   /** Global norm of the gradients before clipping. */
   readonly gradientNorm: number;
   readonly metrics: Readonly<Record<string, number>>;
+  /** With `float16`: what the loss of the next step is multiplied by. */
+  readonly lossScale?: number;
 }
 
 /**
@@ -75,9 +93,14 @@ export class TrainStep<P extends object, B extends Batch> {
     parameters: P,
     loss: LossFunction<P, B>,
     options: TrainStepOptions,
-    resumed?: { readonly state: OptimizerState<NdArray>; readonly steps: number },
+    resumed?: { readonly state: OptimizerState<NdArray>; readonly steps: number; readonly lossScale?: number },
   ) {
-    this.#carried = { parameters, state: resumed?.state ?? options.optimizer.init(parameters) };
+    const { optimizer, precision, lossScaling } = options;
+    this.#carried = {
+      parameters,
+      state: resumed?.state ?? optimizer.init(parameters),
+      scaling: precision === 'float16' ? initialScaling(lossScaling, resumed?.lossScale) : {},
+    };
     this.#steps = resumed?.steps ?? 0;
     this.#loss = loss as unknown as LossFunction<object, Batch>;
     this.#options = options;
@@ -90,9 +113,13 @@ export class TrainStep<P extends object, B extends Batch> {
   }
 
   /** Copies on the host, for checkpoints and other programs; the arrays themselves where they are there already. */
-  async onHost(): Promise<{ readonly parameters: P; readonly state: OptimizerState<NdArray> }> {
-    const { parameters, state } = await treeToHost(this.#carried);
-    return { parameters: parameters as P, state: state as OptimizerState<NdArray> };
+  async onHost(): Promise<OnHost<P>> {
+    const { parameters, state, scaling } = await treeToHost(this.#carried);
+    return {
+      parameters: parameters as P,
+      state: state as OptimizerState<NdArray>,
+      ...('scale' in scaling && { lossScale: itemOf(scaling.scale as NdArray) }),
+    };
   }
 
   /** The parameters, on a device that has no memory of its own. */
@@ -122,27 +149,37 @@ export class TrainStep<P extends object, B extends Batch> {
 
   /**
    * One optimizer step at learning rate `rate`, on a batch or on the parts of one, whose gradients are added up: less
-   * memory for the same result. Throws, and changes nothing, when the loss is not a number.
+   * memory for the same result. Throws, and changes nothing, when the loss is not a number. A step whose gradients
+   * overflow halves is made again with the loss scaled by less.
    */
   async run(parts: B | readonly B[], rate: number): Promise<StepResult> {
     const scalars = { rate: scalar(rate), step: scalar(this.#steps + 1) };
     const { device } = await chooseDevice(this.#options.device ?? 'cpu');
     this.#carried = await placed(this.#carried, device);
-    const updated = Array.isArray(parts)
-      ? await this.#runInParts(parts as readonly B[], scalars)
-      : await this.#runWhole(parts as B, scalars);
-    const { loss, norm, metrics, ...carried } = updated;
-    if (!Number.isFinite(loss) || !Number.isFinite(norm)) {
-      disposeArrays(carried);
-      throw new CrucibleError(
-        'failed-precondition',
-        `${this.#options.name}: loss ${loss} and gradient norm ${norm} at step ${this.#steps + 1}; a lower learning rate may help`,
-      );
+    for (;;) {
+      const updated = Array.isArray(parts)
+        ? await this.#runInParts(parts as readonly B[], scalars)
+        : await this.#runWhole(parts as B, scalars);
+      const { loss, norm, metrics, scale, ...carried } = updated;
+      if (Number.isFinite(loss) && Number.isFinite(norm)) {
+        disposeArrays(this.#carried);
+        this.#carried = carried;
+        this.#steps++;
+        return { loss, gradientNorm: norm, metrics, ...(scale !== undefined && { lossScale: scale }) };
+      }
+      const isOverflow = Number.isFinite(loss) && scale !== undefined && scale >= smallestScale;
+      if (!isOverflow) {
+        disposeArrays(carried);
+        throw new CrucibleError(
+          'failed-precondition',
+          `${this.#options.name}: loss ${loss} and gradient norm ${norm} at step ${this.#steps + 1}; a lower learning rate may help`,
+        );
+      }
+      const { scaling, ...rejected } = carried;
+      disposeArrays(rejected);
+      disposeArrays(this.#carried.scaling);
+      this.#carried = { ...this.#carried, scaling };
     }
-    disposeArrays(this.#carried);
-    this.#carried = carried;
-    this.#steps++;
-    return { loss, gradientNorm: norm, metrics };
   }
 
   /** Releases the programs, and what is on the device: `onHost` comes before. */
@@ -159,20 +196,21 @@ export class TrainStep<P extends object, B extends Batch> {
     const key = shapeKey(batch);
     let program = this.#whole.get(key);
     if (!program) this.#whole.set(key, (program = await compileWhole(this.#carried, batch, this.#loss, this.#options)));
-    const { loss, norm, metrics, ...carried } = await program.run({ ...this.#carried, ...scalars, batch });
-    return { ...carried, loss: itemOf(loss), norm: itemOf(norm), metrics: numbersOf(metrics) };
+    const { loss, norm, metrics, scale, ...carried } = await program.run({ ...this.#carried, ...scalars, batch });
+    return { ...carried, loss: itemOf(loss), norm: itemOf(norm), metrics: numbersOf(metrics), scale: numberOf(scale) };
   }
 
   async #runInParts(parts: readonly B[], scalars: Scalars): Promise<Updated> {
-    const { parameters } = this.#carried;
+    const { parameters, scaling } = this.#carried;
     let sums: object = mapTree(parameters, isAnyArray, ({ shape }) => zerosArray('float32', shape)) as object;
     let loss = 0;
     const metrics: Record<string, number> = {};
     for (const part of parts) {
       const key = shapeKey(part);
       let program = this.#partial.get(key);
-      if (!program) this.#partial.set(key, (program = await compilePart(parameters, part, this.#loss, this.#options)));
-      const result = await program.run({ parameters, sums, part });
+      if (!program)
+        this.#partial.set(key, (program = await compilePart(this.#carried, part, this.#loss, this.#options)));
+      const result = await program.run({ parameters, scaling, sums, part });
       disposeArrays(sums);
       sums = result.sums;
       loss += itemOf(result.loss);
@@ -180,15 +218,24 @@ export class TrainStep<P extends object, B extends Batch> {
         metrics[name] = (metrics[name] ?? 0) + value;
     }
     this.#applying ??= await compileApplying(this.#carried, this.#options);
-    const { norm, ...carried } = await this.#applying.run({ ...this.#carried, ...scalars, gradients: sums });
+    const { norm, scale, ...carried } = await this.#applying.run({ ...this.#carried, ...scalars, gradients: sums });
     disposeArrays(sums);
-    return { ...carried, loss, norm: itemOf(norm), metrics };
+    return { ...carried, loss, norm: itemOf(norm), metrics, scale: numberOf(scale) };
   }
+}
+
+export interface OnHost<P> {
+  readonly parameters: P;
+  readonly state: OptimizerState<NdArray>;
+  /** With `float16`: what the loss is multiplied by at present. */
+  readonly lossScale?: number;
 }
 
 interface Carried {
   readonly parameters: object;
   readonly state: OptimizerState<AnyArray>;
+  /** Empty where the loss is not scaled. */
+  readonly scaling: Scaling<AnyArray>;
 }
 
 /** All of it on the device; what is there already stays as it is. */
@@ -205,6 +252,7 @@ interface Updated extends Carried {
   readonly loss: number;
   readonly norm: number;
   readonly metrics: Readonly<Record<string, number>>;
+  readonly scale: number | undefined;
 }
 
 type WholeProgram = Awaited<ReturnType<typeof compileWhole>>;
@@ -220,23 +268,31 @@ const scalarTypes: Readonly<Record<keyof Scalars, TensorType>> = {
 function compileWhole(carried: Carried, batch: Batch, lossOf: LossFunction<object, Batch>, options: TrainStepOptions) {
   return compile(
     { ...carried, ...scalarTypes, batch },
-    ({ parameters, state, batch: symbols, ...scalars }) => {
-      const { loss, metrics = {} } = lossOf(parameters, symbols);
-      const updated = options.optimizer.update(parameters, gradient<object>(loss, parameters), state, scalars);
-      return { loss, metrics: { ...metrics }, ...updated };
+    ({ batch: symbols, ...inputs }) => {
+      const { loss, metrics = {} } = lossOf(inputs.parameters, symbols);
+      const gradients = gradient<object>(scaled(loss, inputs.scaling), inputs.parameters);
+      return { loss, metrics: { ...metrics }, ...updated(inputs, gradients, options) };
     },
-    { ...options, keep: ['parameters', 'state'] },
+    { ...options, keep: ['parameters', 'state', 'scaling'] },
   );
 }
 
 /** Adds one part's gradients to those so far. */
-function compilePart(parameters: object, part: Batch, lossOf: LossFunction<object, Batch>, options: TrainStepOptions) {
+function compilePart(
+  { parameters, scaling }: Carried,
+  part: Batch,
+  lossOf: LossFunction<object, Batch>,
+  options: TrainStepOptions,
+) {
   return compile(
-    { parameters, sums: parameters, part },
+    { parameters, scaling, sums: parameters, part },
     (inputs) => {
       const { loss, metrics = {} } = lossOf(inputs.parameters, inputs.part);
       const gradients = new Map(
-        flatten(gradient(loss, inputs.parameters), isTensor).map(({ path, leaf }) => [path, leaf]),
+        flatten(gradient(scaled(loss, inputs.scaling), inputs.parameters), isTensor).map(({ path, leaf }) => [
+          path,
+          leaf,
+        ]),
       );
       const sums = mapTree(inputs.sums, isTensor, (sum, path) => add(sum, gradients.get(path)!)) as object;
       return { loss, metrics: { ...metrics }, sums };
@@ -249,9 +305,24 @@ function compilePart(parameters: object, part: Batch, lossOf: LossFunction<objec
 function compileApplying(carried: Carried, options: TrainStepOptions) {
   return compile(
     { ...carried, ...scalarTypes, gradients: carried.parameters },
-    ({ parameters, state, gradients, ...scalars }) => options.optimizer.update(parameters, gradients, state, scalars),
-    { ...options, keep: ['parameters', 'state'] },
+    ({ gradients, ...inputs }) => updated(inputs, gradients, options),
+    { ...options, keep: ['parameters', 'state', 'scaling'] },
   );
+}
+
+/** What the optimizer makes of the gradients of the scaled loss, and the scale for the next step. */
+function updated(
+  { parameters, state, scaling, ...scalars }: Symbols<Carried & Scalars>,
+  gradients: object,
+  { optimizer, lossScaling }: TrainStepOptions,
+) {
+  const advanced = optimizer.update(parameters, unscaled(gradients, scaling), state as OptimizerState<Tensor>, scalars);
+  const next = nextScaling(scaling, advanced.norm, lossScaling);
+  return { ...advanced, scaling: next, scale: 'scale' in next ? [next.scale] : [] };
+}
+
+function numberOf([scale]: readonly NdArray[]): number | undefined {
+  return scale && itemOf(scale);
 }
 
 function shapeKey(batch: Batch): string {

@@ -3,6 +3,7 @@ import { topologicalOrder, type Program } from '../ir/graph.ts';
 import type { ControlParams, OneResult } from '../ir/primitive.ts';
 import { isPrimitive, type Tensor } from '../ir/tensor.ts';
 import type { Device } from '../device.ts';
+import { halvesByCasts } from './halves-by-casts.ts';
 import { OnnxWriter } from './onnx-writer.ts';
 import { controlOnnx } from './rules/control.ts';
 import { convolutionOnnx } from './rules/convolution.ts';
@@ -44,7 +45,7 @@ interface Rules {
 const common: Rules = { one: onnxRules, several: controlOnnx };
 
 const rulesOf: Readonly<Record<Device, Rules>> = {
-  cpu: common,
+  cpu: { ...common, one: { ...onnxRules, ...halvesByCasts } },
   cuda: common,
   webgpu: { one: { ...onnxRules, ...webgpuOnnx }, several: { ...controlOnnx, ...webgpuControl } },
 };

@@ -18,7 +18,7 @@ import {
 } from './generated/onnx_pb.ts';
 
 /** TensorProto.DataType of the format. */
-export const elementType = { float32: 1, int32: 6, int64: 7, bool: 9, uint32: 12 } as const;
+export const elementType = { float32: 1, int32: 6, int64: 7, bool: 9, float16: 10, uint32: 12, bfloat16: 16 } as const;
 
 interface OnnxType {
   readonly shape: Shape;

@@ -1,4 +1,4 @@
-import type { DType } from '../dtype.ts';
+import type { HostType } from '../dtype.ts';
 import { isNdArray, type NdArray } from '../nd-array.ts';
 import type { Shape } from '../shape.ts';
 
@@ -6,7 +6,7 @@ import type { Shape } from '../shape.ts';
  * An array in a GPU's memory: an output that a program was told to keep there, or what `toDevice` put there. Programs on
  * the same device take it as they take an NdArray. It has an owner, who disposes of it; `toHost` copies it.
  */
-export class DeviceArray<D extends DType = DType> {
+export class DeviceArray<D extends HostType = HostType> {
   readonly dtype: D;
   readonly shape: Shape;
   readonly #handle: { dispose: () => void };
@@ -40,7 +40,7 @@ export class DeviceArray<D extends DType = DType> {
 }
 
 /** An array wherever it is. On the CPU, and on devices that give all outputs back to the host, always an NdArray. */
-export type AnyArray<D extends DType = DType> = NdArray<D> | DeviceArray<D>;
+export type AnyArray<D extends HostType = HostType> = NdArray<D> | DeviceArray<D>;
 
 export function isAnyArray(value: unknown): value is AnyArray {
   return value instanceof DeviceArray || isNdArray(value);

@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { CrucibleError } from '@crucible/foundation';
 import * as ort from 'onnxruntime-node';
 import type { Device } from '../device.ts';
-import type { DType, HostArrays } from '../dtype.ts';
+import type { HostArrays, HostType } from '../dtype.ts';
 import type { NdArray } from '../nd-array.ts';
 import { type AnyArray, DeviceArray } from './device-array.ts';
 
@@ -76,7 +76,14 @@ export class Session {
   async run(feeds: Readonly<Record<string, AnyArray>>, outputs: readonly string[]): Promise<AnyArray[]> {
     const values: Record<string, ort.Tensor> = {};
     for (const [name, array] of Object.entries(feeds)) values[name] = toOrt(array);
-    const results = await this.#session.run(values, outputs);
+    const results = await this.#session.run(values, outputs).catch((reason: unknown) => {
+      const message = (reason as Error).message;
+      if (!message.includes('requires f16')) throw reason;
+      throw new CrucibleError('unavailable', 'precision float16: the graphics card has no floats of 16 bits', {
+        at: 'precision',
+        cause: reason,
+      });
+    });
     return outputs.map((name) => fromOrt(results[name]!));
   }
 
@@ -145,7 +152,7 @@ function toOrt(array: AnyArray): ort.Tensor {
 }
 
 function fromOrt(tensor: ort.Tensor): AnyArray {
-  const dtype = tensor.type as DType;
+  const dtype = tensor.type as HostType;
   if (tensor.location === 'gpu-buffer') return new DeviceArray(dtype, tensor.dims, tensor);
-  return { dtype, shape: tensor.dims, data: tensor.data as HostArrays[DType] } satisfies NdArray;
+  return { dtype, shape: tensor.dims, data: tensor.data as HostArrays[HostType] } satisfies NdArray;
 }

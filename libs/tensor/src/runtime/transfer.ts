@@ -3,7 +3,7 @@
  * so that programs do it which do nothing: one for each element type and rank, over any sizes.
  */
 import type { Device } from '../device.ts';
-import type { DType } from '../dtype.ts';
+import type { HostType } from '../dtype.ts';
 import { identityModel } from '../lower/identity-model.ts';
 import type { TensorType } from '../ir/tensor.ts';
 import type { NdArray } from '../nd-array.ts';
@@ -25,12 +25,12 @@ async function copy(array: AnyArray, way: Way): Promise<AnyArray> {
   return copied!;
 }
 
-function openSession(way: Way, dtype: DType, rank: number): Promise<Session> {
+function openSession(way: Way, dtype: HostType, rank: number): Promise<Session> {
   return Session.create(identityModel(dtype, rank), { device: 'webgpu', kept: way === 'to the device' ? ['y'] : [] });
 }
 
 /** A copy in host memory; the array itself where it is there already. */
-export async function toHost<D extends DType>(array: AnyArray<D>): Promise<NdArray<D>> {
+export async function toHost<D extends HostType>(array: AnyArray<D>): Promise<NdArray<D>> {
   return array instanceof DeviceArray ? ((await copy(array, 'to the host')) as NdArray<D>) : array;
 }
 
@@ -40,7 +40,7 @@ export function canStay({ shape, dtype }: TensorType, device: Device): boolean {
 }
 
 /** A copy in the device's memory, which the caller owns; the array itself where it cannot stay there (see `canStay`). */
-export async function toDevice<D extends DType>(array: AnyArray<D>, device: Device): Promise<AnyArray<D>> {
+export async function toDevice<D extends HostType>(array: AnyArray<D>, device: Device): Promise<AnyArray<D>> {
   if (array instanceof DeviceArray || !canStay(array, device)) return array;
   return (await copy(array, 'to the device')) as AnyArray<D>;
 }

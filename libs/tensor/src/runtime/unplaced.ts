@@ -3,6 +3,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Device } from '../device.ts';
+import type { HostType } from '../dtype.ts';
 import { Graph, type Program, programsWithin, topologicalOrder } from '../ir/graph.ts';
 import { printType } from '../ir/print.ts';
 import { isPrimitive, type Tensor } from '../ir/tensor.ts';
@@ -76,7 +77,9 @@ async function operatorsOnHost(program: Program, lowered: LoweredProgram, device
   const folder = mkdtempSync(join(tmpdir(), 'crucible-placement-'));
   try {
     const session = await Session.create(lowered.model, { device, fallBack: true, profile: join(folder, 'profile') });
-    const feeds = program.inputs.map((input) => [input.params.name, zerosArray(input.dtype, input.shape)] as const);
+    const feeds = program.inputs.map(
+      (input) => [input.params.name, zerosArray(input.dtype as HostType, input.shape)] as const,
+    );
     await session.run(Object.fromEntries(feeds), lowered.outputs);
     session.endProfiling();
     await session.dispose();

@@ -5,7 +5,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { CrucibleError, Random } from '@crucible/foundation';
 import { findWebGpu } from '@crucible/testing/web-gpu';
-import type { DType } from '../dtype.ts';
+import type { HostType } from '../dtype.ts';
 import { inferType } from '../ir/infer-type.ts';
 import type { Primitive } from '../ir/primitive.ts';
 import { evaluate } from '../reference/evaluate.ts';
@@ -23,7 +23,7 @@ import { devicesOf, runDeviceSuite } from './run-device-suite.ts';
 
 export const tensorPage = new URL('../../../../docs/tensor.md', import.meta.url);
 
-const dtypes = ['float32', 'int32', 'uint32', 'bool'] as const satisfies readonly DType[];
+const dtypes = ['float32', 'int32', 'uint32', 'bool'] as const satisfies readonly HostType[];
 
 /** A row a primitive: its name, element types, whether it differentiates once and twice, devices, ONNX operators. */
 async function capabilityTable(devicesOf: (primitive: Primitive) => string): Promise<string> {
@@ -70,19 +70,19 @@ export async function renewedTensorPage(page: string, devices = devicesOnPage(pa
 export async function acceptedTypes(
   primitive: Primitive,
   cases: readonly Case<Primitive>[],
-): Promise<readonly DType[]> {
+): Promise<readonly HostType[]> {
   const [first] = cases;
   // Leaves are made of whatever they are given, and programs within hold anything.
   if (primitive === 'range') return ['int32', 'uint32'];
   if (first === undefined || first.operands.length === 0 || primitive in controlCases) return dtypes;
-  const accepted: DType[] = [];
+  const accepted: HostType[] = [];
   for (const dtype of dtypes) if (await runs(primitive, withType(primitive, first, dtype))) accepted.push(dtype);
   return accepted;
 }
 
 /** The case with another element type in its main operand, and in the others of that operand's type. */
-export function withType(primitive: Primitive, given: Case<Primitive>, dtype: DType): Case<Primitive> {
-  const typeOf = (operand: Operand): DType => operand.dtype ?? 'float32';
+export function withType(primitive: Primitive, given: Case<Primitive>, dtype: HostType): Case<Primitive> {
+  const typeOf = (operand: Operand): HostType => operand.dtype ?? 'float32';
   const inputs = given.operands.map((operand) => ({ shape: operand.shape, dtype: typeOf(operand) }));
   const result = inferType(primitive, inputs, given.params).dtype;
   const main = typeOf(given.operands.find((operand) => typeOf(operand) === result) ?? given.operands[0]!);

@@ -7,7 +7,7 @@
 import { Random } from '@crucible/foundation';
 import { gradient } from '../autodiff/gradient.ts';
 import { type Device, devices } from '../device.ts';
-import type { DType } from '../dtype.ts';
+import type { HostType } from '../dtype.ts';
 import { type Program, topologicalOrder } from '../ir/graph.ts';
 import type { Primitive } from '../ir/primitive.ts';
 import type { Tensor } from '../ir/tensor.ts';
@@ -86,7 +86,7 @@ async function runPrimitive(primitive: Primitive, row: Row<Primitive>, device: D
   const [first] = row.cases;
   if (first === undefined || first.operands.length === 0 || primitive in controlCases) return;
   const main = traceCase(primitive, first, Random.seeded(1)).inputs[0]!.dtype;
-  for (const dtype of (await acceptedTypes(primitive, row.cases)) as DType[]) {
+  for (const dtype of (await acceptedTypes(primitive, row.cases)) as HostType[]) {
     if (dtype === main) continue;
     const { inputs, feeds, y } = traceCase(primitive, withType(primitive, first, dtype), Random.seeded(1));
     const program = { inputs, outputs: [y] };

@@ -5,7 +5,7 @@ import { isPrimitive, isTensor, type Tensor, type TensorType } from '../ir/tenso
 import { type LoweredProgram, lowerProgram } from '../lower/lower.ts';
 import type { Device, DeviceChoice } from '../device.ts';
 import type { NdArray } from '../nd-array.ts';
-import { optimize } from '../rewrite/passes.ts';
+import { optimize, type Precision, precisions } from '../rewrite/passes.ts';
 import { chooseDevice } from '../runtime/choose-device.ts';
 import { type AnyArray, isAnyArray } from '../runtime/device-array.ts';
 import { Session, type SessionOptions, UnplacedNodes } from '../runtime/session.ts';
@@ -24,6 +24,11 @@ export interface CompileOptions<Kept extends string = never> {
    * has them disposes of them. On devices that cannot keep them they are arrays on the host. Default: none.
    */
   readonly keep?: readonly Kept[];
+  /**
+   * What matrix products are worked out in; everything else stays in float32. `float16`: on WebGPU, where the card has it,
+   * and CUDA; `bfloat16`: on CUDA; the CPU rounds as they do and is no faster for it. Default: `float32`.
+   */
+  readonly precision?: Precision;
   /** Threads within an operator. Default: one per core. */
   readonly threads?: number;
   /** Writes a profile of every operator to this path prefix (Chrome trace format). */
@@ -124,12 +129,13 @@ export async function compile<I, O, const Kept extends string = never>(
   build: (inputs: Signature<I>) => O,
   options: CompileOptions<Kept> = {},
 ): Promise<CompiledProgram<I, O, Kept>> {
-  const { name = 'program', threads, profile } = options;
+  const { name = 'program', threads, profile, precision = 'float32' } = options;
   const { device } = await chooseDevice(options.device ?? 'cpu');
+  assertPrecision(precision, device);
   const start = performance.now();
   const types = flatten(signature, isTensorType);
   const { program, outputTree } = trace(signature, build, name);
-  const optimized = options.optimize === false ? program : optimize(program);
+  const optimized = options.optimize === false ? program : optimize(program, precision);
   const lowered = lowerProgram(optimized, device);
   const traced = performance.now();
   const kept = keptOutputs(outputTree, lowered.outputs, options.keep ?? [], device);
@@ -149,6 +155,19 @@ export async function compile<I, O, const Kept extends string = never>(
     program: optimized,
     statistics: { nodes: lowered.nodeCount, traceMs: traced - start, sessionMs: performance.now() - traced },
   });
+}
+
+function assertPrecision(precision: Precision, device: Device): void {
+  if (!precisions.includes(precision)) {
+    throw invalidInput(`precision ${precision as string} is unknown; there are ${precisions.join(', ')}`, {
+      at: 'precision',
+    });
+  }
+  if (precision === 'bfloat16' && device === 'webgpu') {
+    throw invalidInput('precision bfloat16: the device webgpu has float32 and float16; cuda and cpu have it', {
+      at: 'precision',
+    });
+  }
 }
 
 /** A session on the device, or an error that names what the device cannot do. */

@@ -1,5 +1,6 @@
 /** Control flow where there are no kernels for loops: a scan, whose length is known, is written out step by step. */
 import { CrucibleError } from '@crucible/foundation';
+import type { HostType } from '../../dtype.ts';
 import type { ControlParams } from '../../ir/primitive.ts';
 import { zerosArray } from '../../nd-array.ts';
 import type { OnnxWriter } from '../onnx-writer.ts';
@@ -27,7 +28,7 @@ export const webgpuControl: {
     }
     const joined = outputs.map((list, i) => {
       const { dtype, shape } = body.outputs[carries + i]!;
-      if (length === 0) return onnx.constant(zerosArray(dtype, [0, ...shape]));
+      if (length === 0) return onnx.constant(zerosArray(dtype as HostType, [0, ...shape]));
       return length === 1 ? list[0]! : onnx.op('Concat', list, { attributes: { axis: 0 } });
     });
     return [...carried, ...joined];

@@ -2,6 +2,7 @@
  * Where WebGPU differs: what ONNX Runtime has no kernel for there, or a wrong one, is composed of what it has. All int64
  * but indices of scatters and tables is such, too: the binding does not let it be switched on.
  */
+import { type DType, isHalf } from '../../dtype.ts';
 import type { LinalgParams, OneResult } from '../../ir/primitive.ts';
 import type { Tensor } from '../../ir/tensor.ts';
 import { isPlainNorm } from '../../rewrite/share-norm.ts';
@@ -96,7 +97,8 @@ export const webgpuOnnx: Partial<OnnxRules<OneResult>> = {
     // Where there are the fewest numbers
     const sizes = [sizeOf(left.shape), sizeOf(right.shape), sizeOf(tensor.shape)];
     const smallest = sizes.indexOf(Math.min(...sizes));
-    const scaled = (name: string): string => onnx.op('Mul', [name, onnx.scalar(alpha)]);
+    const factor = castTo(onnx, onnx.scalar(alpha), tensor.dtype);
+    const scaled = (name: string): string => onnx.op('Mul', [name, factor]);
     if (smallest === 2) return scaled(onnx.op('MatMul', operands));
     return onnx.op(
       'MatMul',
@@ -109,12 +111,12 @@ export const webgpuOnnx: Partial<OnnxRules<OneResult>> = {
   concat: withoutBool(movementOnnx.concat),
   pad: withoutBool(movementOnnx.pad),
   slice: withoutBool((onnx, tensor, inputs) => {
-    if (tensor.dtype === 'float32') return movementOnnx.slice(onnx, tensor, inputs);
+    if (isFloat(tensor)) return movementOnnx.slice(onnx, tensor, inputs);
     const { starts, steps } = tensor.params;
     return pickPlaces(onnx, tensor, inputs[0]!, (axis, i) => starts[axis]! + i * (steps?.[axis] ?? 1));
   }),
   flip: withoutBool((onnx, tensor, inputs) => {
-    if (tensor.dtype === 'float32') return movementOnnx.flip(onnx, tensor, inputs);
+    if (isFloat(tensor)) return movementOnnx.flip(onnx, tensor, inputs);
     const { axes } = tensor.params;
     return pickPlaces(onnx, tensor, inputs[0]!, (axis, i) => (axes.includes(axis) ? tensor.shape[axis]! - 1 - i : i));
   }),
@@ -135,6 +137,10 @@ export const webgpuOnnx: Partial<OnnxRules<OneResult>> = {
   },
   inverseRms: (onnx, { params }, [x]) => inverseRms(onnx, x!, params.epsilon),
 };
+
+function isFloat({ dtype }: Tensor): boolean {
+  return dtype === 'float32' || isHalf(dtype);
+}
 
 /** A rule for kernels that have no bool: of these it makes int32, and bool of what comes out. */
 function withoutBool<P extends OneResult>(rule: OnnxRule<P>): OnnxRule<P> {
@@ -181,7 +187,7 @@ function takeFlat(
   return onnx.op('Gather', [flat, at], { attributes: { axis: 0 } });
 }
 
-function castTo(onnx: OnnxWriter, name: string, dtype: 'int32' | 'bool' | 'float32'): string {
+function castTo(onnx: OnnxWriter, name: string, dtype: DType): string {
   return onnx.sharedOp('Cast', [name], { attributes: { to: elementType[dtype] } });
 }
 
