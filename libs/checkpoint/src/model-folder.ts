@@ -1,5 +1,5 @@
 /** Models as Hugging Face folders: config.json, generation_config.json and the weights, beside the tokenizer's files. */
-import { rmSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { invalidInput } from '@crucible/foundation';
 import {
@@ -15,6 +15,7 @@ import {
   type ParameterSpec,
 } from '@crucible/nn';
 import { formatShape, type NdArray, shapesEqual, treeFromPaths } from '@crucible/tensor';
+import { adapterConfigFile } from './adapter-files.ts';
 import { architectureOf, type Described, describe, isDecoder, type ModelKind } from './architectures.ts';
 import { type JsonObject, readJsonObject, writeJson } from './json-file.ts';
 import { type TensorSource, tensorSources } from './safetensors.ts';
@@ -104,6 +105,9 @@ export interface OpenedModel extends Disposable {
 /** Opens a folder, and checks all but the values of its weights. */
 export function openModelWeights(folder: string, options: LoadOptions = {}): OpenedModel {
   const path = join(folder, 'config.json');
+  if (!existsSync(path) && existsSync(join(folder, adapterConfigFile))) {
+    throw invalidInput(`${folder} holds an adapter and no model: merge it into its base first`, { at: folder });
+  }
   const json = readJsonObject(path);
   const described = describe(json, path, wantedKind(folder, options));
   const model = modelOf(described, folder, json, path);
@@ -149,7 +153,7 @@ export function isDecoderConfig(config: DecoderConfig | EncoderConfig): config i
 }
 
 /** Parameters of a model, in the order of its tree. */
-function parametersOf(model: ModelDescription): Iterable<ParameterSpec> {
+export function parametersOf(model: ModelDescription): Iterable<ParameterSpec> {
   switch (model.kind) {
     case 'language':
       return decoderParameters(model.config, { kind: 'language' });
@@ -208,7 +212,7 @@ function matchTensors(files: WeightFiles, described: Described): TensorSource[] 
  * A parameter's path for a tensor's name: with the branch of the body, which files of a class without a head lack, and
  * with the names that the oldest checkpoints have for a norm's scale and shift.
  */
-function canonicalName(name: string, body: string): string {
+export function canonicalName(name: string, body: string): string {
   const renamed = name
     .replace(/\bLayerNorm\.gamma$/, 'LayerNorm.weight')
     .replace(/\bLayerNorm\.beta$/, 'LayerNorm.bias');
@@ -217,7 +221,7 @@ function canonicalName(name: string, body: string): string {
 }
 
 /** Branches that stand beside the body. */
-const headBranches = new Set(['lm_head', 'score', 'cls', 'classifier']);
+export const headBranches = new Set(['lm_head', 'score', 'cls', 'classifier']);
 
 /** What checkpoints may hold beside the parameters: copies of tied ones, what follows from config.json, other heads. */
 function isRedundant(path: string, { kind, family, config }: Described): boolean {
