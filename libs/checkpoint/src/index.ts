@@ -10,7 +10,14 @@ export { exportModelFolder } from './huggingface-export.ts';
 export { importModel } from './import-model.ts';
 export type { ImportOptions } from './import-model.ts';
 export { modelFilesOf } from './model-files.ts';
-export { loadModel, openModelWeights, readModelKind, saveModel } from './model-folder.ts';
+export {
+  loadModel,
+  openModelWeights,
+  parametersOf,
+  readModelKind,
+  saveGenerationConfig,
+  saveModel,
+} from './model-folder.ts';
 export type { LoadOptions, ModelDescription, OpenedModel, SavedModel } from './model-folder.ts';
 export { ModelRegistry, openModelFolder } from './model-registry.ts';
 export type { MergedAdapter, ModelCard, ModelVersion, NewModel } from './model-registry.ts';

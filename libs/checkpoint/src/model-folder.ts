@@ -70,10 +70,16 @@ export function saveModelFrom(
 ): void {
   writeWeights(folder, model.kind === 'embedding' ? withoutBody(tensors, model.config) : tensors, options);
   writeJson(join(folder, 'config.json'), configJson(model, tokens, options));
-  const generation = join(folder, 'generation_config.json');
-  if (model.kind === 'language') writeJson(generation, { ...tokenFields(tokens, true), do_sample: true });
-  else rmSync(generation, { force: true });
+  if (model.kind === 'language') saveGenerationConfig(folder, tokens);
+  else rmSync(join(folder, generationFile), { force: true });
   if (model.kind === 'embedding') saveSentenceSettings(folder, model, model.config.hiddenSize);
+}
+
+const generationFile = 'generation_config.json';
+
+/** Writes the tokens that answers begin and end with. */
+export function saveGenerationConfig(folder: string, tokens: Partial<SpecialTokenIds>): void {
+  writeJson(join(folder, generationFile), { ...tokenFields(tokens, true), do_sample: true });
 }
 
 /** A class without a head, as an encoder that pools is, has no branch for its body. */
