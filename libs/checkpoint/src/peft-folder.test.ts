@@ -68,8 +68,7 @@ describe.each(adapterFixtures)('the adapter %s of PEFT', (name) => {
     saveAdapter(folder, adapter, model, base);
     const again = loadAdapter(folder, model);
     expect(Object.fromEntries(arrays(again.parameters))).toEqual(Object.fromEntries(arrays(adapter.parameters)));
-    const { targets: _names, ...rest } = again.config as unknown as Record<string, unknown>;
-    expect(adapter.config).toMatchObject(rest);
+    expect({ ...again.config, targets: [] }).toEqual({ ...adapter.config, targets: [] });
     expect(openAdapter(folder).base).toBe(base);
   });
 
@@ -130,7 +129,7 @@ describe('what would change the mathematics is refused by name', () => {
 const live = peft ? `PEFT ${peft.peft}` : 'PEFT (skipped: CRUCIBLE_PYTHON, or python3, does not have it)';
 
 describe.skipIf(!peft)(live, () => {
-  it('reads what we save, and gives our logits', { timeout: 120_000 }, async () => {
+  it('reads what we save, and gives our logits', { timeout: 120_000 }, () => {
     const home = temporaryFolder();
     const names = adapterFixtures.filter((name) => name !== 'lora-minilm');
     const requests = names.map((name) => {

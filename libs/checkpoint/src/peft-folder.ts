@@ -111,7 +111,8 @@ export function assertAdapterFits({ config, parameters }: SavedAdapter, model: M
     const [first, ...others] = leaves;
     if (first?.path !== 'prompt_embeddings') return fail('prompt_embeddings is missing');
     if (others.length > 0) fail(`tensor ${others[0]!.path} is more than the virtual tokens; it is not supported`);
-    return expectShape('prompt_embeddings', first.leaf, virtualShape(config, model.config));
+    expectShape('prompt_embeddings', first.leaf, virtualShape(config, model.config));
+    return;
   }
   const embedding = leaves.find(({ path }) => path.includes('lora_embedding_'));
   if (embedding) fail(`${embedding.path}: LoRA of embeddings is not supported`);

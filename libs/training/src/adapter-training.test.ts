@@ -107,7 +107,7 @@ it('works out no gradient by what is frozen', async () => {
   const plan = trainingPlan(base, config, adapter);
   const batch = finiteChats(tinyChats(5), { seed: 7, pad }).batch(0, 2, 32);
   const program = await compile({ learned: plan.parameters, frozen: plan.frozen, batch }, (given) => {
-    const { weights } = plan.read(given.learned as ParameterTree<Tensor>, given.frozen as ParameterTree<Tensor>);
+    const { weights } = plan.read(given.learned, given.frozen);
     const logits = logitsAt(weights, config, given.batch, given.batch.at);
     const { loss } = predictionLoss(logits, given.batch.targets, given.batch.weights);
     return gradient(loss, given.learned);
@@ -115,7 +115,7 @@ it('works out no gradient by what is frozen', async () => {
   const lines = program.print().split('\n');
   await program.dispose();
   const shapes = new Set(flatten<NdArray>(base, isNdArray).map(({ leaf: { shape } }) => `[${shape.join(',')}]`));
-  const products = lines.filter((line) => /= matmul/.test(line));
+  const products = lines.filter((line) => line.includes('= matmul'));
   expect(products.length).toBeGreaterThan(30);
   for (const line of products) {
     const [, shape] = /float32(\[[^\]]*\])/.exec(line) ?? [];
@@ -159,7 +159,7 @@ it('reads every sequence of a packed row as if it stood alone after the virtual 
       const inputs = { base, parameters, batch, at: ints([at.length], at) };
       const program = await compile(inputs, (given) => {
         const tree = given.base as ParameterTree<Tensor>;
-        const { weights, prefix } = adaptDecoder(tree, config, given.parameters as ParameterTree<Tensor>, own);
+        const { weights, prefix } = adaptDecoder(tree, config, given.parameters, own);
         return { logits: logitsAt(weights, config, { ...given.batch, prefix }, given.at) };
       });
       const { logits } = await program.run(inputs);
@@ -195,7 +195,7 @@ it('a prefix begins as what the tokens of its start are in the model', async () 
     const ids = ints([1, 4], [5, 6, 7, 8]);
     const program = await compile({ base, parameters, ids }, (given) => {
       const tree = given.base as ParameterTree<Tensor>;
-      const { weights, prefix } = adaptDecoder(tree, config, given.parameters as ParameterTree<Tensor>, own);
+      const { weights, prefix } = adaptDecoder(tree, config, given.parameters, own);
       const zero = given.ids.graph.constant('int32', [1, 4], new Int32Array(4));
       const positions = given.ids.graph.constant('int32', [1, 4], Int32Array.of(0, 1, 2, 3));
       const at = given.ids.graph.constant('int32', [1], Int32Array.of(3));

@@ -128,7 +128,7 @@ async function keysAndValues(
 ): Promise<ParameterTree<NdArray>> {
   const program = await compile({ base, prompt }, (given) => {
     const embeddings = (given.prompt as unknown as { readonly prompt_embeddings: Tensor }).prompt_embeddings;
-    return readEmbeddings(given.base as ParameterTree<Tensor>, config, reshape(embeddings, [1, ...embeddings.shape]));
+    return readEmbeddings(given.base, config, reshape(embeddings, [1, ...embeddings.shape]));
   });
   try {
     const { keys, values } = await program.run({ base, prompt });
