@@ -1,4 +1,4 @@
-export { loadAdapter, openAdapter, saveAdapter } from './peft-folder.ts';
+export { assertAdapterFits, loadAdapter, openAdapter, saveAdapter } from './peft-folder.ts';
 export type { SavedAdapter } from './peft-folder.ts';
 export { isAdapterFolder } from './adapter-files.ts';
 export { importAdapter, mergeAdapter, unmergeAdapter } from './adapter-models.ts';
