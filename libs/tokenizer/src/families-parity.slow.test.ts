@@ -24,13 +24,13 @@ const fixture = readFileSync(join(import.meta.dirname, '../fixtures/generated/fa
 const { families } = JSON.parse(fixture) as { families: { name: string }[] };
 const random = Random.seeded(2025);
 const texts = Array.from({ length: 10_000 }, () => hostileText(random, { malformed: true }).toWellFormed());
-const readable = [import.meta.filename, '../../../docs/forge.md', '../../../docs/world.md', '../../../docs/grpc.md'];
+const readable = ['families.test.ts', '../../../docs/forge.md', '../../../docs/world.md', '../../../docs/grpc.md'];
 
 describe.skipIf(!huggingFace)(name, () => {
   let definitions: Record<string, object>;
   beforeAll(() => {
     const training = readable.map((file) => readFileSync(join(import.meta.dirname, file), 'utf8'));
-    definitions = familiesWithHuggingFace([...training, ...texts.slice(0, 2000)], 1500);
+    definitions = familiesWithHuggingFace([...training, ...texts.slice(0, 60)], 1500);
   }, 600_000);
 
   it.each(families)(

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { applyChatTemplate, encodeChat } from './chat.ts';
 import type { ChatMessage } from './chat-message.ts';
+import { addedToken } from '../testing/added-token.ts';
 import { trainExampleTokenizer } from '../testing/example-tokenizer.ts';
 import { Tokenizer } from '../tokenizer.ts';
 
@@ -9,9 +10,7 @@ const own = await trainExampleTokenizer();
 /** Our example tokenizer with special tokens and a template in the manner of others. */
 function foreign(chatTemplate: string, specialTokens: string[] = []): Tokenizer {
   const { definition } = own;
-  const added = specialTokens.map((content, i) => {
-    return { id: own.vocabSize + i, content, special: true, lstrip: false, rstrip: false, normalized: false };
-  });
+  const added = specialTokens.map((content, i) => addedToken(content, own.vocabSize + i));
   return new Tokenizer(
     { ...definition, addedTokens: [...definition.addedTokens, ...added] },
     { ...own.settings, chatTemplate },

@@ -1,16 +1,15 @@
 import { Random } from '@crucible/foundation';
 import { describe, expect, it } from 'vitest';
-import { Concealment } from './concealment.ts';
+import { Concealment, textsIn } from './concealment.ts';
 import { SpecialTokenParts } from './special-token-parts.ts';
+import { addedToken } from '../testing/added-token.ts';
 import { hostileText } from '../testing/hostile-text.ts';
 
 const tokens = ['<|end|>', '<|user|>', '[INST]'];
 const special = partsOf(tokens);
 
 function partsOf(contents: string[]): SpecialTokenParts {
-  return new SpecialTokenParts(
-    contents.map((content, id) => ({ id, content, special: true, lstrip: false, rstrip: false, normalized: false })),
-  );
+  return new SpecialTokenParts(contents.map((content, id) => addedToken(content, id)));
 }
 
 describe('Concealment', () => {
@@ -33,14 +32,14 @@ describe('Concealment', () => {
   ])('conceals %s and puts it back', (_what, content, concealed) => {
     const concealment = new Concealment(special, [content]);
     expect(concealment.conceal(content)).toBe(concealed);
-    expect(concealment.reveal(concealed)).toBe(content);
+    expect(concealment.reveal(concealed).text).toBe(content);
   });
 
   it('conceals what overlaps once', () => {
     const concealment = new Concealment(partsOf(['<|end|>', '>>>>']), []);
     expect(concealment.conceal('>>')).toBe('\ue0000\ue000');
     expect(concealment.conceal('<|end|>>')).toBe('\ue0001\ue000\ue0002\ue000');
-    expect(concealment.reveal('\ue0001\ue000\ue0002\ue000')).toBe('<|end|>>');
+    expect(concealment.reveal('\ue0001\ue000\ue0002\ue000').text).toBe('<|end|>>');
   });
 
   it('leaves nothing that could become a special token when texts meet', () => {
@@ -56,8 +55,32 @@ describe('Concealment', () => {
       const concealed = contents.map((content) => concealment.conceal(content));
       expect(special.occurrences(concealed.join(''))).toEqual([]);
       expect(special.occurrences(concealed.map((each) => each.trim()).join(''))).toEqual([]);
-      expect(concealment.reveal(concealed.join(''))).toBe(contents.join(''));
+      const { text, plain } = concealment.reveal(concealed.join(''));
+      expect(text).toBe(contents.join(''));
+      // Whatever is a special token now overlaps a place that is known.
+      for (const { start, end } of special.occurrences(text)) {
+        expect(plain.some((stretch) => stretch.start < end && stretch.end > start)).toBe(true);
+      }
     }
+  });
+
+  it('says where what was concealed is', () => {
+    const concealment = new Concealment(special, ['a <|end|> b<|us']);
+    const { text, plain } = concealment.reveal(`x${concealment.conceal('a <|end|> b<|us')}y`);
+    expect(plain.map(({ start, end }) => text.slice(start, end))).toEqual(['<|end|>', '<|us']);
+    expect(plain[0]).toEqual({ start: 3, end: 10 });
+  });
+
+  it('conceals texts wherever they are in plain data', () => {
+    const data = { name: 'f', '<|end|>': ['<|user|>', 1, null, true, { deep: 'x<|end|>' }] };
+    expect(textsIn(data)).toEqual(['name', '<|end|>', 'f', '<|user|>', 'deep', 'x<|end|>']);
+    const concealment = new Concealment(special, textsIn(data));
+    const concealed = concealment.concealAll(data);
+    expect(concealed).toEqual({
+      name: 'f',
+      '\ue0000\ue000': ['\ue0001\ue000', 1, null, true, { deep: 'x\ue0002\ue000' }],
+    });
+    expect(concealment.reveal(JSON.stringify(concealed)).text).toBe(JSON.stringify(data));
   });
 
   it('notices when a mark is damaged', () => {

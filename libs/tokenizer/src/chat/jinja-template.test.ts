@@ -13,8 +13,13 @@ describe('JinjaTemplate', () => {
     ['ranges', '{% for i in range(3) %}{{ i }}{% endfor %} {{ range(5, 0, -2) | join(",") }}', '012 5,3,1'],
     ['empty ranges', '{% for i in range(3, 1) %}{{ i }}{% endfor %}', ''],
     ['times', "{{ strftime_now('%Y').__len__ is defined }}{{ strftime_now('%d %b') | length }}", 'false6'],
+    ['data as JSON', '{{ d | tojson }}', '{"a": [1, 2.5, "<\\u00fc\\n>", null, true]}'.replace('\\u00fc', '\u00fc')],
+    ['data as JSON, indented', '{{ [1, {}] | tojson(indent=2) }}', '[\n  1,\n  {}\n]'],
+    ['blocks that mark what is generated', '{% generation %}x{% endgeneration %}', 'x'],
+    ['loops that end early', '{% for i in range(9) %}{% if i == 2 %}{% break %}{% endif %}{{ i }}{% endfor %}', '01'],
+    ['macros', '{% macro m(x) %}<{{ x }}>{% endmacro %}{{ m(1) }}', '<1>'],
   ])('renders %s', (_what, source, text) => {
-    expect(render(source, { a: { b: [1, 2] } })).toBe(text);
+    expect(render(source, { a: { b: [1, 2] }, d: { a: [1, 2.5, '<\u00fc\n>', null, true] } })).toBe(text);
   });
 
   it.each([
@@ -52,9 +57,36 @@ describe('JinjaTemplate', () => {
     expect(() => render(source)).toThrow(expect.objectContaining({ message }));
   });
 
-  it('stops a template that does not end by itself', () => {
-    const loops = '{% for i in range(100000) %}{% for j in range(100000) %}{% endfor %}{% endfor %}';
-    expect(() => new JinjaTemplate(loops, 200).render({})).toThrow('ran longer than 200 ms');
+  it.each([
+    ['loops in loops', '{% for i in range(100000) %}{% for j in range(100000) %}{% endfor %}{% endfor %}'],
+    // Single operations, which the interpreter itself cannot interrupt.
+    [
+      'printing lists in lists',
+      '{% set n = namespace(a=[1]) %}{% for i in range(40) %}{% set n.a = [n.a, n.a] %}{% endfor %}{{ n.a }}',
+    ],
+    [
+      'writing lists in lists as JSON',
+      '{% set n = namespace(a=[1]) %}{% for i in range(40) %}{% set n.a = [n.a, n.a] %}{% endfor %}{{ n.a | tojson }}',
+    ],
+  ])('stops a template that does not end by itself: %s', (_what, source) => {
+    expect(() => new JinjaTemplate(source, { longestRun: 200 }).render({})).toThrow('ran longer than 200 ms');
+    // And goes on.
+    expect(render('{{ 1 + 1 }}')).toBe('2');
+  });
+
+  it('renders what is trusted the same', () => {
+    const source = '{% for m in messages %}{{ m.role }}: {{ m.content | trim }}\n{% endfor %}';
+    const messages = [{ role: 'user', content: ' hot? ' }];
+    expect(new JinjaTemplate(source, { isTrusted: true }).render({ messages })).toBe('user: hot?\n');
+    expect(new JinjaTemplate(source).render({ messages })).toBe('user: hot?\n');
+  });
+
+  it('writes times as Python does', () => {
+    const now = new Date();
+    const day = String(now.getDate());
+    const wanted = [now.getFullYear(), day.padStart(2, '0'), day, now.getHours() < 12 ? 'AM' : 'PM'].join(' ');
+    expect(render("{{ strftime_now('%Y %d %-d %p') }}")).toBe(wanted);
+    expect(render("{{ strftime_now('%F %T') }}")).toMatch(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$/);
   });
 
   it('does not reach what it is not given', () => {

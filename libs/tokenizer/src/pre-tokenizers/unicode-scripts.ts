@@ -2,7 +2,8 @@
  * Cutting a text where the script changes, as sentencepiece does: Hiragana, Katakana and the prolonged sound mark count
  * as Han; spaces, and characters without a script, go with either side.
  */
-import type { AlignedText } from '../aligned-text.ts';
+import { type AlignedText, widthAt } from '../aligned-text.ts';
+import { CodePointTable, setsPerTable } from '../unicode/code-point-set.ts';
 import { classOf } from '../unicode/versions.ts';
 import type { PreTokenizer } from './pre-tokenizer.ts';
 
@@ -31,36 +32,47 @@ const formerScripts: Readonly<Record<string, string>> = {
   '\u30fc': 'Han',
 };
 
+/** 0: none, or any. */
+type ScriptNumber = number;
+
+const scriptNumbers = new Map(scripts.map((script, i): [string, ScriptNumber] => [script, i + 1]));
+const han = scriptNumbers.get('Han')!;
+const formerNumbers = new Map(
+  Object.entries(formerScripts).map(([character, script]) => [character.codePointAt(0)!, scriptNumbers.get(script)!]),
+);
+
 export function createScriptCutter(): PreTokenizer {
-  const tests = scripts.map((script) => ({ script, test: new RegExp(`^\\p{Script=${script}}$`, 'v') }));
-  const later = new RegExp(classOf.assignedSinceUnicode10, 'v');
-  const known = new Map<string, string | null>();
-  /** null: any. */
-  const scriptOf = (character: string): string | null => {
-    if (character === ' ' || later.test(character)) return null;
-    const former = formerScripts[character];
+  const tables = Array.from(
+    { length: Math.ceil(scripts.length / setsPerTable) },
+    (_, i) =>
+      new CodePointTable(
+        scripts
+          .slice(i * setsPerTable, (i + 1) * setsPerTable)
+          .map((script) => `[\\p{Script=${script}}--${classOf.assignedSinceUnicode10}]`),
+      ),
+  );
+  const scriptOf = (code: number): ScriptNumber => {
+    if (code === 0x20) return 0;
+    const former = formerNumbers.get(code);
     if (former !== undefined) return former;
-    const found = tests.find(({ test }) => test.test(character))?.script ?? null;
-    return found === 'Hiragana' || found === 'Katakana' ? 'Han' : found;
-  };
-  const remembered = (character: string): string | null => {
-    let script = known.get(character);
-    if (script === undefined) known.set(character, (script = scriptOf(character)));
-    return script;
+    for (const [i, table] of tables.entries()) {
+      const bits = table.bits(code) & 0x7fff_ffff;
+      if (bits === 0) continue;
+      const number = i * setsPerTable + 32 - Math.clz32(bits);
+      return number === scriptNumbers.get('Hiragana') || number === scriptNumbers.get('Katakana') ? han : number;
+    }
+    return 0;
   };
   return (text: AlignedText, start, end, emit) => {
     // What comes before the first character with a script is dropped by the reference.
     let open = -1;
-    let last: string | null | undefined;
-    let at = start;
-    for (const character of text.text.slice(start, end)) {
-      const script = remembered(character);
-      if (script !== null && script !== last) {
-        if (open >= 0) emit(text, open, at);
-        open = at;
-      }
-      if (script !== null) last = script;
-      at += character.length;
+    let last: ScriptNumber = 0;
+    for (let at = start; at < end; at += widthAt(text.text, at)) {
+      const script = scriptOf(text.text.codePointAt(at)!);
+      if (script === 0 || script === last) continue;
+      if (open >= 0) emit(text, open, at);
+      open = at;
+      last = script;
     }
     if (open >= 0) emit(text, open, end);
   };

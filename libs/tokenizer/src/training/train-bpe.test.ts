@@ -1,12 +1,13 @@
 import { Random } from '@crucible/foundation';
 import { describe, expect, it } from 'vitest';
 import { trainBpe } from './train-bpe.ts';
-import type { TrainBpeProgress } from './train-bpe.ts';
+import type { TrainingProgress } from './piece-counts.ts';
 import type { Tokenizer } from '../tokenizer.ts';
 
-function mergesOf({ definition }: Tokenizer): string[] {
-  const tokens = [...definition.model.vocab.keys()];
-  return definition.model.merges.map(({ left, right }) => `${tokens[left]!} ${tokens[right]!}`);
+function mergesOf({ definition: { model } }: Tokenizer): string[] {
+  if (model.type !== 'BPE') throw new Error(model.type);
+  const tokens = [...model.vocab.keys()];
+  return model.merges.map(({ left, right }) => `${tokens[left]!} ${tokens[right]!}`);
 }
 
 describe('trainBpe', () => {
@@ -67,7 +68,7 @@ describe('trainBpe', () => {
   });
 
   it('reports reading and merging, and lets the event loop turn', async () => {
-    const progress: TrainBpeProgress[] = [];
+    const progress: TrainingProgress[] = [];
     let turns = 0;
     const ticking = setInterval(() => turns++, 1);
     const random = Random.seeded(12);

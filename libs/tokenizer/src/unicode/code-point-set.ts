@@ -11,7 +11,8 @@ const pageSize = 256;
 const answered = 1 << 31;
 
 export class CodePointTable {
-  readonly #tests: readonly RegExp[];
+  /** Runs of members. */
+  readonly #runs: readonly RegExp[];
   /** Bit 31: the other bits are known. */
   readonly #low = new Int32Array(0x10000);
   readonly #high = new Map<number, Int32Array>();
@@ -19,23 +20,32 @@ export class CodePointTable {
   /** `classes`: the source of one class each, brackets included, for the flag `v`; bit i stands for the i-th. */
   constructor(classes: readonly string[]) {
     if (classes.length > setsPerTable) throw new Error(`internal: ${classes.length} sets in one table`);
-    this.#tests = classes.map((source) => new RegExp(`^${source}$`, 'v'));
+    this.#runs = classes.map((source) => new RegExp(`${source}+`, 'gv'));
   }
 
   /** The sets that a code point is in, as bits (and bit 31, which means nothing). */
   bits(codePoint: number): number {
-    if (codePoint < 0x10000) return this.#low[codePoint] || this.#fill(this.#low, codePoint, codePoint);
+    if (codePoint < 0x10000) {
+      return this.#low[codePoint] || this.#fill(this.#low, codePoint, codePoint);
+    }
     let page = this.#high.get(codePoint >>> 8);
     if (page === undefined) this.#high.set(codePoint >>> 8, (page = new Int32Array(pageSize)));
     return page[codePoint & 0xff] || this.#fill(page, codePoint & 0xff, codePoint);
   }
 
-  #fill(page: Int32Array, place: number, codePoint: number): number {
-    const character = String.fromCodePoint(codePoint);
-    let bits = answered;
-    for (const [i, test] of this.#tests.entries()) if (test.test(character)) bits |= 1 << i;
-    page[place] = bits;
-    return bits;
+  /** Asks for a whole page of `table`, the one that has `codePoint` at `place`. */
+  #fill(table: Int32Array, place: number, codePoint: number): number {
+    const first = codePoint & ~0xff;
+    const start = place - (codePoint - first);
+    const text = String.fromCodePoint(...Array.from({ length: pageSize }, (_, i) => first + i));
+    const width = text.length / pageSize;
+    table.fill(answered, start, start + pageSize);
+    for (const [i, runs] of this.#runs.entries()) {
+      for (const { index, 0: run } of text.matchAll(runs)) {
+        for (let at = index / width; at < (index + run.length) / width; at++) table[start + at]! |= 1 << i;
+      }
+    }
+    return table[place]!;
   }
 }
 
