@@ -5,7 +5,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { Random } from '@crucible/foundation';
-import { initLanguageModel, type LanguageModelWeights, type LlamaConfig } from '@crucible/nn';
+import { type DecoderConfig, initLanguageModel, type ModelWeights } from '@crucible/nn';
 import { trainBpe } from '@crucible/tokenizer';
 import { BitsPerByte, decoderOptimizer, meanPredictionLoss, streamSource, TrainStep } from '@crucible/training';
 import type { Benchmark } from './benchmark.ts';
@@ -47,12 +47,15 @@ export const shakespeare: Benchmark<'bits_per_byte' | 'train_s'> = {
     const start = performance.now();
     const elapsed = (): number => (performance.now() - start) / 1000;
     const tokenizer = await trainBpe([train], { vocabSize: vocabulary });
-    const config: LlamaConfig = { ...shape, vocabularySize: tokenizer.vocabSize };
+    const config: DecoderConfig = { family: 'llama', ...shape, vocabularySize: tokenizer.vocabSize };
     const source = streamSource(Int32Array.from(tokenizer.encode(train)), 1);
-    const training = new TrainStep<LanguageModelWeights, ReturnType<typeof source.batch>>(
+    const training = new TrainStep<ModelWeights, ReturnType<typeof source.batch>>(
       initLanguageModel(config, Random.seeded(1)),
       (parameters, batch) => ({ loss: meanPredictionLoss(parameters, config, batch) }),
-      { name: 'shakespeare', optimizer: decoderOptimizer({ tieEmbeddings: false, clipNorm: 1, weightDecay: 0.1 }) },
+      {
+        name: 'shakespeare',
+        optimizer: decoderOptimizer({ config, head: { kind: 'language' }, clipNorm: 1, weightDecay: 0.1 }),
+      },
     );
     const first = tokenizer.bosId ?? 0;
     const tokens = Int32Array.from([first, ...tokenizer.encode(heldOut)]);

@@ -30,7 +30,9 @@ const commands: Readonly<Record<string, readonly [summary: string, load: () => P
     'measure chat models on held-out questions of the built-in world',
     async () => (await import('./commands/eval.ts')).evalCommand(),
   ],
-  models: ['list the models that have been made', async () => (await import('./commands/models.ts')).modelsCommand()],
+  models: ['list the models, or take one in', async () => (await import('./commands/models.ts')).modelsCommand()],
+  pull: ['bring a model from a hub', async () => (await import('./commands/pull.ts')).pullCommand()],
+  export: ['write a model for other programs', async () => (await import('./commands/export.ts')).exportCommand()],
   jobs: ['list or cancel training jobs', async () => (await import('./commands/jobs.ts')).jobsCommand()],
   serve: ['run one service, over NATS', async () => (await import('./commands/serve.ts')).serveCommand()],
 };

@@ -39,7 +39,7 @@ it('a checkpoint of another shape is named with its file, its tensor and both sh
   const sft = ['train', 'sft', '--name', 'x', '--instructions', rows, '--json'];
   expect(await run(...sft, '--base', 'narrow')).toMatchObject(
     refusal(
-      `${narrow.folder}/tokenizer.json: it has ${size} tokens; tensor model.embed_tokens.weight of model.safetensors has shape ${own}`,
+      `${narrow.folder}/tokenizer.json: it has ${size} tokens; tensor model.embed_tokens.weight of the weights has shape ${own}`,
     ),
   );
   const ppo = ['train', 'ppo', '--name', 'x', '--base', 'base', '--reward-model', 'judge', '--prompts', rows, '--json'];

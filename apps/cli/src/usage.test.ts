@@ -30,7 +30,7 @@ function corpus(): string {
 
 describe('--help', () => {
   it.each([
-    [[], ['up', 'forge', 'train', 'chat', 'eval', 'models', 'jobs', 'serve', '--home']],
+    [[], ['up', 'forge', 'train', 'chat', 'eval', 'models', 'pull', 'export', 'jobs', 'serve', '--home']],
     [['up'], ['--port', '--host', '--preset', '--seed', '--no-forge', '--home']],
     [
       ['forge'],
@@ -55,7 +55,28 @@ describe('--help', () => {
     ],
     [['chat'], ['--model', '--system', '--temperature', '--max-tokens', '--url', '--json', '--home']],
     [['eval'], ['--model', '--split', '--count', '--seed', '--temperature', '--json', '--home']],
-    [['models'], ['--json', '--home']],
+    [['models'], ['list', 'import', '--home']],
+    [['models', 'list'], ['--json']],
+    [
+      ['models', 'import'],
+      ['--name', '--json'],
+    ],
+    [['pull'], ['--revision', '--name', '--to', '--json', '--home']],
+    [
+      ['export'],
+      [
+        '--format',
+        '--to',
+        '--type',
+        '--max-shard-size',
+        '--external-data',
+        '--json',
+        'huggingface',
+        'onnx',
+        'gguf',
+        '--home',
+      ],
+    ],
     [['jobs'], ['list', 'cancel', '--home']],
     [['jobs', 'list'], ['--json']],
     [['serve'], ['policy', 'reward', 'trainer', 'gateway', '--bus', '--host', '--port', '--home']],
@@ -90,6 +111,16 @@ describe('a wrong word', () => {
       "crucible: option '--set <option>' argument 'sft=1' is invalid. sft is a group of options that have been given already\n",
     ],
     [['train', 'sft', '--name', 'x'], "crucible: required option '--base <model>' not specified\n"],
+    [['models', 'import', '.'], "crucible: required option '--name <name>' not specified\n"],
+    [['export', 'm', '--to', 'x'], "crucible: required option '--format <format>' not specified\n"],
+    [
+      ['export', 'm', '--to', 'x', '--format', 'zip'],
+      "crucible: option '--format <format>' argument 'zip' is invalid. Allowed choices are huggingface, onnx, gguf.\n",
+    ],
+    [
+      ['export', 'm', '--to', 'x', '--format', 'onnx', '--max-shard-size', '5 apples'],
+      "crucible: option '--max-shard-size <size>' argument '5 apples' is invalid. it must be a number of bytes, as 500MB or 2GB\n",
+    ],
     [['train', 'pretrain', '--name', 'x'], "crucible: required option '--corpus <path>' not specified\n"],
     [
       ['eval', '--split', 'train'],

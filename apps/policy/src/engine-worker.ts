@@ -1,8 +1,8 @@
 /** The engine process of the policy service: holds the weights and runs ONNX Runtime. */
 import { loadModel, loadSpecialTokenIds } from '@crucible/checkpoint';
 import { CrucibleError, invalidInput, throwIfCancelled } from '@crucible/foundation';
-import { GenerationEngine, LogProbabilityScorer, packSequences, type ServedModel } from '@crucible/inference';
-import type { LanguageModelWeights } from '@crucible/nn';
+import { GenerationEngine, LogProbabilityScorer, packSequences, rowTime, type ServedModel } from '@crucible/inference';
+import type { ModelWeights } from '@crucible/nn';
 import { countParameters } from '@crucible/optim';
 import { serveWorker, TaskQueue } from '@crucible/service';
 import type { PolicyEngineMethods, SequenceScore, TokenChoice } from './engine-protocol.ts';
@@ -12,6 +12,9 @@ interface Loaded {
   readonly scorer: LogProbabilityScorer;
 }
 
+/** Tokens of a conversation at most, whatever a model says of itself: attention takes memory for every pair of them. */
+const longestContext = 4096;
+
 const loaded = new Map<string, Loaded>();
 /** Programs of scorers run one at a time, and are released when those before have ended. */
 const scoring = new TaskQueue();
@@ -20,7 +23,8 @@ serveWorker<PolicyEngineMethods>({
   load: ({ name, version, folder }) => {
     const model = loadModel(folder);
     if (model.kind !== 'language') throw invalidInput(`${folder} holds no language model`, { at: 'uri' });
-    const { weights, config } = model;
+    const { weights } = model;
+    const config = { ...model.config, maxPositions: Math.min(model.config.maxPositions, longestContext) };
     const before = loaded.get(name);
     const isSame = sameConfig(before?.engine.model, config);
     const engine = before?.engine ?? new GenerationEngine();
@@ -79,14 +83,15 @@ serveWorker<PolicyEngineMethods>({
 
 async function scorePart(
   scorer: LogProbabilityScorer,
-  weights: LanguageModelWeights,
+  weights: ModelWeights,
   context: number,
   sequences: PolicyEngineMethods['score']['args']['sequences'],
   temperature: number,
   alternatives: number,
 ): Promise<SequenceScore[]> {
   const tokens = sequences.map(({ prompt, completion }) => [...prompt, ...completion]);
-  const { packed, places } = packSequences(tokens, { time: context, pad: 0 });
+  const longest = Math.max(...tokens.map(({ length }) => length));
+  const { packed, places } = packSequences(tokens, { time: rowTime(longest, context), pad: 0 });
   const at = sequences.flatMap(({ prompt, completion }, i) =>
     completion.map((_id, t) => places[i]![prompt.length - 1 + t]!),
   );

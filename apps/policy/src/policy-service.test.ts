@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { createBus } from '@crucible/bus';
 import { loadModel, ModelRegistry, saveModel } from '@crucible/checkpoint';
-import type { LlamaConfig } from '@crucible/nn';
+import type { DecoderConfig } from '@crucible/nn';
 import { FinishReason, type GenerateResponse } from '@crucible/protos/policy/v1';
 import { recordingLogger, untilGone } from '@crucible/service/testing';
 import { temporaryFolder, tinyLlamaConfig } from '@crucible/testing';
@@ -39,7 +39,7 @@ async function readToEnd(stream: AsyncGenerator<GenerateResponse>): Promise<void
 }
 
 /** Counted from the published layout. */
-function parametersOf(config: LlamaConfig): number {
+function parametersOf(config: DecoderConfig): number {
   const { vocabularySize, hiddenSize, intermediateSize, layers, heads, keyValueHeads } = config;
   const attention = 2 * hiddenSize ** 2 + 2 * hiddenSize * (hiddenSize / heads) * keyValueHeads;
   const layer = attention + 3 * hiddenSize * intermediateSize + 2 * hiddenSize;
@@ -103,7 +103,7 @@ test('a version that is damaged leaves the old one serving', async () => {
   const broken = await policy.add('chat', 2);
   saveModel(
     broken.folder,
-    { ...loadModel(broken.folder), config: { ...tinyLlamaConfig, vocabularySize: 25 } },
+    { kind: 'language', config: { ...tinyLlamaConfig, vocabularySize: 25 }, weights: loadModel(broken.folder).weights },
     { bos: 0, eos: [endTokenId], pad: 0 },
   );
   const update = policy.client.updateWeights({ model: 'chat', version: 2, uri: broken.uri });

@@ -1,7 +1,7 @@
 /** The engine process of the reward service: holds the weights and runs ONNX Runtime. */
 import { loadModel, type SavedModel } from '@crucible/checkpoint';
 import { CrucibleError, invalidInput, throwIfCancelled } from '@crucible/foundation';
-import { ScalarScorer, scoreSequences } from '@crucible/inference';
+import { rowTime, ScalarScorer, scoreSequences } from '@crucible/inference';
 import { countParameters } from '@crucible/optim';
 import { serveWorker, TaskQueue } from '@crucible/service';
 import type { RewardEngineMethods } from './engine-protocol.ts';
@@ -12,6 +12,9 @@ interface Loaded {
   readonly scorer: ScalarScorer;
 }
 
+/** Tokens of a sequence at most; of longer ones the end is read. */
+const longestContext = 4096;
+
 const loaded = new Map<string, Loaded>();
 /** Programs of scorers run one at a time, and are released when those before have ended. */
 const scoring = new TaskQueue();
@@ -20,10 +23,15 @@ serveWorker<RewardEngineMethods>({
   load: ({ name, version, folder }) => {
     const model = loadModel(folder);
     if (model.kind !== 'scalar') throw invalidInput(`${folder} holds no reward model`, { at: 'uri' });
-    const { weights, config } = model;
+    const { weights } = model;
+    const config = { ...model.config, maxPositions: Math.min(model.config.maxPositions, longestContext) };
     const before = loaded.get(name);
     const isSame = before && JSON.stringify(before.model.config) === JSON.stringify(config);
-    loaded.set(name, { model, version, scorer: isSame ? before.scorer : new ScalarScorer(weights, config) });
+    loaded.set(name, {
+      model: { ...model, config },
+      version,
+      scorer: isSame ? before.scorer : new ScalarScorer(weights, config),
+    });
     if (before && !isSame) void scoring.run(() => before.scorer.dispose());
     return {
       contextLength: config.maxPositions,
@@ -37,14 +45,15 @@ serveWorker<RewardEngineMethods>({
     const found = loaded.get(name);
     if (!found) throw new CrucibleError('not-found', `model ${name} is not loaded`, { at: 'model' });
     const { model, version, scorer } = found;
-    const options = { time: model.config.maxPositions, pad: 0 };
     const score = async (): Promise<number[]> => {
       const scores: number[] = [];
       const atOnce = 64;
       for (let first = 0; first < sequences.length; first += atOnce) {
         throwIfCancelled(signal, 'scoring');
         const part = sequences.slice(first, first + atOnce);
-        scores.push(...(await scoreSequences(scorer, model.weights, part, options)));
+        const longest = Math.max(...part.map(({ length }) => length));
+        const time = rowTime(longest, model.config.maxPositions);
+        scores.push(...(await scoreSequences(scorer, model.weights, part, { time, pad: 0 })));
       }
       return scores;
     };

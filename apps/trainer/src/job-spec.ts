@@ -58,7 +58,7 @@ export function checkedSpec(
       break;
     case 'pretrain':
       data(chosen.value.corpusUris, 'corpus_uris');
-      resolveStage('pretrain', chosen.value.options, chosen.value.preset);
+      resolveStage('pretrain', chosen.value.options, { preset: chosen.value.preset });
       break;
     case 'sft':
       model(chosen.value.baseModel, 'base_model');

@@ -76,32 +76,35 @@ async function runSpec({ kind }: JobSpec, host: Host): Promise<StageResult> {
     }
     case 'pretrain': {
       const { name, seed, preset, options, corpusUris } = kind.value;
-      const settings = resolveStage('pretrain', options, preset);
+      const settings = resolveStage('pretrain', options, { preset });
       return pretrainStage({ ...host, name, seed }, { corpus: paths(corpusUris), settings });
     }
     case 'sft': {
       const { name, seed, baseModel, instructionUris, options } = kind.value;
-      const settings = resolveStage('sft', options);
+      const base = model(baseModel);
+      const settings = resolveStage('sft', options, defaultsFor(base));
       return sftStage(
         { ...host, name, seed, onInvalid: onInvalid(settings) },
-        { base: model(baseModel), instructions: paths(instructionUris), settings: settings.sft },
+        { base, instructions: paths(instructionUris), settings: settings.sft },
       );
     }
     case 'reward': {
       const { name, seed, baseModel, preferenceUris, options } = kind.value;
-      const settings = resolveStage('reward', options);
+      const base = model(baseModel);
+      const settings = resolveStage('reward', options, defaultsFor(base));
       return rewardStage(
         { ...host, name, seed, onInvalid: onInvalid(settings) },
-        { base: model(baseModel), preferences: paths(preferenceUris), settings: settings.reward },
+        { base, preferences: paths(preferenceUris), settings: settings.reward },
       );
     }
     case 'ppo': {
       const { name, seed, baseModel, rewardModel, promptUris, options } = kind.value;
-      const settings = resolveStage('ppo', options);
+      const base = model(baseModel);
+      const settings = resolveStage('ppo', options, defaultsFor(base));
       return ppoStage(
         { ...host, name, seed, onInvalid: onInvalid(settings) },
         {
-          base: model(baseModel),
+          base,
           reward: model(rewardModel),
           prompts: paths(promptUris),
           settings: settings.ppo,
@@ -111,6 +114,10 @@ async function runSpec({ kind }: JobSpec, host: Host): Promise<StageResult> {
     case undefined:
       throw new Error('internal: a spec without a kind was accepted');
   }
+}
+
+function defaultsFor({ origin }: ModelVersion): { readonly isImported: boolean } {
+  return { isImported: origin !== undefined };
 }
 
 function onInvalid({ data }: ForgeSettings): 'error' | 'skip' {

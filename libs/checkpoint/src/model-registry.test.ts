@@ -8,7 +8,7 @@ import { createInterface } from 'node:readline';
 import { pathToFileURL } from 'node:url';
 import { floats, isNdArray, mapTree, type NdArray } from '@crucible/tensor';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { loadModel, saveModel } from './llama-folder.ts';
+import { loadModel, saveModel } from './model-folder.ts';
 import { ModelRegistry, type ModelVersion, type NewModel, openModelFolder } from './model-registry.ts';
 import { randomLanguageModel, randomScalarModel, smallTokens } from './testing/random-model.ts';
 

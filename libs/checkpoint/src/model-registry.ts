@@ -7,22 +7,13 @@
  * A version is published whole (written under a temporary name, then renamed), so readers need no lock. What a killed
  * publisher wrote stays under its temporary name, which no reader looks at, until `removeLeftovers`.
  */
-import { createHash } from 'node:crypto';
-import {
-  closeSync,
-  existsSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  readSync,
-  rmSync,
-  statSync,
-} from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { CrucibleError, invalidInput, publishFolder, removeLeftovers, writeFileAtomic } from '@crucible/foundation';
-import { readModelKind } from './llama-folder.ts';
+import type { ModelKind } from './architectures.ts';
+import { readModelKind } from './model-folder.ts';
+import { hashFile, hashWeights } from './weight-files.ts';
 
 /** What is known of a model beside its weights; kept in its folder as crucible.json. */
 export interface ModelCard {
@@ -30,16 +21,18 @@ export interface ModelCard {
   readonly version: number;
   /** The stage that made it: `pretrain`, `sft`, `reward`, `ppo`, or `import`. */
   readonly stage: string;
-  readonly kind: 'language' | 'scalar';
+  readonly kind: ModelKind;
   /** Optimizer steps of the stage so far; a snapshot of an unfinished stage says so. */
   readonly step: number;
   readonly finished: boolean;
   /** `name@version` of the model that the stage began from. */
   readonly parent?: string;
+  /** Where the first of its line came from, a folder or a repository; models made here from the start have none. */
+  readonly origin?: string;
   readonly metrics: Readonly<Record<string, number>>;
   /** ISO 8601. */
   readonly createdAt: string;
-  /** SHA-256 of model.safetensors, hexadecimal. */
+  /** SHA-256 of the weights, hexadecimal: see `hashWeights`. */
   readonly sha256: string;
   /** SHA-256 of tokenizer.json, hexadecimal. */
   readonly tokenizerSha256: string;
@@ -66,8 +59,8 @@ export class ModelRegistry {
   }
 
   /**
-   * Publishes a new version: `fill` writes the Hugging Face folder, model.safetensors and tokenizer.json at least. Of the versions before it, the newest `keep` are
-   * kept (default: 3; those that readers may still be loading).
+   * Publishes a new version: `fill` writes the Hugging Face folder, the weights and tokenizer.json at least. Of the versions before it, the newest
+   * `keep` are kept (default: 3; those that readers may still be loading).
    */
   async publish(
     model: NewModel,
@@ -82,8 +75,8 @@ export class ModelRegistry {
     let card: ModelCard | undefined;
     await publishFolder(folder, async (temporary) => {
       await fill(temporary);
-      const sha256 = hashOf(join(temporary, 'model.safetensors'));
-      const tokenizerSha256 = hashOf(join(temporary, 'tokenizer.json'));
+      const sha256 = hashWeights(temporary);
+      const tokenizerSha256 = hashFile(join(temporary, 'tokenizer.json'));
       card = { ...model, version, createdAt: new Date().toISOString(), sha256, tokenizerSha256 };
       writeFileAtomic(join(temporary, 'crucible.json'), `${JSON.stringify(card, null, 2)}\n`);
     });
@@ -213,8 +206,8 @@ function describe(folder: string): ModelCard {
     finished: true,
     metrics: {},
     createdAt: statSync(join(folder, 'config.json')).mtime.toISOString(),
-    sha256: hashOf(join(folder, 'model.safetensors')),
-    tokenizerSha256: hashOf(join(folder, 'tokenizer.json')),
+    sha256: hashWeights(folder),
+    tokenizerSha256: hashFile(join(folder, 'tokenizer.json')),
   };
 }
 
@@ -228,26 +221,5 @@ function assertName(name: string): void {
       `model name ${JSON.stringify(name)}: lower-case letters, digits, dots, dashes and underscores, at most 64, beginning with a letter or digit`,
       { at: 'model' },
     );
-  }
-}
-
-function hashOf(path: string): string {
-  const hash = createHash('sha256');
-  const descriptor = openToRead(path);
-  try {
-    const buffer = Buffer.alloc(1 << 20);
-    for (let read = readSync(descriptor, buffer); read > 0; read = readSync(descriptor, buffer))
-      hash.update(buffer.subarray(0, read));
-  } finally {
-    closeSync(descriptor);
-  }
-  return hash.digest('hex');
-}
-
-function openToRead(path: string): number {
-  try {
-    return openSync(path, 'r');
-  } catch (reason) {
-    throw CrucibleError.from(reason);
   }
 }

@@ -14,7 +14,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { floats, ints, ndArray } from '@crucible/tensor';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { readSafetensors, writeSafetensors } from './safetensors.ts';
+import { readSafetensors, SafetensorsReader, tensorSources, writeSafetensors } from './safetensors.ts';
 
 let folder: string;
 let path: string;
@@ -50,7 +50,7 @@ describe('writeSafetensors', () => {
   };
 
   it('writes what readSafetensors reads back exactly, names, shapes, types and metadata', () => {
-    writeSafetensors(path, tree, { step: '12', 'größe "1"': 'ja' });
+    writeSafetensors(path, tensorSources(tree), { metadata: { step: '12', 'größe "1"': 'ja' } });
     const { tensors, metadata } = readSafetensors(path);
     expect(Object.fromEntries(tensors)).toEqual({
       'model.layers.0.weight': tree.model.layers[0]!.weight,
@@ -65,7 +65,7 @@ describe('writeSafetensors', () => {
   });
 
   it('writes the layout of the format: length, header, values in order and little-endian', () => {
-    writeSafetensors(path, { a: floats([2], [1, -2]), b: ints([1], [258]) });
+    writeSafetensors(path, tensorSources({ a: floats([2], [1, -2]), b: ints([1], [258]) }));
     const bytes = readFileSync(path);
     const length = Number(bytes.readBigUInt64LE());
     expect(length % 8).toBe(0);
@@ -79,8 +79,52 @@ describe('writeSafetensors', () => {
 
   it('writes the part of a larger buffer that an array shows, and nothing beside it', () => {
     const part = Float32Array.of(1, 2, 3, 4).subarray(1, 3);
-    writeSafetensors(path, { part: floats([2], part) });
+    writeSafetensors(path, tensorSources({ part: floats([2], part) }));
     expect(readSafetensors(path).tensors.get('part')).toEqual(floats([2], [2, 3]));
+  });
+});
+
+describe('halves', () => {
+  it('of float16 are written rounded to the nearest, ties to even, as the hardware has them', () => {
+    const values = [1, -2, 2 ** -24, 65504, 1 + 2 ** -11, 1 + 3 * 2 ** -11, 1e-9, Infinity];
+    writeSafetensors(path, tensorSources({ a: floats([8], values) }), { floats: 'F16' });
+    expect([...readSafetensors(path).tensors.get('a')!.data]).toEqual([
+      1,
+      -2,
+      2 ** -24,
+      65504,
+      1,
+      1 + 2 ** -9,
+      0,
+      Infinity,
+    ]);
+  });
+
+  it('of bfloat16 are written rounded to the nearest, ties to even, and what is no number stays none', () => {
+    const values = [1, 1 + 2 ** -8, 1 + 3 * 2 ** -8, 1 + 2 ** -8 + 2 ** -20, 3.3895e38, NaN, -Infinity];
+    writeSafetensors(path, tensorSources({ a: floats([7], values), n: ints([1], [7]) }), { floats: 'BF16' });
+    const { tensors } = readSafetensors(path);
+    expect([...tensors.get('a')!.data]).toEqual([
+      1,
+      1,
+      1 + 2 ** -6,
+      1 + 2 ** -7,
+      expect.closeTo(3.3895e38, -36),
+      NaN,
+      -Infinity,
+    ]);
+    expect(tensors.get('n')).toEqual(ints([1], [7]));
+    // A NaN all of whose upper fraction bits are clear, or set.
+    const odd = new Float32Array(Uint32Array.of(0x7f800001, 0x7fffffff).buffer);
+    writeSafetensors(path, tensorSources({ odd: floats([2], odd) }), { floats: 'BF16' });
+    expect([...readSafetensors(path).tensors.get('odd')!.data]).toEqual([NaN, NaN]);
+  });
+
+  it('of float16 are refused where a number would become infinite, and nothing is written', () => {
+    const write = (): void =>
+      writeSafetensors(path, tensorSources({ a: { b: floats([1], [7e4]) } }), { floats: 'F16' });
+    expect(write).toThrow('tensor a.b holds 70000, which is beyond the range of float16; bfloat16 has room for it');
+    expect(readdirSync(folder)).toEqual([]);
   });
 });
 
@@ -98,6 +142,48 @@ describe('readSafetensors', () => {
     expect(tensors.get('half')).toEqual(floats([2, 3], [1, -2, 2 ** -24, 65504, Infinity, -0]));
     const largest = (2 - 2 ** -7) * 2 ** 127;
     expect(tensors.get('brain')).toEqual(floats([6], [1, -2, 2 ** -133, largest, -Infinity, 0.10009765625]));
+  });
+
+  it('reads every type of the format that has a place here', () => {
+    const parts: [name: string, dtype: string, bytes: ArrayBufferView, expected: number[]][] = [
+      ['double', 'F64', Float64Array.of(0.1, -1e300), [Math.fround(0.1), -Infinity]],
+      ['long', 'I64', BigInt64Array.of(-5n, 2n ** 31n - 1n), [-5, 2 ** 31 - 1]],
+      ['short', 'I16', Int16Array.of(-32768, 7), [-32768, 7]],
+      ['byte', 'I8', Int8Array.of(-128, 127), [-128, 127]],
+      ['unsigned long', 'U64', BigUint64Array.of(0n, 9n), [0, 9]],
+      ['unsigned', 'U32', Uint32Array.of(1, 2 ** 32 - 1), [1, 2 ** 32 - 1]],
+      ['unsigned short', 'U16', Uint16Array.of(65535, 1), [65535, 1]],
+      ['unsigned byte', 'U8', Uint8Array.of(255, 1), [255, 1]],
+    ];
+    let end = 0;
+    const header = parts.map(([name, dtype, { byteLength }]) => [
+      name,
+      { dtype, shape: [2], data_offsets: [end, (end += byteLength)] },
+    ]);
+    const bytes = parts.map(([, , { buffer, byteOffset, byteLength }]) => Buffer.from(buffer, byteOffset, byteLength));
+    writeFile(Object.fromEntries(header) as object, Buffer.concat(bytes));
+    const { tensors } = readSafetensors(path);
+    for (const [name, dtype, , expected] of parts) {
+      expect([...tensors.get(name)!.data], name).toEqual(expected);
+      expect(tensors.get(name)!.dtype).toBe(dtype === 'F64' ? 'float32' : dtype === 'U32' ? 'uint32' : 'int32');
+    }
+  });
+
+  it.each<[string, string, ArrayBufferView, string]>([
+    ['a long number', 'I64', BigInt64Array.of(2n ** 31n), 'holds 2147483648, which is beyond the range of int32'],
+    ['an unsigned long', 'U64', BigUint64Array.of(2n ** 31n), 'holds 2147483648, which is beyond the range of int32'],
+    ['a truth', 'BOOL', Uint8Array.of(2), 'holds 2, which is neither 0 nor 1'],
+  ])('refuses %s that has no place', (_name, dtype, { buffer, byteLength }, what) => {
+    writeFile({ a: { dtype, shape: [1], data_offsets: [0, byteLength] } }, Buffer.from(buffer, 0, byteLength));
+    expect(() => readSafetensors(path)).toThrow(bad(`tensor a ${what}`));
+  });
+
+  it('reads one tensor without the others', () => {
+    const other = { dtype: 'BOOL', shape: [1], data_offsets: [0, 1] };
+    writeFile({ other, wanted: f32(1, 5) }, Buffer.concat([Uint8Array.of(9), Buffer.from(Float32Array.of(2).buffer)]));
+    using reader = new SafetensorsReader(path);
+    expect(reader.read('wanted')).toEqual(floats([1], [2]));
+    expect(() => reader.read('other')).toThrow('tensor other holds 9');
   });
 
   it('reads tensors that the header names in another order than they lie in, and at odd offsets', () => {
@@ -177,21 +263,26 @@ describe('readSafetensors', () => {
     [
       'an entry that is null',
       () => writeFile({ a: null }),
-      'tensor a has dtype undefined; supported are F32, F16, BF16, I32, BOOL',
+      'tensor a has dtype undefined; supported are F64, F32, F16, BF16, I64, I32, I16, I8, U64, U32, U16, U8, BOOL',
     ],
     [
       'an unknown dtype',
       () => writeFile({ a: { dtype: 'F8_E4M3', shape: [1], data_offsets: [0, 1] } }, new Uint8Array(1)),
-      'tensor a has dtype F8_E4M3; supported are F32, F16, BF16, I32, BOOL',
+      'tensor a has dtype F8_E4M3; supported are F64, F32, F16, BF16, I64, I32, I16, I8, U64, U32, U16, U8, BOOL',
     ],
     [
       'a dtype that every object has',
       () => writeFile({ a: { dtype: 'toString', shape: [1], data_offsets: [0, 1] } }, new Uint8Array(1)),
-      'tensor a has dtype toString; supported are F32, F16, BF16, I32, BOOL',
+      'tensor a has dtype toString; supported are F64, F32, F16, BF16, I64, I32, I16, I8, U64, U32, U16, U8, BOOL',
     ],
     [
       'no shape',
       () => writeFile({ a: { dtype: 'F32', data_offsets: [0, 4] } }, new Uint8Array(4)),
+      'tensor a has no valid shape',
+    ],
+    [
+      'more axes than anything has',
+      () => writeFile({ a: f32(0, 4, new Array<number>(33).fill(1)) }, new Uint8Array(4)),
       'tensor a has no valid shape',
     ],
     ['a negative size', () => writeFile({ a: f32(0, 4, [-1]) }, new Uint8Array(4)), 'tensor a has no valid shape'],

@@ -1,45 +1,78 @@
 /**
  * The safetensors format (huggingface/safetensors): eight bytes of little-endian header length, a JSON header
  * {name: {dtype, shape, data_offsets}}, then the raw little-endian values. Files come from anywhere, so the header is
- * checked in full before any value is read.
+ * checked in full before any value is read. Values are read tensor by tensor, from their place in the file.
  */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { CrucibleError, invalidInput, writeFileWith, writeFully } from '@crucible/foundation';
 import { type DType, flatten, formatShape, isNdArray, type NdArray, type Shape, sizeOf } from '@crucible/tensor';
 import { isRecord } from './is-record.ts';
+import {
+  arrayFromBytes,
+  bytesFromArray,
+  type FloatType,
+  type StoredType,
+  storedTypeOf,
+  storedTypes,
+} from './stored-types.ts';
 
 /** The format's own limit on the header. */
 const largestHeader = 100_000_000;
 
-interface Entry {
+/** Sizes of a shape at most: tensors of models have four. */
+const mostAxes = 32;
+
+export interface StoredTensor {
   readonly name: string;
   readonly dtype: StoredType;
   readonly shape: Shape;
+  /** First byte and the one after the last, counted from the end of the header. */
   readonly start: number;
   readonly end: number;
 }
 
-/** How each stored type is held here; half precisions are widened to float32. */
-const storedTypes = {
-  F32: { bytes: 4, dtype: 'float32' },
-  F16: { bytes: 2, dtype: 'float32' },
-  BF16: { bytes: 2, dtype: 'float32' },
-  I32: { bytes: 4, dtype: 'int32' },
-  BOOL: { bytes: 1, dtype: 'bool' },
-} as const satisfies Record<string, { bytes: number; dtype: DType }>;
+/** A tensor to be written, which may be made when its turn comes. */
+export interface TensorSource {
+  readonly name: string;
+  readonly dtype: DType;
+  readonly shape: Shape;
+  readonly read: () => NdArray;
+}
 
-type StoredType = keyof typeof storedTypes;
+export interface WriteOptions {
+  /** How floats are stored. Default: F32. */
+  readonly floats?: FloatType;
+  /** Goes into the header. */
+  readonly metadata?: Readonly<Record<string, string>>;
+}
 
-const storedTypeOf = { float32: 'F32', int32: 'I32', bool: 'BOOL' } as const satisfies Record<DType, StoredType>;
+/** The leaves of a tree of arrays; the tensors' names are the paths. */
+export function tensorSources(tree: object): TensorSource[] {
+  return flatten<NdArray>(tree, isNdArray).map(({ path, leaf }) => ({
+    name: path,
+    dtype: leaf.dtype,
+    shape: leaf.shape,
+    read: () => leaf,
+  }));
+}
 
-/** Writes a tree of arrays, atomically; the tensors' names are the paths. `metadata` goes into the header. */
-export function writeSafetensors(path: string, tree: object, metadata: Readonly<Record<string, string>> = {}): void {
-  const leaves = flatten(tree, isNdArray);
+/** Bytes of a tensor in a file. */
+export function storedBytes({ dtype, shape }: TensorSource, floats: FloatType): number {
+  return sizeOf(shape) * storedTypes[storedTypeOf(dtype, floats)].bytes;
+}
+
+/** Writes tensors one after the other, atomically. */
+export function writeSafetensors(
+  path: string,
+  tensors: readonly TensorSource[],
+  { floats = 'F32', metadata = {} }: WriteOptions = {},
+): void {
   const header: Record<string, unknown> = { __metadata__: { format: 'pt', ...metadata } };
   let offset = 0;
-  for (const { path: name, leaf } of leaves) {
-    const end = offset + leaf.data.byteLength;
-    header[name] = { dtype: storedTypeOf[leaf.dtype], shape: leaf.shape, data_offsets: [offset, end] };
+  for (const tensor of tensors) {
+    const end = offset + storedBytes(tensor, floats);
+    const { name, dtype, shape } = tensor;
+    header[name] = { dtype: storedTypeOf(dtype, floats), shape, data_offsets: [offset, end] };
     offset = end;
   }
   const json = JSON.stringify(header);
@@ -50,8 +83,11 @@ export function writeSafetensors(path: string, tree: object, metadata: Readonly<
   writeFileWith(path, (descriptor) => {
     writeFully(descriptor, length);
     writeFully(descriptor, bytes);
-    for (const { leaf } of leaves) {
-      writeFully(descriptor, new Uint8Array(leaf.data.buffer, leaf.data.byteOffset, leaf.data.byteLength));
+    for (const { name, read } of tensors) {
+      const fail = (what: string): never => {
+        throw invalidInput(`tensor ${name} ${what}`, { at: name });
+      };
+      writeFully(descriptor, bytesFromArray(read(), floats, fail));
     }
   });
 }
@@ -63,31 +99,61 @@ export interface SafetensorsFile {
 
 /** Reads every tensor of a file. */
 export function readSafetensors(path: string): SafetensorsFile {
-  try {
-    const descriptor = openSync(path, 'r');
-    try {
-      return readTensors(descriptor, path);
-    } finally {
-      closeSync(descriptor);
-    }
-  } catch (reason) {
-    throw CrucibleError.from(reason);
-  }
+  using reader = new SafetensorsReader(path);
+  return {
+    tensors: new Map(Array.from(reader.tensors.values(), ({ name }) => [name, reader.read(name)])),
+    metadata: reader.metadata,
+  };
 }
 
-function readTensors(descriptor: number, path: string): SafetensorsFile {
-  const { size } = fstatSync(descriptor);
-  const { entries, metadata, dataStart } = readHeader(descriptor, size, path);
-  const tensors = new Map<string, NdArray>();
-  for (const entry of entries) {
-    const raw = readExactly(descriptor, dataStart + entry.start, entry.end - entry.start, path);
-    tensors.set(entry.name, arrayOf(entry, raw));
+/** An open file whose header has been checked; tensors are read when they are asked for. */
+export class SafetensorsReader implements Disposable {
+  readonly path: string;
+  /** In the order of their places. */
+  readonly tensors: ReadonlyMap<string, StoredTensor>;
+  readonly metadata: Readonly<Record<string, string>>;
+  readonly #descriptor: number;
+  readonly #dataStart: number;
+
+  constructor(path: string) {
+    this.path = path;
+    try {
+      this.#descriptor = openSync(path, 'r');
+    } catch (reason) {
+      throw CrucibleError.from(reason);
+    }
+    try {
+      const { entries, metadata, dataStart } = readHeader(this.#descriptor, fstatSync(this.#descriptor).size, path);
+      this.tensors = new Map(entries.map((entry) => [entry.name, entry]));
+      this.metadata = metadata;
+      this.#dataStart = dataStart;
+    } catch (reason) {
+      this.close();
+      throw CrucibleError.from(reason);
+    }
   }
-  return { tensors, metadata };
+
+  read(name: string): NdArray {
+    const tensor = this.tensors.get(name);
+    if (!tensor) throw new Error(`internal: ${this.path} has no tensor ${name}`);
+    const { dtype, shape, start, end } = tensor;
+    const raw = readExactly(this.#descriptor, this.#dataStart + start, end - start, this.path);
+    return arrayFromBytes(dtype, shape, raw.buffer, (what) => {
+      throw invalidInput(`${this.path}: tensor ${name} ${what}`, { at: this.path });
+    });
+  }
+
+  close(): void {
+    closeSync(this.#descriptor);
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
 }
 
 interface Header {
-  readonly entries: readonly Entry[];
+  readonly entries: readonly StoredTensor[];
   readonly metadata: Readonly<Record<string, string>>;
   readonly dataStart: number;
 }
@@ -101,7 +167,7 @@ function readHeader(descriptor: number, size: number, path: string): Header {
   if (length > largestHeader) fail(`the header claims ${length} bytes; at most ${largestHeader} are allowed`);
   if (8 + length > size) fail(`the header claims ${length} bytes, the file has ${size - 8} after its first eight`);
   const json = parseJson(readExactly(descriptor, 8, length, path), fail);
-  const entries: Entry[] = [];
+  const entries: StoredTensor[] = [];
   let metadata: Record<string, string> = {};
   for (const [name, value] of json) {
     if (name === '__metadata__') metadata = parseMetadata(value, fail);
@@ -164,12 +230,12 @@ function parseMetadata(value: unknown, fail: Fail): Record<string, string> {
   return Object.fromEntries(entries);
 }
 
-function parseEntry(name: string, value: unknown, fail: Fail): Entry {
+function parseEntry(name: string, value: unknown, fail: Fail): StoredTensor {
   const { dtype, shape, data_offsets: offsets } = (value ?? {}) as Record<string, unknown>;
   if (typeof dtype !== 'string' || !Object.hasOwn(storedTypes, dtype)) {
     return fail(`tensor ${name} has dtype ${String(dtype)}; supported are ${Object.keys(storedTypes).join(', ')}`);
   }
-  if (!isCountList(shape)) return fail(`tensor ${name} has no valid shape`);
+  if (!isCountList(shape) || shape.length > mostAxes) return fail(`tensor ${name} has no valid shape`);
   if (!isCountList(offsets) || offsets.length !== 2) return fail(`tensor ${name} has no valid data_offsets`);
   const stored = dtype as StoredType;
   const [start, end] = offsets as [number, number];
@@ -192,25 +258,4 @@ function readExactly(descriptor: number, position: number, length: number, path:
     at += read;
   }
   return buffer;
-}
-
-function arrayOf({ dtype, shape }: Entry, raw: Buffer<ArrayBuffer>): NdArray {
-  switch (dtype) {
-    case 'F32':
-      return { dtype: 'float32', shape, data: new Float32Array(raw.buffer) };
-    case 'I32':
-      return { dtype: 'int32', shape, data: new Int32Array(raw.buffer) };
-    case 'BOOL':
-      return { dtype: 'bool', shape, data: new Uint8Array(raw.buffer) };
-    case 'BF16':
-      return { dtype: 'float32', shape, data: widenBfloat16(new Uint16Array(raw.buffer)) };
-    case 'F16':
-      return { dtype: 'float32', shape, data: Float32Array.from(new Float16Array(raw.buffer)) };
-  }
-}
-
-/** bfloat16 is the upper half of a float32. */
-function widenBfloat16(halves: Uint16Array): Float32Array {
-  const words = Uint32Array.from(halves, (half) => (half << 16) >>> 0);
-  return new Float32Array(words.buffer);
 }

@@ -17,6 +17,14 @@ export function countBucket(count: number): number {
   return count <= 1024 ? nextPowerOfTwo(count, 64) : 512 * Math.ceil(count / 512);
 }
 
+/**
+ * Tokens of a row that sequences of up to `longest` tokens are packed into: the context, or less where it is far longer than
+ * they are, as attention is work for every pair of places in a row.
+ */
+export function rowTime(longest: number, context: number): number {
+  return Math.min(context, nextPowerOfTwo(longest, 512));
+}
+
 /** The bucket for `length` tokens, at most the context; throws when they do not fit. */
 export function timeBucket(length: number, context: number): number {
   if (length > context) throw invalidInput(`${length} tokens are more than the context of ${context}`);

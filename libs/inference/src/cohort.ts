@@ -1,4 +1,4 @@
-import type { LanguageModelWeights, LlamaConfig } from '@crucible/nn';
+import type { ModelWeights, DecoderConfig } from '@crucible/nn';
 import { floats, ints, type NdArray } from '@crucible/tensor';
 import { batchBucket, nextPowerOfTwo, timeBucket } from './buckets.ts';
 import type { FinishReason, GeneratedToken, ResolvedRequest } from './generation.ts';
@@ -7,8 +7,8 @@ import type { LanguagePrograms } from './language-programs.ts';
 import { chooseToken, isPlain, topTokens, uniformAt } from './sampling.ts';
 
 export interface ServedModel {
-  readonly weights: LanguageModelWeights;
-  readonly config: LlamaConfig;
+  readonly weights: ModelWeights;
+  readonly config: DecoderConfig;
   readonly version: number;
 }
 

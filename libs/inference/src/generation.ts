@@ -1,5 +1,5 @@
 import { invalidInput } from '@crucible/foundation';
-import type { LlamaConfig } from '@crucible/nn';
+import type { DecoderConfig } from '@crucible/nn';
 import { type Choice, resolveSampling, type ResolvedSampling, type Sampling } from './sampling.ts';
 
 export interface GenerationRequest {
@@ -39,7 +39,7 @@ export interface ResolvedRequest {
 }
 
 /** Checks a request against the model before any work. */
-export function resolveRequest(request: GenerationRequest, config: LlamaConfig): ResolvedRequest {
+export function resolveRequest(request: GenerationRequest, config: DecoderConfig): ResolvedRequest {
   const { prompt, stopTokens = [], alternatives = 0, signal } = request;
   const context = config.maxPositions;
   if (prompt.length === 0) throw invalidInput('prompt is empty; at least one token is needed', { at: 'prompt' });

@@ -4,8 +4,10 @@ export type { FinishReason, GeneratedToken, Generation, GenerationRequest } from
 export type { ServedModel } from './cohort.ts';
 export { resolveSampling } from './sampling.ts';
 export type { Choice, ResolvedSampling, Sampling } from './sampling.ts';
+export { SequenceEncoder } from './sequence-encoder.ts';
+export type { EncoderSequence, SequenceHead } from './sequence-encoder.ts';
 export { LogProbabilityScorer, ScalarScorer, scoreSequences } from './scorers.ts';
 export type { RowOptions } from './scorers.ts';
-export { countBucket } from './buckets.ts';
+export { countBucket, rowTime } from './buckets.ts';
 export { blockHeight, branchesOf, packSequences, rowBlocks, RowFiller } from './packing.ts';
 export type { Branches, PackedRows, Packing, Place, RowBlock } from './packing.ts';

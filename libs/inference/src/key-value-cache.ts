@@ -1,4 +1,4 @@
-import { headSize, type LlamaConfig } from '@crucible/nn';
+import { headSize, type DecoderConfig } from '@crucible/nn';
 import { type NdArray, ndArray } from '@crucible/tensor';
 
 /** Rows grow by so many tokens: steps read all of a row, so that coarser ones would cost more than growing. */
@@ -17,7 +17,7 @@ export class KeyValueCache {
   readonly #keys: Float32Array[];
   readonly #values: Float32Array[];
 
-  constructor(config: LlamaConfig) {
+  constructor(config: DecoderConfig) {
     this.#heads = config.keyValueHeads;
     this.#size = headSize(config);
     this.#context = config.maxPositions;

@@ -4,8 +4,8 @@ import {
   headSize,
   hiddenRows,
   languageLogits,
-  type LanguageModelWeights,
-  type LlamaConfig,
+  type ModelWeights,
+  type DecoderConfig,
 } from '@crucible/nn';
 import { compile, type Tensor, type TensorType } from '@crucible/tensor';
 import { ProgramCache } from './program-cache.ts';
@@ -20,7 +20,7 @@ const ints = (...shape: number[]): TensorType => ({ shape, dtype: 'int32' });
 const floats = (...shape: number[]): TensorType => ({ shape, dtype: 'float32' });
 
 interface PrefillSignature {
-  readonly weights: LanguageModelWeights;
+  readonly weights: ModelWeights;
   /** Prompts, padded on the right, int32 [rows, time]. */
   readonly ids: TensorType;
   /** For each answer, the index of its prompt's last token, counted over all rows, int32 [answers]. */
@@ -30,7 +30,7 @@ interface PrefillSignature {
 }
 
 interface StepSignature {
-  readonly weights: LanguageModelWeights;
+  readonly weights: ModelWeights;
   readonly ids: TensorType;
   readonly lengths: TensorType;
   readonly keys: readonly TensorType[];
@@ -65,8 +65,8 @@ export interface LanguagePrograms {
 }
 
 export function createLanguagePrograms(
-  weights: LanguageModelWeights,
-  config: LlamaConfig,
+  weights: ModelWeights,
+  config: DecoderConfig,
   options: ProgramOptions = {},
 ): LanguagePrograms {
   const prefill: LanguagePrograms['prefill'] = new ProgramCache((rows, time, answers, sampled) => {
@@ -80,8 +80,8 @@ export function createLanguagePrograms(
     return compile(
       signature,
       (inputs) => {
-        const { hidden, cache } = decode(inputs.weights.model, config, { ids: inputs.ids });
-        const logits = languageLogits(inputs.weights, hiddenRows(hidden, inputs.last));
+        const { hidden, cache } = decode(inputs.weights, config, { ids: inputs.ids });
+        const logits = languageLogits(inputs.weights, config, hiddenRows(hidden, inputs.last));
         return { ...cache, ...choice(logits, inputs, sampled) };
       },
       { ...options, name: 'prefill' },

@@ -1,13 +1,5 @@
 /** Forward passes over given tokens: log-probabilities of answers, and scores of reward and value models. */
-import {
-  decode,
-  hiddenRows,
-  languageLogits,
-  type LanguageModelWeights,
-  type LlamaConfig,
-  type ScalarModelWeights,
-  scalarScores,
-} from '@crucible/nn';
+import { decode, type DecoderConfig, hiddenRows, languageLogits, type ModelWeights, scalarScores } from '@crucible/nn';
 import { compile, ints, logProbability, mul, scalar, type Tensor, type TensorType } from '@crucible/tensor';
 import { blockHeight, packSequences, type PackedRows, type RowBlock, rowBlocks } from './packing.ts';
 import { type Choice, topTokens } from './sampling.ts';
@@ -24,11 +16,11 @@ interface RowSignature {
 }
 
 type LanguageSignature = RowSignature & {
-  readonly weights: LanguageModelWeights;
+  readonly weights: ModelWeights;
   readonly targets: TensorType;
   readonly inverseTemperature: TensorType;
 };
-type ScalarSignature = RowSignature & { readonly weights: ScalarModelWeights };
+type ScalarSignature = RowSignature & { readonly weights: ModelWeights };
 
 type RowSizes = [rows: number, time: number, count: number];
 
@@ -42,15 +34,15 @@ export class LogProbabilityScorer {
   readonly #programs: ProgramCache<RowSizes, LanguageSignature, { readonly values: Tensor }>;
   readonly #logits: ProgramCache<RowSizes, LanguageSignature, { readonly logits: Tensor }>;
 
-  constructor(weights: LanguageModelWeights, config: LlamaConfig, options: ProgramOptions = {}) {
+  constructor(weights: ModelWeights, config: DecoderConfig, options: ProgramOptions = {}) {
     const compileFor = <O>(finish: (logits: Tensor, targets: Tensor) => O, name: string) =>
       new ProgramCache<RowSizes, LanguageSignature, O>((rows, time, count) => {
         const types = rowTypes(rows, time, count);
         return compile<LanguageSignature, O>(
           { weights, ...types, targets: types.at, inverseTemperature: { shape: [], dtype: 'float32' } },
           (inputs) => {
-            const { hidden } = decode(inputs.weights.model, config, inputs);
-            const logits = languageLogits(inputs.weights, hiddenRows(hidden, inputs.at));
+            const { hidden } = decode(inputs.weights, config, inputs);
+            const logits = languageLogits(inputs.weights, config, hiddenRows(hidden, inputs.at));
             return finish(mul(logits, inputs.inverseTemperature), inputs.targets);
           },
           { ...options, name },
@@ -68,7 +60,7 @@ export class LogProbabilityScorer {
    * rows), under logits divided by `temperature`.
    */
   async score(
-    weights: LanguageModelWeights,
+    weights: ModelWeights,
     rows: PackedRows,
     at: readonly number[],
     targets: readonly number[],
@@ -86,7 +78,7 @@ export class LogProbabilityScorer {
 
   /** The `count` most probable tokens after each index `at[i]`, most probable first. */
   async mostProbable(
-    weights: LanguageModelWeights,
+    weights: ModelWeights,
     rows: PackedRows,
     at: readonly number[],
     temperature: number,
@@ -106,7 +98,7 @@ export class LogProbabilityScorer {
 
   async #prepare<O>(
     programs: ProgramCache<RowSizes, LanguageSignature, O>,
-    weights: LanguageModelWeights,
+    weights: ModelWeights,
     { rows, at }: RowBlock,
     targets: ArrayLike<number>,
     temperature: number,
@@ -133,12 +125,12 @@ export class LogProbabilityScorer {
 export class ScalarScorer {
   readonly #programs: ProgramCache<RowSizes, ScalarSignature, { readonly values: Tensor }>;
 
-  constructor(weights: ScalarModelWeights, config: LlamaConfig, options: ProgramOptions = {}) {
+  constructor(weights: ModelWeights, config: DecoderConfig, options: ProgramOptions = {}) {
     this.#programs = new ProgramCache<RowSizes, ScalarSignature, { readonly values: Tensor }>((rows, time, count) =>
       compile<ScalarSignature, { values: Tensor }>(
         { weights, ...rowTypes(rows, time, count) },
         (inputs) => {
-          const { hidden } = decode(inputs.weights.model, config, inputs);
+          const { hidden } = decode(inputs.weights, config, inputs);
           return { values: scalarScores(inputs.weights, hiddenRows(hidden, inputs.at)) };
         },
         { ...options, name: 'scores' },
@@ -147,7 +139,7 @@ export class ScalarScorer {
   }
 
   /** The model's number for the token at each index `at[i]`, counted over all rows. */
-  async score(weights: ScalarModelWeights, rows: PackedRows, at: readonly number[]): Promise<Float32Array> {
+  async score(weights: ModelWeights, rows: PackedRows, at: readonly number[]): Promise<Float32Array> {
     const result = new Float32Array(at.length);
     for (const { rows: part, asked, at: places } of blocksAskedFor(rows, at)) {
       const [height, time] = part.ids.shape as [number, number];
@@ -176,7 +168,7 @@ const tokensAtOnce = 16_384;
 /** Scores of whole sequences, read at their last tokens, in their order. */
 export async function scoreSequences(
   scorer: ScalarScorer,
-  weights: ScalarModelWeights,
+  weights: ModelWeights,
   sequences: readonly (readonly number[])[],
   { time, pad }: RowOptions,
 ): Promise<number[]> {

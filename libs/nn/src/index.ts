@@ -1,16 +1,38 @@
-export { decodeStep } from './llama-decode-step.ts';
-export type { DecodeStepInput, DecodeStepOutput } from './llama-decode-step.ts';
-export { assertLlamaConfig, headSize } from './llama-config.ts';
-export type { LlamaConfig } from './llama-config.ts';
-export { initLanguageModel, initScalarHead, isInnerMatrix } from './llama-parameters.ts';
-export type {
-  LanguageModel,
-  LanguageModelWeights,
-  LlamaBody,
-  LlamaLayer,
-  ScalarModel,
-  ScalarModelWeights,
-  Weight,
-} from './llama-parameters.ts';
-export { decode, hiddenRows, languageLogits, scalarScores } from './llama.ts';
-export type { DecoderInput, KeysAndValues } from './llama.ts';
+export { ConfigFields } from './config-fields.ts';
+export {
+  bodyOf,
+  decode,
+  decoderParameters,
+  decodeStep,
+  embeddingsOf,
+  headScores,
+  hiddenRows,
+  initLanguageModel,
+  languageLogits,
+  scalarScores,
+  withScalarHead,
+} from './decoder.ts';
+export type { DecoderHead, DecodeStepInput, DecodeStepOutput, KeysAndValues } from './decoder.ts';
+export type { DecoderFamily, DecoderInput, DecoderSizes } from './decoder-family.ts';
+export { headSize } from './decoder-sizes.ts';
+export {
+  assertEncoderConfig,
+  classifierLogits,
+  encode,
+  encoderParameters,
+  initEncoder,
+  maskedLanguageLogits,
+  pool,
+  poolingModes,
+} from './encoder.ts';
+export type { EncoderHead, EncoderInput, Pooling } from './encoder.ts';
+export { assertDecoderConfig, decoderFamilies, decoderFamily, encoderFamilies, encoderFamily } from './families.ts';
+export type { AnyDecoderFamily, AnyEncoderFamily, DecoderConfig, EncoderConfig } from './families.ts';
+export type { BertConfig } from './families/bert.ts';
+export type { Gpt2Config } from './families/gpt2.ts';
+export type { LlamaConfig } from './families/llama.ts';
+export type { Qwen2Config } from './families/qwen2.ts';
+export type { RobertaConfig } from './families/roberta.ts';
+export type { Qwen3Config } from './families/qwen3.ts';
+export { ropeFrequencies } from './rope.ts';
+export type { ModelWeights, ParameterRole, ParameterSpec, ParameterTree } from './parameters.ts';

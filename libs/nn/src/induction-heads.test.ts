@@ -2,10 +2,14 @@ import { Random } from '@crucible/foundation';
 import type { NdArray } from '@crucible/tensor';
 import { describe, expect, it } from 'vitest';
 import { canHaveInductionHeads } from './induction-heads.ts';
-import { headSize, type LlamaConfig } from './llama-config.ts';
-import { initLanguageModel, type LanguageModelWeights } from './llama-parameters.ts';
+import { initLanguageModel } from './decoder.ts';
+import { headSize } from './decoder-sizes.ts';
+import type { LlamaConfig } from './families/llama.ts';
+import type { Weight } from './linear.ts';
+import type { RotaryBody } from './rotary-decoder.ts';
 
 const config: LlamaConfig = {
+  family: 'llama',
   vocabularySize: 200,
   hiddenSize: 128,
   intermediateSize: 32,
@@ -19,9 +23,14 @@ const config: LlamaConfig = {
 };
 const size = headSize(config);
 
+interface Model {
+  readonly model: RotaryBody<NdArray>;
+  readonly lm_head?: Weight<NdArray>;
+}
+
 /** Written out in plain numbers, from the equations: what head 0 of each layer looks at, and the token it comes to. */
 function predict(
-  weights: LanguageModelWeights,
+  weights: Model,
   ids: readonly number[],
 ): { readonly looks: readonly number[][][]; readonly next: readonly number[] } {
   const { model, lm_head } = weights;
@@ -78,7 +87,7 @@ describe('a model begins with', () => {
   const random = Random.seeded(3);
   const once = random.shuffled(Array.from({ length: config.vocabularySize }, (_, id) => id)).slice(0, 40);
   // The second half repeats the first: at every token of it, its former occurrence was `once.length` before.
-  const { looks, next } = predict(initLanguageModel(config, Random.seeded(1)), [...once, ...once]);
+  const { looks, next } = predict(initLanguageModel(config, Random.seeded(1)) as unknown as Model, [...once, ...once]);
   const [first, second] = looks as [number[][], number[][]];
 
   it('a head that looks at the token before', () => {

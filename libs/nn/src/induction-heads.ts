@@ -13,8 +13,10 @@
  *   token's `source`. Without this last part, training undoes the heads before their output is of use.
  */
 import type { NdArray } from '@crucible/tensor';
-import { headSize, type LlamaConfig } from './llama-config.ts';
-import type { LlamaBody } from './llama-parameters.ts';
+import { headSize } from './decoder-sizes.ts';
+import type { Weight } from './linear.ts';
+import type { ModelWeights } from './parameters.ts';
+import type { RotaryBody, RotaryDecoderConfig } from './rotary-decoder.ts';
 
 /** Value of the constant coordinate. */
 const constant = 4;
@@ -30,7 +32,7 @@ const randomShare = 0.3;
 const firstSlow = 7 / 16;
 
 /** Two layers, an own embedding matrix (a tied one is a head as well), and a stream with room for the coordinates. */
-export function canHaveInductionHeads(config: LlamaConfig): boolean {
+export function canHaveInductionHeads(config: RotaryDecoderConfig): boolean {
   const { fast, slow } = frequencies(config);
   return (
     config.layers >= 2 &&
@@ -42,7 +44,11 @@ export function canHaveInductionHeads(config: LlamaConfig): boolean {
 }
 
 /** Writes the two heads over random parameters, and what they predict into the language model's head, which is zero. */
-export function setInductionHeads(config: LlamaConfig, body: LlamaBody<NdArray>, head: NdArray): void {
+export function setInductionHeads(config: RotaryDecoderConfig, weights: ModelWeights): void {
+  const { model: body, lm_head: head } = weights as unknown as {
+    readonly model: RotaryBody<NdArray>;
+    readonly lm_head: Weight<NdArray>;
+  };
   const { hiddenSize, heads, vocabularySize, ropeTheta } = config;
   const size = headSize(config);
   const { slow } = frequencies(config);
@@ -90,7 +96,7 @@ export function setInductionHeads(config: LlamaConfig, body: LlamaBody<NdArray>,
     matching.value[i * hiddenSize + source + i] = 1;
     matching.output[(prediction + i) * heads * size + i] = 1;
   }
-  const logits = head.data as Float32Array;
+  const logits = head.weight.data as Float32Array;
   for (let token = 0; token < vocabularySize; token++) {
     for (let i = 0; i < size; i++) {
       embeddings[token * hiddenSize + prediction + i]! *= randomShare;
@@ -103,7 +109,7 @@ export function setInductionHeads(config: LlamaConfig, body: LlamaBody<NdArray>,
 type Head = Readonly<Record<'query' | 'key' | 'value' | 'output', Float32Array>>;
 
 /** The number of fast rotary frequencies, and a head's dimensions of the slow ones. */
-function frequencies(config: LlamaConfig): { readonly fast: number; readonly slow: readonly number[] } {
+function frequencies(config: RotaryDecoderConfig): { readonly fast: number; readonly slow: readonly number[] } {
   const half = headSize(config) / 2;
   const fast = Math.ceil(half * firstSlow);
   const slow = Array.from({ length: half - fast }, (_, i) => fast + i);

@@ -3,7 +3,7 @@ import { createServer, type Server, type ServerTls, type ServiceImplementation }
 import { type Logger, logCalls, type Service, type WorkerMethods } from '@crucible/service';
 import { EngineWorker } from './engine-worker.ts';
 import { type LoadMethod, modelEngine } from './model-engine.ts';
-import type { ModelDescription, ModelSource } from './model-source.ts';
+import type { ModelSource } from './model-source.ts';
 import { ServedModels } from './served-models.ts';
 
 export interface ModelServiceDependencies {
@@ -19,7 +19,7 @@ export interface ModelServiceDependencies {
 export interface ModelServiceParts<M extends WorkerMethods<M>> {
   readonly name: string;
   /** The kind of model that it serves. */
-  readonly kind: ModelDescription['kind'];
+  readonly kind: 'language' | 'scalar';
   /** The file of the engine's process: it calls `serveWorker`. */
   readonly engine: URL;
   /** `shared`: the calls that every service with models has. */

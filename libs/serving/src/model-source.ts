@@ -4,10 +4,11 @@ export interface ModelDescription {
   readonly version: number;
   /** The training stage that made it. */
   readonly stage: string;
-  readonly kind: 'language' | 'scalar';
+  /** `language`, `scalar`, or one that nobody serves. */
+  readonly kind: string;
   readonly folder: string;
   readonly uri: string;
-  /** Of model.safetensors. */
+  /** Of the weights. */
   readonly sha256: string;
   readonly tokenizerSha256: string;
   /** ISO 8601. */

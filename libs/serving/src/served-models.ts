@@ -20,7 +20,7 @@ export interface WeightUpdate {
 }
 
 export interface ServedModelsOptions {
-  readonly kind: ModelDescription['kind'];
+  readonly kind: 'language' | 'scalar';
   readonly source: ModelSource;
   readonly engine: ModelEngine;
   readonly log: Logger;

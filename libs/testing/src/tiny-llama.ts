@@ -11,32 +11,40 @@ interface FloatMatrix {
   readonly data: Float32Array;
 }
 
-interface Weight {
+/** A tree of parameters, as libs/nn has it. */
+interface ParameterTree {
+  readonly [name: string]: FloatMatrix | ParameterTree | readonly ParameterTree[];
+}
+
+interface Weight extends ParameterTree {
   readonly weight: FloatMatrix;
 }
 
-export interface TinyLlamaBody {
+interface TinyLlamaLayer extends ParameterTree {
+  readonly input_layernorm: Weight;
+  readonly self_attn: Record<'q_proj' | 'k_proj' | 'v_proj' | 'o_proj', Weight>;
+  readonly post_attention_layernorm: Weight;
+  readonly mlp: Record<'gate_proj' | 'up_proj' | 'down_proj', Weight>;
+}
+
+export interface TinyLlamaBody extends ParameterTree {
   readonly embed_tokens: Weight;
-  readonly layers: readonly {
-    readonly input_layernorm: Weight;
-    readonly self_attn: Record<'q_proj' | 'k_proj' | 'v_proj' | 'o_proj', Weight>;
-    readonly post_attention_layernorm: Weight;
-    readonly mlp: Record<'gate_proj' | 'up_proj' | 'down_proj', Weight>;
-  }[];
+  readonly layers: readonly TinyLlamaLayer[];
   readonly norm: Weight;
 }
 
-export interface TinyLlama {
+export interface TinyLlama extends ParameterTree {
   readonly model: TinyLlamaBody;
   readonly lm_head: Weight;
 }
 
-export interface TinyRewardModel {
+export interface TinyRewardModel extends ParameterTree {
   readonly model: TinyLlamaBody;
   readonly score: Weight;
 }
 
 export const tinyLlamaConfig = {
+  family: 'llama',
   vocabularySize: 24,
   hiddenSize: 32,
   intermediateSize: 40,

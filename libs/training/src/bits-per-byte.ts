@@ -1,4 +1,4 @@
-import { decode, type LanguageModel, languageLogits, type LanguageModelWeights, type LlamaConfig } from '@crucible/nn';
+import { decode, type DecoderConfig, languageLogits, type ModelWeights, type ParameterTree } from '@crucible/nn';
 import {
   compile,
   type CompiledProgram,
@@ -22,16 +22,16 @@ export interface ValidationText {
 
 /** Mean cross-entropy in nats of every next token of a batch: ids and targets int32 [rows, time]. */
 export function meanPredictionLoss(
-  model: LanguageModel<Tensor>,
-  config: LlamaConfig,
+  model: ParameterTree<Tensor>,
+  config: DecoderConfig,
   { ids, targets }: { readonly ids: Tensor; readonly targets: Tensor },
 ): Tensor {
-  const logits = languageLogits(model, decode(model.model, config, { ids }).hidden);
+  const logits = languageLogits(model, config, decode(model, config, { ids }).hidden);
   return mul(sum(logProbability(logits, targets)), -1 / (ids.shape[0]! * ids.shape[1]!));
 }
 
 interface Signature {
-  readonly weights: LanguageModelWeights;
+  readonly weights: ModelWeights;
   readonly ids: TensorType;
   readonly targets: TensorType;
 }
@@ -41,7 +41,7 @@ interface Signature {
  * side by side, each predicted from its own beginning. Owns a compiled program: dispose of it.
  */
 export class BitsPerByte {
-  readonly #config: LlamaConfig;
+  readonly #config: DecoderConfig;
   readonly #text: ValidationText;
   readonly #rows: number;
   readonly #time: number;
@@ -50,7 +50,7 @@ export class BitsPerByte {
 
   /** `batches` of `rows` × `time` tokens at most (default: 8); fewer where the text is shorter. */
   constructor(
-    config: LlamaConfig,
+    config: DecoderConfig,
     text: ValidationText,
     { rows, time, batches = 8 }: { readonly rows: number; readonly time: number; readonly batches?: number },
   ) {
@@ -63,7 +63,7 @@ export class BitsPerByte {
     this.#batches = Math.max(1, Math.min(batches, Math.floor(windows / rows)));
   }
 
-  async measure(weights: LanguageModelWeights): Promise<number> {
+  async measure(weights: ModelWeights): Promise<number> {
     const { tokens, bytes } = this.#text;
     const [rows, time] = [this.#rows, this.#time];
     const type: TensorType = { shape: [rows, time], dtype: 'int32' };

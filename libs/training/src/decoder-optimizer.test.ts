@@ -1,6 +1,6 @@
 import '@crucible/testing';
 import { add, flatten, floats, isNdArray, isTensor, mapTree, sum, type Tensor } from '@crucible/tensor';
-import { tinyLlama } from '@crucible/testing';
+import { tinyLlama, tinyLlamaConfig } from '@crucible/testing';
 import { describe, expect, it } from 'vitest';
 import { decoderOptimizer, type DecoderOptimizerOptions } from './decoder-optimizer.ts';
 import { type NamedValues, valuesOf } from './testing/gradients.ts';
@@ -15,7 +15,8 @@ async function afterOneStep(
   const ones = mapTree(tinyLlama(1), isNdArray, ({ shape, data }) =>
     floats(shape, new Float32Array(data.length).fill(1)),
   ) as object;
-  const optimizer = decoderOptimizer({ tieEmbeddings: false, clipNorm: Infinity, weightDecay: 0, ...options });
+  const common = { config: tinyLlamaConfig, head: { kind: 'language' }, clipNorm: Infinity, weightDecay: 0 } as const;
+  const optimizer = decoderOptimizer({ ...common, ...options });
   const training = new TrainStep(
     ones,
     (parameters) => ({
@@ -73,7 +74,17 @@ describe('the optimizer of a decoder', () => {
   });
 
   it('moves a matrix that is embedding and head in one at the plain rate', async () => {
-    await expectMoves({ tieEmbeddings: true }, { [embedding]: 1 - rate, [norm]: 1 - rate });
+    await expectMoves(
+      { config: { ...tinyLlamaConfig, tieEmbeddings: true } },
+      { [embedding]: 1 - rate, [norm]: 1 - rate },
+    );
+  });
+
+  it('moves everything by AdamW at the plain rate when it is asked to', async () => {
+    const matrix = 'model.layers.1.mlp.up_proj.weight';
+    await expectMoves({ optimizer: 'adamw' }, { [embedding]: 1 - rate, [head]: 1 - rate, [matrix]: 1 - rate });
+    const { moments } = await afterOneStep({ optimizer: 'adamw' });
+    expect(Object.keys(moments).filter((path) => path.endsWith('.momentum'))).toEqual([]);
   });
 
   it('lets matrices decay at their own rate, and norms not', async () => {

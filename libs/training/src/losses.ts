@@ -1,13 +1,5 @@
 /** Losses as functions of symbolic parameters and batches; the stages choose among them. */
-import {
-  decode,
-  hiddenRows,
-  type LanguageModel,
-  languageLogits,
-  type LlamaConfig,
-  type ScalarModel,
-  scalarScores,
-} from '@crucible/nn';
+import { decode, type DecoderConfig, hiddenRows, languageLogits, type ParameterTree, scalarScores } from '@crucible/nn';
 import {
   add,
   argMax,
@@ -35,13 +27,13 @@ export interface PackedInput {
 }
 
 /** Logits for the chosen tokens: `at` int32 [n] → [n, vocabulary]. */
-export function logitsAt(model: LanguageModel<Tensor>, config: LlamaConfig, input: PackedInput, at: Tensor): Tensor {
-  return languageLogits(model, hiddenRows(decode(model.model, config, input).hidden, at));
+export function logitsAt(model: ParameterTree<Tensor>, config: DecoderConfig, input: PackedInput, at: Tensor): Tensor {
+  return languageLogits(model, config, hiddenRows(decode(model, config, input).hidden, at));
 }
 
 /** Scores of the chosen tokens: `at` int32 [n] → [n]. */
-export function scoresAt(model: ScalarModel<Tensor>, config: LlamaConfig, input: PackedInput, at: Tensor): Tensor {
-  return scalarScores(model, hiddenRows(decode(model.model, config, input).hidden, at));
+export function scoresAt(model: ParameterTree<Tensor>, config: DecoderConfig, input: PackedInput, at: Tensor): Tensor {
+  return scalarScores(model, hiddenRows(decode(model, config, input).hidden, at));
 }
 
 /** Cross-entropy in nats, and the share of targets that are the most probable token; both weighted sums. */

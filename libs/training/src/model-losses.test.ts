@@ -1,6 +1,6 @@
 /** What a stage's loss may depend on, and what not: on real models and the stages' own batches. */
 import { Random } from '@crucible/foundation';
-import type { LanguageModelWeights } from '@crucible/nn';
+import type { ModelWeights } from '@crucible/nn';
 import { gather, mul } from '@crucible/tensor';
 import {
   referenceAnswerLogProbabilities,
@@ -39,7 +39,7 @@ const weightOf = (length: number): number =>
 const mean = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length;
 
 describe('the loss of fine-tuning', () => {
-  const loss: LossFunction<LanguageModelWeights, PredictionBatch> = (parameters, batch) => {
+  const loss: LossFunction<ModelWeights, PredictionBatch> = (parameters, batch) => {
     const { loss: own, ...metrics } = predictionLoss(
       logitsAt(parameters, config, batch, batch.at),
       batch.targets,
@@ -124,7 +124,7 @@ describe('the loss of pre-training', () => {
 
   it('and its gradient do not depend on the split into parts', async () => {
     const lossOfParts =
-      (count: number): LossFunction<LanguageModelWeights, ReturnType<typeof source.batch>> =>
+      (count: number): LossFunction<ModelWeights, ReturnType<typeof source.batch>> =>
       (parameters, batch) => {
         const loss = meanPredictionLoss(parameters, config, batch);
         return { loss: count === 1 ? loss : mul(loss, 1 / count) };

@@ -1,4 +1,4 @@
-import type { LanguageModelWeights } from '@crucible/nn';
+import type { ModelWeights } from '@crucible/nn';
 import { tinyLlamaConfig } from '@crucible/testing';
 import { describe, expect, it } from 'vitest';
 import { ppo, type PpoSettings, type Sample } from './ppo.ts';
@@ -92,7 +92,7 @@ it('leaves the policy alone in the first iterations, in which the value network 
 });
 
 it('publishes the finished policy', async () => {
-  const published: [LanguageModelWeights, boolean][] = [];
+  const published: [ModelWeights, boolean][] = [];
   const { weights } = await ppo(tinyPpoInputs(), once, {
     publish: (policy, { finished }) => Promise.resolve(void published.push([policy, finished])),
   });

@@ -22,7 +22,7 @@ import {
   ScalarScorer,
   throughputBatch,
 } from '@crucible/inference';
-import type { LanguageModelWeights, LlamaConfig, ScalarModelWeights } from '@crucible/nn';
+import type { DecoderConfig, ModelWeights } from '@crucible/nn';
 import { createOptimizer, type OptimizerState, warmupDecay } from '@crucible/optim';
 import { logProbability, mul, type NdArray, sum } from '@crucible/tensor';
 import { assertDivides } from './assert-divides.ts';
@@ -83,7 +83,7 @@ export interface PpoSettings {
 
 export const ppoDefaults: PpoSettings = {
   seed: 1,
-  iterations: 20,
+  iterations: 32,
   samples: 160,
   answersPerPrompt: 4,
   maxTokens: 64,
@@ -98,7 +98,7 @@ export const ppoDefaults: PpoSettings = {
   valueClip: 0.2,
   gamma: 1,
   lambda: 0.95,
-  klCoefficient: 0.15,
+  klCoefficient: 0.1,
   klTarget: null,
   missingEosPenalty: 1,
   clipNorm: 1,
@@ -120,26 +120,26 @@ export type RewardFunction = (samples: readonly Sample[]) => Promise<readonly nu
 export type PromptSource = (iteration: number, count: number, longest: number) => readonly (readonly number[])[];
 
 export interface PpoInputs {
-  readonly config: LlamaConfig;
+  readonly config: DecoderConfig;
   /** Model B: where the policy begins, and the reference that it is held near. */
-  readonly reference: LanguageModelWeights;
+  readonly reference: ModelWeights;
   /** Where the value network begins: model C. */
-  readonly value: ScalarModelWeights;
+  readonly value: ModelWeights;
   readonly reward: RewardFunction;
   readonly prompts: PromptSource;
   /** The token that ends an answer. */
   readonly eos: number;
   readonly pad: number;
   /** Held-out figures of the policy as it is, by name. */
-  readonly evaluate?: (weights: LanguageModelWeights) => Promise<Readonly<Record<string, number>>>;
+  readonly evaluate?: (weights: ModelWeights) => Promise<Readonly<Record<string, number>>>;
 }
 
 /** Metrics carry TRL's names: `objective/*`, `policy/*`, `loss/*`, `val/*`, `lr`, `episode`; times in seconds: `time/*`. */
 export async function ppo(
   inputs: PpoInputs,
   given: Partial<PpoSettings> = {},
-  context: StageContext<LanguageModelWeights> = {},
-): Promise<{ readonly weights: LanguageModelWeights; readonly metrics: Readonly<Record<string, number>> }> {
+  context: StageContext<ModelWeights> = {},
+): Promise<{ readonly weights: ModelWeights; readonly metrics: Readonly<Record<string, number>> }> {
   const settings = { ...ppoDefaults, ...given };
   assertDivides('ppo', settings, 'samples', 'minibatches');
   assertDivides('ppo', settings, 'samples', 'answersPerPrompt');
@@ -175,9 +175,9 @@ export async function ppo(
 
 /** What an update of the policy minimises, and the figures that tell how far it moved. */
 export function policyObjective(
-  config: LlamaConfig,
+  config: DecoderConfig,
   { temperature, clip }: Pick<PpoSettings, 'temperature' | 'clip'>,
-): LossFunction<LanguageModelWeights, ExperienceBatch> {
+): LossFunction<ModelWeights, ExperienceBatch> {
   return (parameters, batch) => {
     const logits = mul(logitsAt(parameters, config, batch, batch.at), 1 / temperature);
     const logProbabilities = logProbability(logits, batch.targets);
@@ -194,9 +194,9 @@ export function policyObjective(
 
 /** What an update of the value network minimises. */
 export function valueObjective(
-  config: LlamaConfig,
+  config: DecoderConfig,
   { valueClip }: Pick<PpoSettings, 'valueClip'>,
-): LossFunction<ScalarModelWeights, ExperienceBatch> {
+): LossFunction<ModelWeights, ExperienceBatch> {
   return (parameters, batch) => {
     const old = { values: batch.oldValues, returns: batch.returns, weights: batch.weights };
     const { loss, clipFraction } = valueLoss(scoresAt(parameters, config, batch, batch.at), old, valueClip);
@@ -205,8 +205,8 @@ export function valueObjective(
 }
 
 class PpoRun {
-  readonly policy: TrainStep<LanguageModelWeights, ExperienceBatch>;
-  readonly #value: TrainStep<ScalarModelWeights, ExperienceBatch>;
+  readonly policy: TrainStep<ModelWeights, ExperienceBatch>;
+  readonly #value: TrainStep<ModelWeights, ExperienceBatch>;
   readonly #engine = new GenerationEngine({ maxBatch: throughputBatch });
   readonly #logProbabilities: LogProbabilityScorer;
   readonly #scores: ScalarScorer;
@@ -219,7 +219,7 @@ class PpoRun {
   readonly saved: SavedStage | undefined;
   #iterations: number;
 
-  constructor(inputs: PpoInputs, settings: PpoSettings, context: StageContext<LanguageModelWeights>) {
+  constructor(inputs: PpoInputs, settings: PpoSettings, context: StageContext<ModelWeights>) {
     const { config, reference, value } = inputs;
     this.#inputs = inputs;
     this.#settings = settings;
@@ -237,14 +237,14 @@ class PpoRun {
         state: saved.trees[`${name}-optimizer`] as OptimizerState<NdArray>,
         steps: saved.record[`${name}Steps`] as number,
       };
-    this.policy = new TrainStep<LanguageModelWeights, ExperienceBatch>(
-      (saved?.trees['policy'] as LanguageModelWeights | undefined) ?? reference,
+    this.policy = new TrainStep<ModelWeights, ExperienceBatch>(
+      (saved?.trees['policy'] as ModelWeights | undefined) ?? reference,
       policyObjective(config, settings),
       { name: 'policy', optimizer },
       resumed('policy'),
     );
-    this.#value = new TrainStep<ScalarModelWeights, ExperienceBatch>(
-      (saved?.trees['value'] as ScalarModelWeights | undefined) ?? value,
+    this.#value = new TrainStep<ModelWeights, ExperienceBatch>(
+      (saved?.trees['value'] as ModelWeights | undefined) ?? value,
       valueObjective(config, settings),
       { name: 'value network', optimizer },
       resumed('value'),
@@ -405,7 +405,7 @@ class PpoRun {
 }
 
 /** Tokens that a prompt may have, so that the longest answer fits after it. */
-function roomForPrompt({ maxPositions }: LlamaConfig, { time, maxTokens }: PpoSettings): number {
+function roomForPrompt({ maxPositions }: DecoderConfig, { time, maxTokens }: PpoSettings): number {
   return Math.min(time, maxPositions) - maxTokens;
 }
 

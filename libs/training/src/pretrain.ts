@@ -6,10 +6,11 @@
  * and a linear fall to zero (Hägele et al. 2024) in place of a cosine.
  */
 import { Random } from '@crucible/foundation';
-import { initLanguageModel, type LanguageModelWeights, type LlamaConfig } from '@crucible/nn';
+import { type DecoderConfig, initLanguageModel, type ModelWeights } from '@crucible/nn';
 import { type OptimizerState, warmupDecay } from '@crucible/optim';
 import { mul, type NdArray } from '@crucible/tensor';
 import { assertDivides } from './assert-divides.ts';
+import { assertFits } from './assert-fits.ts';
 import { BitsPerByte, meanPredictionLoss, type ValidationText } from './bits-per-byte.ts';
 import type { TokenSource, WindowBatch } from './batches/token-windows.ts';
 import { decoderOptimizer } from './decoder-optimizer.ts';
@@ -50,27 +51,28 @@ export const pretrainDefaults: PretrainSettings = {
 };
 
 export interface PretrainInputs {
-  readonly config: LlamaConfig;
+  readonly config: DecoderConfig;
   readonly source: TokenSource;
   /** None: no validation. */
   readonly validation?: ValidationText;
   /** Weights to go on from; default: random ones. */
-  readonly initial?: LanguageModelWeights;
+  readonly initial?: ModelWeights;
 }
 
 /** Metrics: `loss` (nats a token), `grad_norm`, `lr`, `tokens_per_s`, `val_bpb` (bits a byte). */
 export async function pretrain(
   inputs: PretrainInputs,
   given: Partial<PretrainSettings> = {},
-  context: StageContext<LanguageModelWeights> = {},
-): Promise<{ readonly weights: LanguageModelWeights; readonly metrics: Readonly<Record<string, number>> }> {
+  context: StageContext<ModelWeights> = {},
+): Promise<{ readonly weights: ModelWeights; readonly metrics: Readonly<Record<string, number>> }> {
   const settings = { ...pretrainDefaults, ...given };
   assertDivides('pretrain', settings, 'rows', 'microBatches');
+  assertFits('pretrain', settings, inputs.config);
   const { config, source, validation } = inputs;
   const { seed, steps, rows, time, microBatches } = settings;
   const identity = { ...settings, config };
 
-  const optimizer = decoderOptimizer({ ...settings, tieEmbeddings: config.tieEmbeddings });
+  const optimizer = decoderOptimizer({ ...settings, config, head: { kind: 'language' } });
   const schedule = warmupDecay({
     steps,
     warmup: Math.min(settings.warmupSteps, steps),
@@ -79,8 +81,8 @@ export async function pretrain(
   });
 
   const saved = context.checkpoint?.load(identity);
-  const training = new TrainStep<LanguageModelWeights, WindowBatch>(
-    (saved?.trees['parameters'] as LanguageModelWeights | undefined) ??
+  const training = new TrainStep<ModelWeights, WindowBatch>(
+    (saved?.trees['parameters'] as ModelWeights | undefined) ??
       inputs.initial ??
       initLanguageModel(config, Random.seeded(seed).fork('parameters')),
     (parameters, batch) => ({ loss: mul(meanPredictionLoss(parameters, config, batch), 1 / microBatches) }),

@@ -9,9 +9,9 @@
  */
 import { invalidInput, Random } from '@crucible/foundation';
 import { type RowOptions, ScalarScorer, scoreSequences } from '@crucible/inference';
-import { initScalarHead, type LanguageModelWeights, type LlamaConfig, type ScalarModelWeights } from '@crucible/nn';
+import { type DecoderConfig, type ModelWeights, withScalarHead } from '@crucible/nn';
 import { type OptimizerState, warmupDecay } from '@crucible/optim';
-import { floats, type NdArray } from '@crucible/tensor';
+import { type FloatArray, floats, type NdArray } from '@crucible/tensor';
 import {
   answerBatch,
   type AnswerBatch,
@@ -19,7 +19,8 @@ import {
   type AnswerSource,
   orderedPairs,
 } from './batches/answer-groups.ts';
-import { decoderOptimizer } from './decoder-optimizer.ts';
+import { assertFits } from './assert-fits.ts';
+import { decoderOptimizer, type OptimizerName } from './decoder-optimizer.ts';
 import { pairLoss, scoresAt } from './losses.ts';
 import { runLoop, type StageContext } from './stage.ts';
 import { TrainStep } from './train-step.ts';
@@ -31,6 +32,8 @@ export interface RewardSettings {
   readonly groups: number;
   /** Longest prompt with answer, in tokens; longer ones lose their beginning. */
   readonly time: number;
+  /** `muon` for models that were made with it, `adamw` for others'. */
+  readonly optimizer: OptimizerName;
   readonly learningRate: number;
   readonly warmupSteps: number;
   readonly weightDecay: number;
@@ -40,9 +43,10 @@ export interface RewardSettings {
 
 export const rewardDefaults: RewardSettings = {
   seed: 1,
-  steps: 350,
+  steps: 420,
   groups: 10,
   time: 256,
+  optimizer: 'muon',
   learningRate: 0.005,
   warmupSteps: 10,
   weightDecay: 0.05,
@@ -51,9 +55,9 @@ export const rewardDefaults: RewardSettings = {
 };
 
 export interface RewardInputs {
-  readonly config: LlamaConfig;
+  readonly config: DecoderConfig;
   /** Model B. */
-  readonly base: LanguageModelWeights;
+  readonly base: ModelWeights;
   readonly source: AnswerSource;
   readonly pad: number;
   /** Held-out answers, for the accuracy. */
@@ -63,7 +67,7 @@ export interface RewardInputs {
 }
 
 export interface RewardModel {
-  readonly weights: ScalarModelWeights;
+  readonly weights: ModelWeights;
   /** Subtracted from every score. */
   readonly bias: number;
 }
@@ -77,21 +81,21 @@ export async function trainRewardModel(
   const settings = { ...rewardDefaults, ...given };
   const { steps, time, seed } = settings;
   if (heldOut.length === 0) throw invalidInput('reward model: there are no held-out answers to measure it on');
+  assertFits('reward', settings, config);
   const identity = { ...settings, config };
   const optimizer = decoderOptimizer({
     ...settings,
-    tieEmbeddings: config.tieEmbeddings,
+    config,
+    head: { kind: 'scores', count: 1 },
     // What words mean is known by now; one figure an answer says little about it.
     embeddingRateFactor: 0.1,
   });
   const schedule = warmupDecay({ steps, warmup: Math.min(settings.warmupSteps, steps), shape: 'linear' });
 
   const saved = context.checkpoint?.load(identity);
-  const training = new TrainStep<ScalarModelWeights, AnswerBatch>(
-    (saved?.trees['parameters'] as ScalarModelWeights | undefined) ?? {
-      model: base.model,
-      score: initScalarHead(config, Random.seeded(seed).fork('head')),
-    },
+  const training = new TrainStep<ModelWeights, AnswerBatch>(
+    (saved?.trees['parameters'] as ModelWeights | undefined) ??
+      withScalarHead(base, config, Random.seeded(seed).fork('head')),
     (parameters, batch) => {
       const scores = scoresAt(parameters, config, batch, batch.ends);
       const { loss, accuracy, margin } = pairLoss(scores, batch.better, batch.worse, batch.weights);
@@ -140,7 +144,7 @@ export async function trainRewardModel(
 /** Share of held-out pairs that the model orders as people did; every prompt counts the same. */
 export async function pairAccuracy(
   scorer: ScalarScorer,
-  weights: ScalarModelWeights,
+  weights: ModelWeights,
   groups: readonly AnswerGroup[],
   options: RowOptions,
 ): Promise<number> {
@@ -163,17 +167,17 @@ export async function pairAccuracy(
 /** Scales the head so that the scores of `sequences` have deviation 1; the bias makes their mean 0. */
 async function normalise(
   scorer: ScalarScorer,
-  weights: ScalarModelWeights,
+  weights: ModelWeights,
   sequences: readonly (readonly number[])[],
   options: RowOptions,
 ): Promise<RewardModel> {
   const scores = await scoreSequences(scorer, weights, sequences, options);
   const mean = scores.reduce((a, b) => a + b, 0) / scores.length;
   const deviation = Math.sqrt(scores.reduce((sum, score) => sum + (score - mean) ** 2, 0) / scores.length) || 1;
-  const head = weights.score.weight;
+  const { weight } = weights['score'] as { readonly weight: FloatArray };
   const scaled = floats(
-    head.shape,
-    (head.data as Float32Array).map((value) => value / deviation),
+    weight.shape,
+    weight.data.map((value) => value / deviation),
   );
   return { weights: { ...weights, score: { weight: scaled } }, bias: mean / deviation };
 }

@@ -7,13 +7,14 @@
  * than people give them. Here what an answer begins with counts the same however it goes on. Muon trains the
  * matrices, as in pre-training; the learning rate is constant with a linear fall at the end.
  */
-import { type LanguageModelWeights, type LlamaConfig } from '@crucible/nn';
+import type { DecoderConfig, ModelWeights } from '@crucible/nn';
 import { type OptimizerState, warmupDecay } from '@crucible/optim';
 import type { NdArray } from '@crucible/tensor';
 import type { ChatSource } from './batches/chat-rows.ts';
 import type { PredictionBatch } from './batches/prediction.ts';
 import { logitsAt, predictionLoss } from './losses.ts';
-import { decoderOptimizer } from './decoder-optimizer.ts';
+import { assertFits } from './assert-fits.ts';
+import { decoderOptimizer, type OptimizerName } from './decoder-optimizer.ts';
 import { runLoop, type StageContext } from './stage.ts';
 import { TrainStep } from './train-step.ts';
 
@@ -22,6 +23,8 @@ export interface SftSettings {
   readonly steps: number;
   readonly rows: number;
   readonly time: number;
+  /** `muon` for models that were made with it, `adamw` for others'. */
+  readonly optimizer: OptimizerName;
   readonly learningRate: number;
   readonly warmupSteps: number;
   /** Share of the steps over which the learning rate falls to 0. */
@@ -33,9 +36,10 @@ export interface SftSettings {
 
 export const sftDefaults: SftSettings = {
   seed: 1,
-  steps: 1320,
+  steps: 1500,
   rows: 8,
   time: 256,
+  optimizer: 'muon',
   learningRate: 0.003,
   warmupSteps: 20,
   decayShare: 0.8,
@@ -45,24 +49,25 @@ export const sftDefaults: SftSettings = {
 };
 
 export interface SftInputs {
-  readonly config: LlamaConfig;
+  readonly config: DecoderConfig;
   /** Model A. */
-  readonly base: LanguageModelWeights;
+  readonly base: ModelWeights;
   readonly source: ChatSource;
   /** Held-out figures of the model as it is, by name. */
-  readonly evaluate?: (weights: LanguageModelWeights) => Promise<Readonly<Record<string, number>>>;
+  readonly evaluate?: (weights: ModelWeights) => Promise<Readonly<Record<string, number>>>;
 }
 
 /** Metrics: `loss` (nats an answer token) and `token_accuracy`, weighted means; `grad_norm`, `lr`, `tokens_per_s`. */
 export async function sft(
   { config, base, source, evaluate }: SftInputs,
   given: Partial<SftSettings> = {},
-  context: StageContext<LanguageModelWeights> = {},
-): Promise<{ readonly weights: LanguageModelWeights; readonly metrics: Readonly<Record<string, number>> }> {
+  context: StageContext<ModelWeights> = {},
+): Promise<{ readonly weights: ModelWeights; readonly metrics: Readonly<Record<string, number>> }> {
   const settings = { ...sftDefaults, ...given };
+  assertFits('sft', settings, config);
   const { steps, rows, time } = settings;
   const identity = { ...settings, config };
-  const optimizer = decoderOptimizer({ ...settings, tieEmbeddings: config.tieEmbeddings });
+  const optimizer = decoderOptimizer({ ...settings, config, head: { kind: 'language' } });
   const schedule = warmupDecay({
     steps,
     warmup: Math.min(settings.warmupSteps, steps),
@@ -71,8 +76,8 @@ export async function sft(
   });
 
   const saved = context.checkpoint?.load(identity);
-  const training = new TrainStep<LanguageModelWeights, PredictionBatch>(
-    (saved?.trees['parameters'] as LanguageModelWeights | undefined) ?? base,
+  const training = new TrainStep<ModelWeights, PredictionBatch>(
+    (saved?.trees['parameters'] as ModelWeights | undefined) ?? base,
     (parameters, batch) => {
       const logits = logitsAt(parameters, config, batch, batch.at);
       const { loss, accuracy } = predictionLoss(logits, batch.targets, batch.weights);

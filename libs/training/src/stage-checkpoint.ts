@@ -7,7 +7,8 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { CrucibleError, publishFolder, removeLeftovers, writeFileAtomic } from '@crucible/foundation';
-import { readSafetensors, treeFromPaths, writeSafetensors } from '@crucible/checkpoint';
+import { readSafetensors, tensorSources, writeSafetensors } from '@crucible/checkpoint';
+import { treeFromPaths } from '@crucible/tensor';
 
 export interface SavedStage {
   readonly step: number;
@@ -29,7 +30,8 @@ export class StageCheckpoint {
     const target = join(this.folder, String(step).padStart(8, '0'));
     if (existsSync(target)) return;
     await publishFolder(target, (temporary) => {
-      for (const [name, tree] of Object.entries(trees)) writeSafetensors(join(temporary, `${name}.safetensors`), tree);
+      for (const [name, tree] of Object.entries(trees))
+        writeSafetensors(join(temporary, `${name}.safetensors`), tensorSources(tree));
       writeFileAtomic(join(temporary, 'state.json'), JSON.stringify({ step, record, trees: Object.keys(trees) }));
     });
     for (const old of this.#saved().slice(0, -1)) rmSync(join(this.folder, old), { recursive: true, force: true });

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Bus, createBus, createEvent } from '@crucible/bus';
 import { ModelRegistry, type ModelVersion, saveModel } from '@crucible/checkpoint';
-import type { LlamaConfig } from '@crucible/nn';
+import type { DecoderConfig } from '@crucible/nn';
 import { type GenerateRequestSchema, PolicyService } from '@crucible/protos/policy/v1';
 import { type CallOptions, type Client, createClient } from '@crucible/rpc';
 import type { Service } from '@crucible/service';
@@ -22,7 +22,7 @@ export interface PolicyForTest extends RecordingLogger, AsyncDisposable {
   readonly bus: Bus;
   readonly registry: ModelRegistry;
   /** Puts a model into the registry, and says nothing. */
-  readonly add: (name: string, seed: number, config?: LlamaConfig) => Promise<ModelVersion>;
+  readonly add: (name: string, seed: number, config?: DecoderConfig) => Promise<ModelVersion>;
   /** Says that a model is there and waits until it serves. */
   readonly announce: (model: ModelVersion) => Promise<void>;
   readonly generate: (
@@ -47,7 +47,7 @@ export async function startPolicy(
 ): Promise<PolicyForTest> {
   const folder = mkdtempSync(join(tmpdir(), 'crucible-policy-'));
   const registry = new ModelRegistry(folder);
-  const add = (name: string, seed: number, config: LlamaConfig = tinyLlamaConfig): Promise<ModelVersion> =>
+  const add = (name: string, seed: number, config: DecoderConfig = tinyLlamaConfig): Promise<ModelVersion> =>
     registry.publish({ name, stage: 'sft', kind: 'language', step: 1, finished: true, metrics: {} }, (path) => {
       saveModel(path, { kind: 'language', config, weights: tinyLlama(seed) }, { bos: 0, eos: [endTokenId], pad: 0 });
       // The policy deals in tokens; what they spell is none of its business.

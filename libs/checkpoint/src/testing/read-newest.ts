@@ -5,7 +5,7 @@
 import { once } from 'node:events';
 import { setImmediate } from 'node:timers/promises';
 import { flatten, isNdArray, type NdArray } from '@crucible/tensor';
-import { loadModel } from '../llama-folder.ts';
+import { loadModel } from '../model-folder.ts';
 import { ModelRegistry } from '../model-registry.ts';
 
 const [root, name] = process.argv.slice(2) as [string, string];

@@ -1,4 +1,4 @@
-import type { Primitive } from '../ir/primitive.ts';
+import type { ControlParams, Primitive } from '../ir/primitive.ts';
 import type { Tensor } from '../ir/tensor.ts';
 
 /**
@@ -11,3 +11,29 @@ export type GradientRules<P extends Primitive> = { readonly [Q in P]: GradientRu
 
 /** For primitives that are flat, integer-valued or leaves. */
 export const noGradient = (): readonly undefined[] => [];
+
+/**
+ * The gradients of a scalar by `targets`, given those by `outputs` (undefined: none). Undefined where the outputs do not
+ * depend on a target.
+ */
+export type Pullback = (
+  outputs: readonly Tensor[],
+  gradients: readonly (Tensor | undefined)[],
+  targets: readonly Tensor[],
+) => (Tensor | undefined)[];
+
+export interface ControlContext {
+  /** By which inputs of the node a gradient is wanted. */
+  readonly wanted: readonly boolean[];
+  /** Differentiates the programs within the node. */
+  readonly pullback: Pullback;
+}
+
+/** Like `GradientRule`, for a node with several results; `dys` has the gradient by each (undefined: none). */
+export type ControlRule<P extends keyof ControlParams> = (
+  y: Tensor<P>,
+  dys: readonly (Tensor | undefined)[],
+  context: ControlContext,
+) => readonly (Tensor | undefined)[];
+
+export type ControlRules = { readonly [P in keyof ControlParams]: ControlRule<P> };

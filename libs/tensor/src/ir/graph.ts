@@ -1,9 +1,10 @@
+import { invalidInput } from '@crucible/foundation';
 import { ndArray, type NdArray } from '../nd-array.ts';
 import type { DType, HostArrays } from '../dtype.ts';
 import type { Shape } from '../shape.ts';
 import { inferType } from './infer-type.ts';
 import type { Primitive, PrimitiveParams } from './primitive.ts';
-import { Tensor } from './tensor.ts';
+import { Tensor, type TensorType } from './tensor.ts';
 
 /** Constants up to this many elements are compared by content, larger ones by identity of their data. */
 const comparedByContent = 64;
@@ -14,11 +15,13 @@ export class Graph {
   readonly #identities = new WeakMap<object, number>();
   #nextId = 0;
   #nextIdentity = 0;
+  #nextPlaceholder = 0;
 
   /** The node for a primitive applied to inputs; types are checked and inferred here, so errors come while tracing. */
   node<P extends Primitive>(primitive: P, inputs: readonly Tensor[], params: PrimitiveParams[P]): Tensor {
     for (const input of inputs) {
       if (input.graph !== this) throw new Error(`internal: ${primitive} mixes tensors of two graphs`);
+      if (input.parts && primitive !== 'part') throw new Error(`internal: ${primitive} reads several results as one`);
     }
     const key = `${primitive}(${inputs.map((input) => input.id).join(',')})${this.#paramsKey(primitive, params)}`;
     const known = this.#nodes.get(key);
@@ -29,8 +32,23 @@ export class Graph {
     return made;
   }
 
-  input(name: string, shape: Shape, dtype: DType): Tensor {
-    return this.node('input', [], { name, shape, dtype });
+  input(name: string, shape: Shape, dtype: DType): Tensor<'input'> {
+    return this.node('input', [], { name, shape, dtype }) as Tensor<'input'>;
+  }
+
+  /** An input of its own, which stands for a value while a program within this one is traced. */
+  placeholder({ shape, dtype }: TensorType): Tensor<'input'> {
+    // The name may be one that the caller's inputs have: then there is such a node already.
+    for (;;) {
+      const fresh = this.#nextId;
+      const input = this.input(`#${this.#nextPlaceholder++}`, shape, dtype);
+      if (input.id === fresh) return input;
+    }
+  }
+
+  /** The id that the next new node gets. */
+  get nextId(): number {
+    return this.#nextId;
   }
 
   constant<D extends DType>(dtype: D, shape: Shape, data: HostArrays[D]): Tensor {
@@ -38,11 +56,16 @@ export class Graph {
   }
 
   scalar(value: number, dtype: DType = 'float32'): Tensor {
+    if (dtype !== 'float32' && !Number.isInteger(value)) {
+      throw invalidInput(`${value} is no ${dtype}; cast the tensor that it meets to float32`);
+    }
     switch (dtype) {
       case 'float32':
         return this.constant('float32', [], Float32Array.of(value));
       case 'int32':
         return this.constant('int32', [], Int32Array.of(value));
+      case 'uint32':
+        return this.constant('uint32', [], Uint32Array.of(value));
       case 'bool':
         return this.constant('bool', [], Uint8Array.of(value));
     }
@@ -50,7 +73,9 @@ export class Graph {
 
   #paramsKey<P extends Primitive>(primitive: P, params: PrimitiveParams[P]): string {
     if (primitive === 'constant') return this.#constantKey((params as PrimitiveParams['constant']).value);
-    return JSON.stringify(params);
+    if (!('body' in params || 'then' in params || 'backward' in params)) return JSON.stringify(params);
+    // Programs within this one are the same where they are one object.
+    return JSON.stringify(params, (_key, value: unknown) => (isProgram(value) ? `@${this.#identity(value)}` : value));
   }
 
   #constantKey({ dtype, shape, data }: NdArray): string {
@@ -77,14 +102,23 @@ export interface Program {
   readonly outputs: readonly Tensor[];
 }
 
-/** The nodes that the outputs need, inputs before users. */
-export function topologicalOrder(outputs: readonly Tensor[]): Tensor[] {
+export function isProgram(value: unknown): value is Program {
+  return typeof value === 'object' && value !== null && 'inputs' in value && 'outputs' in value;
+}
+
+/** The programs within a node, each beside the inputs of the node that it takes. */
+export function programsWithin(tensor: Tensor): readonly Program[] {
+  return Object.values(tensor.params).filter(isProgram);
+}
+
+/** The nodes that the outputs need, inputs before users; not those in `without`, nor what they alone need. */
+export function topologicalOrder(outputs: readonly Tensor[], without?: { has: (tensor: Tensor) => boolean }): Tensor[] {
   const order: Tensor[] = [];
   const seen = new Set<Tensor>();
   // Iterative: a deep program would overflow the call stack.
   const stack: { tensor: Tensor; next: number }[] = [];
   for (const output of outputs) {
-    if (seen.has(output)) continue;
+    if (seen.has(output) || without?.has(output)) continue;
     seen.add(output);
     stack.push({ tensor: output, next: 0 });
     while (stack.length > 0) {
@@ -93,7 +127,7 @@ export function topologicalOrder(outputs: readonly Tensor[]): Tensor[] {
       if (input === undefined) {
         order.push(top.tensor);
         stack.pop();
-      } else if (!seen.has(input)) {
+      } else if (!seen.has(input) && !without?.has(input)) {
         seen.add(input);
         stack.push({ tensor: input, next: 0 });
       }

@@ -1,11 +1,13 @@
 import type { DType } from '../dtype.ts';
-import type { Shape } from '../shape.ts';
+import { type Shape, shapesEqual } from '../shape.ts';
 import type { Graph } from './graph.ts';
 import type { Primitive, PrimitiveParams } from './primitive.ts';
 
 export interface TensorType {
   readonly shape: Shape;
   readonly dtype: DType;
+  /** Types of the results of a node that has several. Only `part` reads it; its own shape and dtype say nothing. */
+  readonly parts?: readonly TensorType[];
 }
 
 /**
@@ -21,6 +23,7 @@ export class Tensor<P extends Primitive = Primitive> implements TensorType {
   readonly params: PrimitiveParams[P];
   readonly shape: Shape;
   readonly dtype: DType;
+  readonly parts?: readonly TensorType[];
 
   constructor(
     graph: Graph,
@@ -37,11 +40,18 @@ export class Tensor<P extends Primitive = Primitive> implements TensorType {
     this.params = params;
     this.shape = type.shape;
     this.dtype = type.dtype;
+    if (type.parts) this.parts = type.parts;
   }
 
   get rank(): number {
     return this.shape.length;
   }
+}
+
+export function typesEqual(a: TensorType, b: TensorType): boolean {
+  const [partsA, partsB] = [a.parts ?? [], b.parts ?? []];
+  const sameParts = partsA.length === partsB.length && partsA.every((part, i) => typesEqual(part, partsB[i]!));
+  return a.dtype === b.dtype && shapesEqual(a.shape, b.shape) && sameParts;
 }
 
 export function isTensor(value: unknown): value is Tensor {

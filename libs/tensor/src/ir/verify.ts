@@ -1,8 +1,7 @@
-import { shapesEqual } from '../shape.ts';
-import { type Program, topologicalOrder } from './graph.ts';
+import { programsWithin, type Program, topologicalOrder } from './graph.ts';
 import { inferType } from './infer-type.ts';
 import { printType } from './print.ts';
-import { isPrimitive, type Tensor } from './tensor.ts';
+import { isPrimitive, type Tensor, typesEqual } from './tensor.ts';
 
 /**
  * Checks a program between passes: every node's type is what its rule says, nodes are made before they are used,
@@ -23,8 +22,7 @@ export function verifyProgram(program: Program, after: string): void {
       if (input.id >= tensor.id) fail(tensor, `uses ${input.id}, which was made later`);
     }
     const type = inferType(tensor.primitive, tensor.inputs, tensor.params);
-    if (type.dtype !== tensor.dtype || !shapesEqual(type.shape, tensor.shape)) {
-      fail(tensor, `says ${printType(tensor)}, but its rule says ${printType(type)}`);
-    }
+    if (!typesEqual(type, tensor)) fail(tensor, `says ${printType(tensor)}, but its rule says ${printType(type)}`);
+    for (const within of programsWithin(tensor)) verifyProgram(within, `${after}, within ${tensor.primitive}`);
   }
 }

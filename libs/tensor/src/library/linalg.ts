@@ -10,9 +10,20 @@ export interface MatmulOptions {
   readonly alpha?: number;
 }
 
-/** Matrix product over the last two axes, float32; batch axes broadcast. [..., m, k] · [..., k, n] → [..., m, n]. */
+/**
+ * Matrix product over the last two axes, float32; batch axes broadcast. [..., m, k] · [..., k, n] → [..., m, n]. A
+ * vector [k] is a row on the left and a column on the right, and its axis is missing in the result.
+ */
 export function matmul(a: Tensor, b: Tensor, options: MatmulOptions = {}): Tensor {
   const { transposeA = false, transposeB = false, alpha = 1 } = options;
+  if (a.rank === 1) {
+    const row = matmul(reshape(a, [1, -1]), b, { transposeB, alpha });
+    return reshape(row, row.shape.toSpliced(b.rank === 1 ? -1 : -2, 1));
+  }
+  if (b.rank === 1) {
+    const column = matmul(a, reshape(b, [-1, 1]), { transposeA, alpha });
+    return reshape(column, column.shape.slice(0, -1));
+  }
   const params = { transposeA, transposeB, alpha };
   if (a.rank > 2 && b.rank === 2 && !transposeA) {
     // One large product instead of a batch of small ones, here and in the gradient of `b`.

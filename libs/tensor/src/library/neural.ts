@@ -1,8 +1,11 @@
+import { invalidInput } from '@crucible/foundation';
 import type { Tensor } from '../ir/tensor.ts';
-import { sub } from './elementwise.ts';
+import { formatShape, resolveAxis, sizeOf } from '../shape.ts';
+import { full } from './creation.ts';
+import { add, mul, reciprocal, sqrt, sub } from './elementwise.ts';
 import { takeAlong } from './indexing.ts';
 import { reshape } from './movement.ts';
-import { logSumExp } from './reduction.ts';
+import { logSumExp, mean, variance } from './reduction.ts';
 
 /** Root-mean-square normalisation over the last axis (Zhang & Sennrich 2019), times `weight` [d]. */
 export function rmsNorm(x: Tensor, weight: Tensor, epsilon: number): Tensor {
@@ -12,6 +15,64 @@ export function rmsNorm(x: Tensor, weight: Tensor, epsilon: number): Tensor {
 /** Layer normalisation over the last axis (Ba et al. 2016), times `weight` [d] plus `bias` [d]. */
 export function layerNorm(x: Tensor, weight: Tensor, bias: Tensor, epsilon: number): Tensor {
   return x.graph.node('layerNorm', [x, weight, bias], { epsilon });
+}
+
+export interface GroupNormOptions {
+  /** Added to the variance. Default: 1e-5. */
+  readonly epsilon?: number;
+}
+
+/**
+ * Normalisation of groups of channels (Wu & He 2018): x [n, c, ...], every group over its channels and all that follows,
+ * times `weight` [c] plus `bias` [c]. One group: the whole of each example; c groups: each channel on its own.
+ */
+export function groupNorm(
+  x: Tensor,
+  groups: number,
+  weight: Tensor,
+  bias: Tensor,
+  { epsilon = 1e-5 }: GroupNormOptions = {},
+): Tensor {
+  const [batch, channels] = x.shape as [number | undefined, number | undefined];
+  if (batch === undefined || channels === undefined || channels % groups !== 0) {
+    throw invalidInput(`groupNorm: ${formatShape(x.shape)} is not [n, c, ...] with c in ${groups} groups`);
+  }
+  const rows = reshape(x, [batch * groups, sizeOf(x.shape) / (batch * groups)]);
+  const width = [rows.shape[1]!];
+  const normalised = layerNorm(rows, full(x.graph, width, 1), full(x.graph, width, 0), epsilon);
+  return scaleChannels(reshape(normalised, x.shape), weight, bias, 1);
+}
+
+export interface BatchNormOptions {
+  /** The axis of channels. Default: 1. */
+  readonly axis?: number;
+  /** Added to the variance. Default: 1e-5. */
+  readonly epsilon?: number;
+  /** Each [c], gathered while training. Default: those of the batch. */
+  readonly statistics?: { readonly mean: Tensor; readonly variance: Tensor };
+}
+
+/**
+ * Normalisation of channels over a batch (Ioffe & Szegedy 2015), times `weight` [c] plus `bias` [c]. Gives also the mean
+ * and the variance [c] that it used: keep running averages of them for use as `statistics`.
+ */
+export function batchNorm(
+  x: Tensor,
+  weight: Tensor,
+  bias: Tensor,
+  { axis = 1, epsilon = 1e-5, statistics }: BatchNormOptions = {},
+): { y: Tensor; mean: Tensor; variance: Tensor } {
+  const along = resolveAxis(axis, x.rank, 'batchNorm');
+  const axes = x.shape.flatMap((_size, other) => (other === along ? [] : [other]));
+  const average = statistics?.mean ?? mean(x, { axes });
+  const spread = statistics?.variance ?? variance(x, { axes });
+  const scale = mul(weight, reciprocal(sqrt(add(spread, epsilon))));
+  return { y: scaleChannels(x, scale, sub(bias, mul(average, scale)), along), mean: average, variance: spread };
+}
+
+function scaleChannels(x: Tensor, weight: Tensor, bias: Tensor, axis: number): Tensor {
+  const shape = x.shape.slice(axis).map((size, i) => (i === 0 ? size : 1));
+  return add(mul(x, reshape(weight, shape)), reshape(bias, shape));
 }
 
 /**
@@ -27,5 +88,5 @@ export function logProbability(logits: Tensor, targets: Tensor): Tensor {
   // As a matrix: the gradient then meets the matrix product that made the logits without a change of shape.
   const rows = reshape(logits, [-1, logits.shape[logits.rank - 1]!]);
   const chosen = takeAlong(rows, reshape(targets, [-1, 1]));
-  return reshape(sub(chosen, logSumExp(rows)), targets.shape);
+  return reshape(sub(chosen, logSumExp(rows, { axes: -1, keepDims: true })), targets.shape);
 }

@@ -1,24 +1,29 @@
 /** Collects the nodes and initializers of an ONNX graph (onnx.ai, IR version 10, operator set 21). */
 import { create, toBinary } from '@bufbuild/protobuf';
-import type { DType } from '../dtype.ts';
-import type { TensorType } from '../ir/tensor.ts';
 import type { NdArray } from '../nd-array.ts';
 import type { Shape } from '../shape.ts';
 import {
   AttributeProto_AttributeType as AttributeType,
   AttributeProtoSchema,
+  GraphProtoSchema,
   ModelProtoSchema,
   NodeProtoSchema,
   TensorProtoSchema,
   ValueInfoProtoSchema,
   type AttributeProto,
+  type GraphProto,
   type NodeProto,
   type TensorProto,
   type ValueInfoProto,
 } from './generated/onnx_pb.ts';
 
 /** TensorProto.DataType of the format. */
-export const elementType = { float32: 1, int32: 6, int64: 7, bool: 9 } as const;
+export const elementType = { float32: 1, int32: 6, int64: 7, bool: 9, uint32: 12 } as const;
+
+interface OnnxType {
+  readonly shape: Shape;
+  readonly dtype: keyof typeof elementType;
+}
 
 /** ONNX Runtime's own operators live in this domain. */
 export const microsoft = 'com.microsoft';
@@ -31,7 +36,15 @@ export class FloatAttribute {
   }
 }
 
-export type AttributeValue = number | FloatAttribute | string | readonly number[];
+/** A graph within a node: see `OnnxWriter.within`. */
+export class GraphAttribute {
+  readonly graph: GraphProto;
+  constructor(graph: GraphProto) {
+    this.graph = graph;
+  }
+}
+
+export type AttributeValue = number | FloatAttribute | GraphAttribute | string | readonly number[];
 
 export interface NodeOptions {
   readonly attributes?: Readonly<Record<string, AttributeValue>>;
@@ -40,6 +53,8 @@ export interface NodeOptions {
   /** How many results; '' leaves one out. Default: 1. */
   readonly outputs?: number;
 }
+
+export type Target = 'cpu' | 'webgpu';
 
 export class OnnxWriter {
   readonly #nodes: NodeProto[] = [];
@@ -50,11 +65,32 @@ export class OnnxWriter {
   readonly #sharedNodes = new Map<string, readonly string[]>();
   /** Values of nodes that are not results of the graph. */
   readonly #computed = new Set<string>();
-  #nextName = 0;
+  /** Counts for all graphs of a model: one within another must not use its names. */
+  readonly #names: { next: number; readonly taken: Set<string> };
+
+  /** Where the model is to run: rules choose what its kernels know. */
+  readonly target: Target;
+
+  constructor(target: Target = 'cpu', names = { next: 0, taken: new Set<string>() }) {
+    this.target = target;
+    this.#names = names;
+  }
+
+  /** A writer for a graph within a node of this one. Its nodes may use this one's values by name. */
+  within(): OnnxWriter {
+    return new OnnxWriter(this.target, this.#names);
+  }
+
+  #newName(prefix: string): string {
+    for (;;) {
+      const name = `${prefix}${this.#names.next++}`;
+      if (!this.#names.taken.has(name)) return name;
+    }
+  }
 
   /** Adds a node and returns the names of its results. */
   node(operator: string, inputs: readonly string[], options: NodeOptions = {}): string[] {
-    const base = `v${this.#nextName++}`;
+    const base = this.#newName('v');
     const count = options.outputs ?? 1;
     const outputs = Array.from({ length: count }, (_, i) => (i === 0 ? base : `${base}.${i}`));
     for (const output of outputs) this.#computed.add(output);
@@ -107,6 +143,22 @@ export class OnnxWriter {
     );
   }
 
+  /** A constant that is made once, by a name for it. */
+  sharedConstant(name: string, make: () => NdArray): string {
+    let known = this.#shared.get(name);
+    if (known === undefined) this.#shared.set(name, (known = this.constant(make())));
+    return known;
+  }
+
+  uint32(value: number): string {
+    return this.#sharedInitializer(`uint32 ${value}`, elementType.uint32, [], () => bytesOf(Uint32Array.of(value)));
+  }
+
+  /** One float32. */
+  scalar(value: number): string {
+    return this.#sharedInitializer(`scalar ${value}`, elementType.float32, [], () => bytesOf(Float32Array.of(value)));
+  }
+
   /** A vector of one repeated float32. */
   filled(value: number, length: number): string {
     return this.#sharedInitializer(`filled ${value} ${length}`, elementType.float32, [length], () =>
@@ -114,12 +166,20 @@ export class OnnxWriter {
     );
   }
 
-  input(name: string, type: TensorType): void {
+  input(name: string, type: OnnxType): void {
+    this.#names.taken.add(name);
     this.#inputs.push(valueInfo(name, type));
   }
 
+  /** An input of a graph within a node; the node feeds it by its place. */
+  element(type: OnnxType): string {
+    const name = this.#newName('e');
+    this.input(name, type);
+    return name;
+  }
+
   /** Declares `value` as a result of the graph and returns the result's name. */
-  output(value: string, type: TensorType): string {
+  output(value: string, type: OnnxType): string {
     // A value that is computed and not a result yet is one itself; an input, a constant or a second use is copied.
     const isNew = this.#computed.delete(value);
     const name = isNew ? value : this.op('Identity', [value]);
@@ -136,19 +196,29 @@ export class OnnxWriter {
         { domain: '', version: 21n },
         { domain: microsoft, version: 1n },
       ],
-      graph: {
-        name: 'program',
-        node: this.#nodes,
-        initializer: this.#initializers,
-        input: this.#inputs,
-        output: this.#outputs,
-      },
+      graph: this.#graph(),
     });
     return toBinary(ModelProtoSchema, model);
   }
 
+  /** The graph as a value of an attribute. */
+  finishWithin(): GraphAttribute {
+    return new GraphAttribute(this.#graph());
+  }
+
+  #graph(): GraphProto {
+    return create(GraphProtoSchema, {
+      name: 'program',
+      node: this.#nodes,
+      initializer: this.#initializers,
+      input: this.#inputs,
+      output: this.#outputs,
+    });
+  }
+
+  /** With those of graphs within. */
   get nodeCount(): number {
-    return this.#nodes.length;
+    return countNodes(this.#nodes);
   }
 
   #sharedInitializer(key: string, type: number, shape: Shape, bytes: () => Uint8Array): string {
@@ -158,15 +228,23 @@ export class OnnxWriter {
   }
 
   #initializer(dataType: number, shape: Shape, rawData: Uint8Array): string {
-    const name = `c${this.#nextName++}`;
+    const name = this.#newName('c');
     this.#initializers.push(create(TensorProtoSchema, { name, dataType, dims: shape.map(BigInt), rawData }));
     return name;
   }
 }
 
-function attributeProto(name: string, value: AttributeValue): AttributeProto {
+function countNodes(nodes: readonly NodeProto[]): number {
+  const graphs = nodes.flatMap(({ attribute }) => attribute.flatMap(({ g }) => (g ? [g] : [])));
+  return nodes.length + graphs.reduce((total, graph) => total + countNodes(graph.node), 0);
+}
+
+export function attributeProto(name: string, value: AttributeValue): AttributeProto {
   if (value instanceof FloatAttribute) {
     return create(AttributeProtoSchema, { name, type: AttributeType.FLOAT, f: value.value });
+  }
+  if (value instanceof GraphAttribute) {
+    return create(AttributeProtoSchema, { name, type: AttributeType.GRAPH, g: value.graph });
   }
   if (typeof value === 'number')
     return create(AttributeProtoSchema, { name, type: AttributeType.INT, i: BigInt(value) });
@@ -176,7 +254,7 @@ function attributeProto(name: string, value: AttributeValue): AttributeProto {
   return create(AttributeProtoSchema, { name, type: AttributeType.INTS, ints: value.map(BigInt) });
 }
 
-function valueInfo(name: string, { dtype, shape }: { dtype: DType; shape: Shape }): ValueInfoProto {
+function valueInfo(name: string, { dtype, shape }: OnnxType): ValueInfoProto {
   const dim = shape.map((size) => ({ dimValue: BigInt(size) }));
   return create(ValueInfoProtoSchema, { name, type: { tensorType: { elemType: elementType[dtype], shape: { dim } } } });
 }

@@ -51,7 +51,7 @@ export const transposeSmaller: RewriteRule = (tensor) => {
 export const sinkTranspose: RewriteRule = (tensor, uses) => {
   const [x, y] = tensor.inputs as [Tensor, Tensor];
   const sinks = (operand: Tensor): operand is Tensor<'transpose'> => swapsLastTwo(operand) && uses(operand) === 1;
-  if (isPrimitive(tensor, 'pad') && sinks(x)) {
+  if (isPrimitive(tensor, 'pad') && tensor.inputs.length === 1 && sinks(x)) {
     const { before, after } = tensor.params;
     const swapped = (sizes: readonly number[]): number[] => x.params.permutation.map((axis) => sizes[axis]!);
     return swapLastTwo(pad(x.inputs[0]!, swapped(before), swapped(after)));

@@ -23,7 +23,9 @@ export const fuseScatter: RewriteRule = (tensor) => {
     if (!isScatter || filledWith(scatter.inputs[0]!) !== 0) continue;
     const [, indices, updates] = scatter.inputs as [Tensor, Tensor, Tensor];
     if (isPrimitive(scatter, 'scatterAdd')) return tensor.graph.node('scatterAdd', [x, indices, updates], {});
-    return scatterCrossEntropy(x, indices, updates) ?? scatterAlong(x, indices, updates);
+    const { axis } = scatter.params;
+    const crossEntropy = axis === x.rank - 1 ? scatterCrossEntropy(x, indices, updates) : undefined;
+    return crossEntropy ?? scatterAlong(x, indices, updates, { axis });
   }
   return undefined;
 };

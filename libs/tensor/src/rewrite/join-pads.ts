@@ -34,7 +34,7 @@ interface Part {
 function collectParts(tensor: Tensor, isRoot: boolean, uses: (tensor: Tensor) => number, parts: Part[]): boolean {
   if (!isRoot && uses(tensor) > 1) return false;
   if (isPrimitive(tensor, 'add')) return tensor.inputs.every((input) => collectParts(input, false, uses, parts));
-  if (!isPrimitive(tensor, 'pad')) return false;
+  if (!isPrimitive(tensor, 'pad') || tensor.inputs.length > 1) return false;
   const { before, after } = tensor.params;
   const padded = before.flatMap((n, axis) => (n > 0 || after[axis]! > 0 ? [axis] : []));
   if (padded.length !== 1) return false;

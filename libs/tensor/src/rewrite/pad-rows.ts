@@ -7,7 +7,7 @@
  * A widened matrix is written as the slice of it that has the old width, and the slice moves down to the users.
  */
 import { countUses, type Program, topologicalOrder } from '../ir/graph.ts';
-import type { Primitive } from '../ir/primitive.ts';
+import type { OneResult, Primitive } from '../ir/primitive.ts';
 import { isPrimitive, type Tensor } from '../ir/tensor.ts';
 import { pad, reshape, sliceAxis } from '../library/movement.ts';
 import { ndArray } from '../nd-array.ts';
@@ -134,21 +134,24 @@ function sinkIntoProduct(product: Product, widened: (tensor: Tensor) => Tensor |
 function fillOf(tensor: Tensor): number | undefined {
   if (isProduct(tensor)) {
     const [, b, ...bias] = tensor.inputs as [Tensor, Tensor, ...Tensor[]];
-    return [b, ...bias].every((operand) => isPrimitive(operand, 'pad')) ? 0 : undefined;
+    return [b, ...bias].every((operand) => isPrimitive(operand, 'pad') && operand.inputs.length === 1) ? 0 : undefined;
   }
   if (isPrimitive(tensor, 'reshape')) return fillOf(tensor.inputs[0]!);
   if (!elementwise.has(tensor.primitive)) return filledWith(tensor);
   const fills = tensor.inputs.map(fillOf);
   if (!fills.every((fill) => fill !== undefined)) return undefined;
   const scalars = fills.map((fill) => ndArray('float32', [], Float32Array.of(fill)));
-  return evaluatePrimitive(tensor.primitive, scalars, tensor.params, { dtype: 'float32', shape: [] }).data[0];
+  return evaluatePrimitive(tensor.primitive as OneResult, scalars, tensor.params as never, {
+    dtype: 'float32',
+    shape: [],
+  }).data[0];
 }
 
 function lastSize(tensor: Tensor): number {
   return tensor.shape.at(-1) ?? 1;
 }
 
-const elementwise: ReadonlySet<Primitive> = new Set<Primitive>([
+const elementwise: ReadonlySet<Primitive> = new Set<OneResult>([
   'neg',
   'abs',
   'exp',

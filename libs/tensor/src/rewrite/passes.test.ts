@@ -81,7 +81,7 @@ describe('the passes', () => {
       "(h: float32[4,3], e: float32[7,3], t: int32[4], w: float32[4]) {
         %0: float32[4,7] = matmul(h, e) {transposeB, alpha: 1}
         %1: int32[4,1] = reshape(t) {shape: [4,1]}
-        %2: float32[4,1] = takeAlong(%0, %1)
+        %2: float32[4,1] = takeAlong(%0, %1) {axis: 1}
         %3: float32[4,1] = max(%0) {axes: [1], keepDims}
         %4: float32[4,7] = softmax(%0)
         %5: float32[4,1] = max(%4) {axes: [1], keepDims}
@@ -93,7 +93,7 @@ describe('the passes', () => {
         %11: float32[] = sum(%10) {axes: [0]}
         %12: float32[] = mul(%11, -1)
         %13: float32[4,1] = broadcast(-1) {shape: [4,1]}
-        %14: float32[4,7] = scatterAlong(%4, %1, %13)
+        %14: float32[4,7] = scatterAlong(%4, %1, %13) {axis: 1}
         %15: float32[4,3] = matmul(%14, e) {alpha: 1}
         %16: float32[4,1] = reshape(w) {shape: [4,1]}
         %17: float32[4,3] = mul(%15, %16)

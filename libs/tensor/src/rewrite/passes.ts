@@ -1,18 +1,28 @@
 /** The passes between tracing and lowering, in order. The program is verified after each. */
-import type { Program } from '../ir/graph.ts';
+import { isProgram, type Program, programsWithin } from '../ir/graph.ts';
 import { verifyProgram } from '../ir/verify.ts';
 import { foldConstants } from './fold-constants.ts';
 import { fuseBias, fuseMatmul, moveRowScale, scaleBias, sinkTranspose, transposeSmaller } from './fuse-matmul.ts';
 import { fuseScatter } from './fuse-scatter.ts';
+import { inlineBlocks } from './inline-blocks.ts';
 import { joinPads } from './join-pads.ts';
 import { shareSoftmax } from './log-sum-exp.ts';
 import { padRows } from './pad-rows.ts';
-import { firstOf, type RewriteRule, rewriteToFixpoint } from './rewrite.ts';
+import { firstOf, rebuild, type RewriteRule, rewriteToFixpoint } from './rewrite.ts';
+import { mergeScans, pruneScans } from './scans.ts';
 import { joinGelu, splitGelu } from './share-gelu.ts';
 import { joinNorm, splitNorm } from './share-norm.ts';
 import { splitColumnSum } from './split-column-sum.ts';
 import { shrinkRowDot } from './row-dot.ts';
 import { simplify } from './simplify.ts';
+
+// Programs within the program come first: those that are marks are dissolved, the others optimized on their own.
+const preparations: readonly (readonly [name: string, prepare: (program: Program) => Program])[] = [
+  ['inline-blocks', (program) => rewriteToFixpoint(program, inlineBlocks)],
+  ['merge-scans', (program) => rewriteToFixpoint(program, mergeScans(program))],
+  ['prune-scans', pruneScans],
+  ['optimize-within', optimizeWithin],
+];
 
 // Common subexpressions need no pass: a graph holds each node once. Dead code neither: only what the outputs need is
 // lowered.
@@ -36,9 +46,28 @@ const passes: readonly (readonly [name: string, rule: (program: Program) => Rewr
 
 export function optimize(program: Program): Program {
   verifyProgram(program, 'tracing');
+  for (const [name, prepare] of preparations) {
+    program = prepare(program);
+    verifyProgram(program, name);
+  }
   for (const [name, ruleFor] of passes) {
     program = rewriteToFixpoint(program, ruleFor(program));
     verifyProgram(program, name);
   }
   return program;
+}
+
+function optimizeWithin(program: Program): Program {
+  const optimized = new Map<Program, Program>();
+  const once = (within: Program): Program => {
+    const known = optimized.get(within) ?? optimize(within);
+    optimized.set(within, known);
+    return known;
+  };
+  return rebuild(program, (tensor, inputs) => {
+    if (programsWithin(tensor).length === 0) return undefined;
+    const params: [string, unknown][] = Object.entries(tensor.params);
+    const changed = params.map(([key, value]) => [key, isProgram(value) ? once(value) : value] as const);
+    return tensor.graph.node(tensor.primitive, inputs, Object.fromEntries(changed) as never);
+  });
 }

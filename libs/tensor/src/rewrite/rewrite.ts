@@ -18,6 +18,21 @@ export function firstOf(...rules: readonly RewriteRule[]): RewriteRule {
   };
 }
 
+/** Makes a program anew: `change` may give another node for one, whose inputs are already changed. */
+export function rebuild(
+  program: Program,
+  change: (tensor: Tensor, inputs: readonly Tensor[]) => Tensor | undefined,
+): Program {
+  const replaced = new Map<Tensor, Tensor>();
+  for (const tensor of topologicalOrder(program.outputs)) {
+    const inputs = tensor.inputs.map((input) => replaced.get(input)!);
+    const same = inputs.every((input, i) => input === tensor.inputs[i]);
+    const changed = change(tensor, inputs);
+    replaced.set(tensor, changed ?? (same ? tensor : tensor.graph.node(tensor.primitive, inputs, tensor.params)));
+  }
+  return { inputs: program.inputs, outputs: program.outputs.map((output) => replaced.get(output)!) };
+}
+
 /** Applies a rule once to every node, inputs before users. */
 function rewriteOnce(program: Program, rule: RewriteRule): Program {
   const counts = countUses(program.outputs);

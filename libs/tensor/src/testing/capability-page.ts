@@ -8,6 +8,7 @@ import type { DType } from '../dtype.ts';
 import { inferType } from '../ir/infer-type.ts';
 import type { Primitive } from '../ir/primitive.ts';
 import { evaluate } from '../reference/evaluate.ts';
+import { controlCases } from './cases/control.ts';
 import {
   type Case,
   type Operand,
@@ -20,17 +21,24 @@ import {
 
 export const tensorPage = new URL('../../../../docs/tensor.md', import.meta.url);
 
-const dtypes = ['float32', 'int32', 'bool'] as const satisfies readonly DType[];
+const dtypes = ['float32', 'int32', 'uint32', 'bool'] as const satisfies readonly DType[];
 
-/** A row a primitive: its name, element types, whether gradients flow through it, ONNX operators. */
+/** Where the cases run. */
+const devices = ['cpu'] as const;
+
+/** A row a primitive: its name, element types, whether it differentiates once and twice, devices, ONNX operators. */
 async function capabilityTable(): Promise<string> {
-  const rows = [['primitive', 'types', 'gradient', 'ONNX operators']];
-  for (const [primitive, { cases, differentiable }] of Object.entries(primitiveCases) as [
-    Primitive,
-    Row<Primitive>,
-  ][]) {
-    const types = await acceptedTypes(primitive, cases);
-    rows.push([`\`${primitive}\``, types.join(', '), differentiable ? 'yes' : 'no', operators(primitive, cases)]);
+  const rows = [['primitive', 'types', 'gradient', 'twice', 'devices', 'ONNX operators']];
+  for (const [primitive, row] of Object.entries(primitiveCases) as [Primitive, Row<Primitive>][]) {
+    const differentiable = row.differentiable !== undefined;
+    rows.push([
+      `\`${primitive}\``,
+      (await acceptedTypes(primitive, row.cases)).join(', '),
+      differentiable ? 'yes' : 'no',
+      row.smooth === true ? 'yes' : 'no',
+      devices.join(', '),
+      operators(primitive, row.cases),
+    ]);
   }
   return aligned(rows);
 }
@@ -56,8 +64,9 @@ export async function renewedTensorPage(page: string): Promise<string> {
 /** Element types of the operand that the result takes after, with which the first case runs. */
 async function acceptedTypes(primitive: Primitive, cases: readonly Case<Primitive>[]): Promise<readonly DType[]> {
   const [first] = cases;
-  // Leaves are made of whatever they are given.
-  if (first === undefined || first.operands.length === 0) return dtypes;
+  // Leaves are made of whatever they are given, and programs within hold anything.
+  if (primitive === 'range') return ['int32', 'uint32'];
+  if (first === undefined || first.operands.length === 0 || primitive in controlCases) return dtypes;
   const accepted: DType[] = [];
   for (const dtype of dtypes) if (await runs(primitive, withType(primitive, first, dtype))) accepted.push(dtype);
   return accepted;
@@ -69,7 +78,8 @@ function withType(primitive: Primitive, given: Case<Primitive>, dtype: DType): C
   const inputs = given.operands.map((operand) => ({ shape: operand.shape, dtype: typeOf(operand) }));
   const result = inferType(primitive, inputs, given.params).dtype;
   const main = typeOf(given.operands.find((operand) => typeOf(operand) === result) ?? given.operands[0]!);
-  const draw = dtype === 'float32' ? {} : { draw: (random: Random) => random.integer(Number(dtype === 'int32'), 1) };
+  if (dtype === main) return given;
+  const draw = dtype === 'float32' ? {} : { draw: (random: Random) => random.integer(Number(dtype !== 'bool'), 1) };
   return {
     params: given.params,
     operands: given.operands.map((operand) =>
@@ -95,8 +105,10 @@ async function runs(primitive: Primitive, example: Case<Primitive>): Promise<boo
 /** The operators of the primitive's cases. */
 function operators(primitive: Primitive, cases: readonly Case<Primitive>[]): string {
   const names = cases.flatMap((example) => {
-    const { inputs, y } = traceCase(primitive, example, Random.seeded(1));
-    return y.inputs.length === 0 ? [] : operatorsOf({ inputs, outputs: [y] });
+    const { inputs, results } = traceCase(primitive, example, Random.seeded(1));
+    // A constant is no operator, but what is made one's result; a checkpoint is what it holds.
+    if (primitive === 'constant' || primitive === 'checkpoint') return [];
+    return operatorsOf({ inputs, outputs: results });
   });
   return names.length === 0 ? 'none' : [...new Set(names)].map((name) => `\`${name}\``).join(', ');
 }

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { floats, ints, itemOf, scalar } from '../nd-array.ts';
-import { add, mul, square } from '../library/elementwise.ts';
+import type { Tensor } from '../ir/tensor.ts';
+import { loop } from '../library/control.ts';
+import { add, cast, mul, square } from '../library/elementwise.ts';
 import { matmul } from '../library/linalg.ts';
 import { sum } from '../library/reduction.ts';
 import { gradient } from '../autodiff/gradient.ts';
@@ -34,6 +36,27 @@ describe('compile()', () => {
     const { x, doubled, again, one } = await program.run({ x: vector(1, 2) });
     expect([[...x.data], [...doubled.data], [...again.data], itemOf(one)]).toEqual([[1, 2], [2, 4], [2, 4], 1]);
     await program.dispose();
+  });
+
+  it('takes inputs of any name', async () => {
+    const inputs = { v0: scalar(1), c1: scalar(2), e2: scalar(3), '#0': scalar(4), 'a.b': scalar(5) };
+    const program = await compile(inputs, (given) => {
+      const step = (sum: Tensor, i: Tensor): Tensor => add(sum, mul(given['#0'], cast(i, 'float32')));
+      return { y: loop(3, step, add(add(given.v0, given.c1), mul(given.e2, given['a.b']))) };
+    });
+    expect(itemOf((await program.run(inputs)).y)).toBe(30);
+    await program.dispose();
+  });
+
+  it('runs a program as it was traced where that is asked for', async () => {
+    const build = ({ x }: { x: Tensor }) => ({ x: mul(mul(x, 2), 3) });
+    const inputs = { x: vector(1, 2) };
+    const [plain, optimized] = [await compile(inputs, build, { optimize: false }), await compile(inputs, build)];
+    expect([plain.statistics.nodes, optimized.statistics.nodes]).toEqual([2, 1]);
+    for (const program of [plain, optimized]) {
+      expect([...(await program.run(inputs)).x.data]).toEqual([6, 12]);
+      await program.dispose();
+    }
   });
 
   it('leaves its inputs as they were', async () => {

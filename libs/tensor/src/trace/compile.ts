@@ -1,7 +1,7 @@
 import { CrucibleError, invalidInput } from '@crucible/foundation';
-import { Graph, type Program } from '../ir/graph.ts';
+import { Graph, type Program, topologicalOrder } from '../ir/graph.ts';
 import { printProgram, printType } from '../ir/print.ts';
-import { isTensor, type Tensor, type TensorType } from '../ir/tensor.ts';
+import { isPrimitive, isTensor, type Tensor, type TensorType } from '../ir/tensor.ts';
 import { lowerProgram } from '../lower/lower.ts';
 import { isNdArray, type NdArray } from '../nd-array.ts';
 import { optimize } from '../rewrite/passes.ts';
@@ -12,6 +12,8 @@ import { flatten, mapTree, type TreeLike } from '../tree.ts';
 export interface CompileOptions extends SessionOptions {
   /** Named in errors. Default: `program`. */
   readonly name?: string;
+  /** Whether the program is rewritten before it is lowered; without, it runs as it was traced. Default: true. */
+  readonly optimize?: boolean;
 }
 
 /** Types of a signature's leaves: arrays may stand for their types. */
@@ -102,7 +104,7 @@ export async function compile<I, O>(
   const start = performance.now();
   const types = flatten(signature, isTensorType);
   const { program, outputTree } = trace(signature, build, name);
-  const optimized = optimize(program);
+  const optimized = options.optimize === false ? program : optimize(program);
   const lowered = lowerProgram(optimized);
   const traced = performance.now();
   const session = await Session.create(lowered.model, options);
@@ -126,13 +128,20 @@ export function trace<I, O>(
   const graph = new Graph();
   const inputs: Tensor<'input'>[] = [];
   const symbolic = mapTree(signature, isTensorType, (type, path) => {
-    const input = graph.input(path, type.shape, type.dtype) as Tensor<'input'>;
+    const input = graph.input(path, type.shape, type.dtype);
     inputs.push(input);
     return input;
   });
   const outputTree = build(symbolic as Signature<I>);
   const outputs = flatten(outputTree, isTensor).map(({ leaf }) => leaf);
   if (outputs.length === 0) throw new CrucibleError('invalid-input', `${name}: the function returns no tensor`);
+  const declared = new Set<Tensor>(inputs);
+  if (topologicalOrder(outputs).some((tensor) => isPrimitive(tensor, 'input') && !declared.has(tensor))) {
+    throw new CrucibleError(
+      'invalid-input',
+      `${name}: a tensor from inside a scan, loop or block is used outside of it`,
+    );
+  }
   return { program: { inputs, outputs }, outputTree };
 }
 

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { loadModel, type ModelRegistry, type ModelVersion, type SavedModel } from '@crucible/checkpoint';
 import { CrucibleError, publishFolder, Random, writeFileAtomic } from '@crucible/foundation';
 import { GenerationEngine, ScalarScorer, scoreSequences, throughputBatch } from '@crucible/inference';
-import type { LanguageModelWeights, LlamaConfig } from '@crucible/nn';
+import type { DecoderConfig, ModelWeights } from '@crucible/nn';
 import { loadTokenizer, saveTokenizer, type Tokenizer, trainBpe } from '@crucible/tokenizer';
 import { ppo, type RewardFunction } from '../ppo.ts';
 import { pretrain } from '../pretrain.ts';
@@ -119,9 +119,9 @@ class ForgeRun {
     return tokenizer;
   }
 
-  async #pretrain(tokenizer: Tokenizer, config: LlamaConfig): Promise<LanguageModelWeights> {
+  async #pretrain(tokenizer: Tokenizer, config: DecoderConfig): Promise<ModelWeights> {
     const { data, seed, settings } = this.#options;
-    const train = async (): Promise<LanguageModelWeights> => {
+    const train = async (): Promise<ModelWeights> => {
       const { source, validation } = data.text(tokenizer, seed);
       const context = this.#languageContext('pretrain', tokenizer, config);
       return (await pretrain({ config, source, validation }, { ...settings.pretrain, seed }, context)).weights;
@@ -131,13 +131,9 @@ class ForgeRun {
     return weights;
   }
 
-  async #fineTune(
-    tokenizer: Tokenizer,
-    config: LlamaConfig,
-    base: LanguageModelWeights,
-  ): Promise<LanguageModelWeights> {
+  async #fineTune(tokenizer: Tokenizer, config: DecoderConfig, base: ModelWeights): Promise<ModelWeights> {
     const { data, seed, settings } = this.#options;
-    const train = async (): Promise<LanguageModelWeights> => {
+    const train = async (): Promise<ModelWeights> => {
       const source = data.chats!(tokenizer, seed);
       const inputs = { config, base, source, ...this.#evaluation(tokenizer, config) };
       return (await sft(inputs, { ...settings.sft, seed }, this.#languageContext('sft', tokenizer, config))).weights;
@@ -147,7 +143,7 @@ class ForgeRun {
     return weights;
   }
 
-  async #rewardModel(tokenizer: Tokenizer, config: LlamaConfig, base: LanguageModelWeights): Promise<RewardModel> {
+  async #rewardModel(tokenizer: Tokenizer, config: DecoderConfig, base: ModelWeights): Promise<RewardModel> {
     const { data, seed, settings, signal } = this.#options;
     const done = this.#finished('reward');
     if (done?.kind === 'scalar') return done;
@@ -161,8 +157,8 @@ class ForgeRun {
 
   async #reinforce(
     tokenizer: Tokenizer,
-    config: LlamaConfig,
-    reference: LanguageModelWeights,
+    config: DecoderConfig,
+    reference: ModelWeights,
     { weights: value, bias }: RewardModel,
   ): Promise<void> {
     const { data, seed, settings } = this.#options;
@@ -172,7 +168,7 @@ class ForgeRun {
       const scores = await scoreSequences(scorer, value, sequences, { time: settings.ppo.time, pad });
       return scores.map((one) => one - bias);
     };
-    const train = async (): Promise<LanguageModelWeights> => {
+    const train = async (): Promise<ModelWeights> => {
       const reward: RewardFunction = (samples) =>
         score(samples.map(({ prompt, response }) => [...prompt, ...response]));
       const inputs = {
@@ -191,7 +187,7 @@ class ForgeRun {
       const weights = this.#finishedLanguage('ppo') ?? (await train());
       await this.#measureOnce('d', weights, config, tokenizer);
       if (this.#record.metrics['reward_gain'] === undefined) {
-        const meanScore = async (policy: LanguageModelWeights): Promise<number> =>
+        const meanScore = async (policy: ModelWeights): Promise<number> =>
           mean(await score(await this.#answers(policy, config, tokenizer, 'measurement')));
         const [before, after] = [await meanScore(reference), await meanScore(weights)];
         this.#remember({ reward_b: before, reward_d: after, reward_gain: after - before });
@@ -205,8 +201,8 @@ class ForgeRun {
 
   /** Answers of a model to held-out prompts, prompt included; the same prompts for the same purpose. */
   async #answers(
-    weights: LanguageModelWeights,
-    config: LlamaConfig,
+    weights: ModelWeights,
+    config: DecoderConfig,
     tokenizer: Tokenizer,
     purpose: string,
   ): Promise<number[][]> {
@@ -232,8 +228,8 @@ class ForgeRun {
   /** A quick look at how the chat model does, for the progress of a stage. */
   #evaluation(
     tokenizer: Tokenizer,
-    config: LlamaConfig,
-  ): { evaluate?: (weights: LanguageModelWeights) => Promise<Record<string, number>> } {
+    config: DecoderConfig,
+  ): { evaluate?: (weights: ModelWeights) => Promise<Record<string, number>> } {
     if (!this.#options.data.evaluate) return {};
     return {
       evaluate: async (weights) => {
@@ -249,8 +245,8 @@ class ForgeRun {
   }
 
   async #measure(
-    weights: LanguageModelWeights,
-    config: LlamaConfig,
+    weights: ModelWeights,
+    config: DecoderConfig,
     tokenizer: Tokenizer,
     count: number,
   ): Promise<ChatFigures> {
@@ -262,8 +258,8 @@ class ForgeRun {
   /** Measures a model that is done, unless it has been, and remembers the figures under its letter. */
   async #measureOnce(
     letter: 'a' | 'b' | 'd',
-    weights: LanguageModelWeights,
-    config: LlamaConfig,
+    weights: ModelWeights,
+    config: DecoderConfig,
     tokenizer: Tokenizer,
   ): Promise<void> {
     const { data, settings } = this.#options;
@@ -273,8 +269,8 @@ class ForgeRun {
     this.#remember({ [`exact_${letter}`]: exact, [`score_${letter}`]: score, ...Object.fromEntries(byTask) });
   }
 
-  #languageContext(stage: StageName, tokenizer: Tokenizer, config: LlamaConfig): StageContext<LanguageModelWeights> {
-    return this.#context<LanguageModelWeights>(stage, tokenizer, (weights) => ({ kind: 'language', config, weights }));
+  #languageContext(stage: StageName, tokenizer: Tokenizer, config: DecoderConfig): StageContext<ModelWeights> {
+    return this.#context<ModelWeights>(stage, tokenizer, (weights) => ({ kind: 'language', config, weights }));
   }
 
   #context<Weights>(
@@ -288,7 +284,7 @@ class ForgeRun {
       name: `${name}-${letters[stage]}`,
       tokenizer,
       modelOf,
-      parent: this.#record.models[parentOf[stage] ?? stage],
+      base: this.#baseOf(stage),
       folder: join(folder, stage),
       finished: ({ name: made, version }, info) => {
         const kept = Object.entries(keptMetrics[stage]).flatMap(([metric, as]) => {
@@ -300,6 +296,12 @@ class ForgeRun {
     });
   }
 
+  /** The model that a stage begins from. */
+  #baseOf(stage: StageName): ModelVersion | undefined {
+    const reference = this.#record.models[parentOf[stage] ?? stage];
+    return reference === undefined ? undefined : this.#options.registry.resolve(reference);
+  }
+
   /** The model that a stage ended with, when it has been through already. */
   #finished(stage: StageName): SavedModel | undefined {
     const reference = this.#record.models[stage];
@@ -308,7 +310,7 @@ class ForgeRun {
     return loadModel(folder);
   }
 
-  #finishedLanguage(stage: StageName): LanguageModelWeights | undefined {
+  #finishedLanguage(stage: StageName): ModelWeights | undefined {
     const model = this.#finished(stage);
     return model?.kind === 'language' ? model.weights : undefined;
   }

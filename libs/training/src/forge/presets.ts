@@ -2,6 +2,7 @@
 import { invalidInput } from '@crucible/foundation';
 import type { LlamaConfig } from '@crucible/nn';
 import { assertDivides } from '../assert-divides.ts';
+import type { OptimizerName } from '../decoder-optimizer.ts';
 import { type PpoSettings, ppoDefaults } from '../ppo.ts';
 import { type PretrainSettings, pretrainDefaults } from '../pretrain.ts';
 import { type RewardSettings, rewardDefaults } from '../reward-model.ts';
@@ -14,7 +15,7 @@ interface DataSettings {
 }
 
 /** The model without its vocabulary, which the tokenizer decides. */
-type ModelShape = Omit<LlamaConfig, 'vocabularySize'>;
+type ModelShape = Omit<LlamaConfig, 'family' | 'vocabularySize'>;
 
 export interface ForgeSettings {
   readonly data: DataSettings;
@@ -94,7 +95,32 @@ export function resolvePreset(name: string, options: Readonly<Record<string, unk
   assertDivides('pretrain', settings.pretrain, 'rows', 'microBatches');
   assertDivides('ppo', settings.ppo, 'samples', 'minibatches');
   assertDivides('ppo', settings.ppo, 'samples', 'answersPerPrompt');
+  for (const stage of ['sft', 'reward'] as const) assertOptimizer(settings[stage].optimizer, `${stage}.optimizer`);
   return settings;
+}
+
+/**
+ * What differs for a model that was trained elsewhere, and longer: AdamW at the small rates that are usual for it, and
+ * rows of the length of its answers.
+ */
+const trainedElsewhere = {
+  sft: { steps: 300, rows: 4, time: 512, optimizer: 'adamw', learningRate: 2e-5, weightDecay: 0.01 },
+  reward: { steps: 300, groups: 4, time: 512, optimizer: 'adamw', learningRate: 1e-5, weightDecay: 0.01 },
+  ppo: {
+    samples: 32,
+    maxTokens: 128,
+    time: 512,
+    policyLearningRate: 2e-6,
+    valueLearningRate: 1e-5,
+    klCoefficient: 0.05,
+  },
+} as const satisfies Partial<{ readonly [S in StageName]: Partial<ForgeSettings[S]> }>;
+
+export interface StageDefaults {
+  /** Of pre-training. Default: `tiny`. */
+  readonly preset?: string;
+  /** Whether the model to begin from was trained elsewhere. Default: false. */
+  readonly isImported?: boolean;
 }
 
 /**
@@ -104,9 +130,16 @@ export function resolvePreset(name: string, options: Readonly<Record<string, unk
 export function resolveStage(
   stage: StageName,
   { data, ...own }: Readonly<Record<string, unknown>> = {},
-  preset = '',
+  { preset = '', isImported = false }: StageDefaults = {},
 ): ForgeSettings {
-  return resolvePreset(preset, { ...(data !== undefined && { data }), [stage]: own });
+  const imported = isImported && stage !== 'pretrain' ? trainedElsewhere[stage] : {};
+  return resolvePreset(preset, { ...(data !== undefined && { data }), [stage]: { ...imported, ...own } });
+}
+
+function assertOptimizer(name: string, at: string): void {
+  const known: readonly OptimizerName[] = ['muon', 'adamw'];
+  if (known.some((each) => each === name)) return;
+  throw invalidInput(`option ${at} is ${JSON.stringify(name)}; there are ${known.join(', ')}`, { at });
 }
 
 /** Replaces values by given ones of the same type; unknown names and other types are errors that name them. */

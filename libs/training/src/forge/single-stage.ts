@@ -1,12 +1,13 @@
 /** The stages one by one, from models of the registry and a user's files: what `crucible train STAGE` runs. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { loadModel, type ModelVersion } from '@crucible/checkpoint';
+import { loadFirstSpecialToken, loadModel, type ModelKind, type ModelVersion } from '@crucible/checkpoint';
 import { invalidInput, publishFolder } from '@crucible/foundation';
 import { ScalarScorer, scoreSequences } from '@crucible/inference';
-import type { LanguageModelWeights, LlamaConfig } from '@crucible/nn';
-import { flatten, formatShape, isNdArray, shapesEqual } from '@crucible/tensor';
+import { bodyOf, type DecoderConfig, decoderFamily, type ModelWeights } from '@crucible/nn';
+import { flatten, formatShape, isNdArray, type NdArray, shapesEqual } from '@crucible/tensor';
 import { loadTokenizer, saveTokenizer, type Tokenizer, trainBpe } from '@crucible/tokenizer';
+import { answerEnd, withChatFormat } from '../chat-format.ts';
 import { ppo, type PpoSettings } from '../ppo.ts';
 import { pretrain } from '../pretrain.ts';
 import { type RewardModel, type RewardSettings, trainRewardModel } from '../reward-model.ts';
@@ -14,7 +15,7 @@ import { sft, type SftSettings } from '../sft.ts';
 import type { StageContext, StageName } from '../stage.ts';
 import { modelConfig } from './model-config.ts';
 import type { ForgeSettings } from './presets.ts';
-import { createStageContext, type StageHost } from './stage-context.ts';
+import { createStageContext, referenceOf, type StageHost } from './stage-context.ts';
 import { type ReadOptions, readChatSource, readPreferenceData, readPromptSource, readUserData } from './user-data.ts';
 
 /** `onInvalid` and `onNotice` are about the rows of the stage's files. */
@@ -71,7 +72,8 @@ export async function sftStage(
     readonly settings: Omit<SftSettings, 'seed'>;
   },
 ): Promise<StageResult> {
-  const { weights, config, tokenizer } = openLanguage(base);
+  const { weights, config, tokenizer: own } = openLanguage(base);
+  const tokenizer = withChatFormat(own, loadFirstSpecialToken(base.folder));
   const source = await readChatSource(instructions, tokenizer, stage.seed, stage);
   const run = new Run(stage, 'sft', tokenizer, base);
   const { metrics } = await sft(
@@ -121,7 +123,7 @@ export async function ppoStage(
   const { weights: reference, config, tokenizer } = openLanguage(base);
   const judge = loadModel(reward.folder);
   if (judge.kind !== 'scalar')
-    throw invalidInput(`${reward.name} is a language model; a reward model is needed`, { at: 'reward_model' });
+    throw invalidInput(`${reward.name} is a ${kindName(judge.kind)}; a reward model is needed`, { at: 'reward_model' });
   assertAlike({ ...judge, model: reward }, { weights: reference, config, model: base });
   const pad = tokenizer.padId ?? 0;
   const run = new Run(stage, 'ppo', tokenizer, base);
@@ -133,7 +135,7 @@ export async function ppoStage(
         reference,
         value: judge.weights,
         prompts: await readPromptSource(prompts, tokenizer, stage.seed, stage),
-        eos: tokenizer.eosId ?? 0,
+        eos: answerEnd(tokenizer),
         pad,
         reward: async (samples) => {
           const sequences = samples.map(({ prompt, response }) => [...prompt, ...response]);
@@ -165,14 +167,14 @@ class Run {
     this.#base = base;
   }
 
-  language(config: LlamaConfig): StageContext<LanguageModelWeights> {
-    return createStageContext<LanguageModelWeights>(this.#stage, {
+  language(config: DecoderConfig): StageContext<ModelWeights> {
+    return createStageContext<ModelWeights>(this.#stage, {
       ...this.#common(),
       modelOf: (weights) => ({ kind: 'language', config, weights }),
     });
   }
 
-  reward(config: LlamaConfig): StageContext<RewardModel> {
+  reward(config: DecoderConfig): StageContext<RewardModel> {
     return createStageContext<RewardModel>(this.#stage, {
       ...this.#common(),
       modelOf: (model) => ({ kind: 'scalar', config, ...model }),
@@ -189,7 +191,7 @@ class Run {
       stage: this.#kind,
       name,
       tokenizer: this.#tokenizer,
-      parent: this.#base && referenceOf(this.#base),
+      base: this.#base,
       folder: join(folder, this.#kind),
       finished: (version: ModelVersion): void => void (this.#made = referenceOf(version)),
     };
@@ -197,28 +199,41 @@ class Run {
 }
 
 function openLanguage(model: ModelVersion): {
-  readonly weights: LanguageModelWeights;
-  readonly config: LlamaConfig;
+  readonly weights: ModelWeights;
+  readonly config: DecoderConfig;
   readonly tokenizer: Tokenizer;
 } {
   const loaded = loadModel(model.folder);
   if (loaded.kind !== 'language')
-    throw invalidInput(`${model.name} is a reward model; a language model is needed`, { at: 'base_model' });
+    throw invalidInput(`${model.name} is a ${kindName(loaded.kind)}; a language model is needed`, { at: 'base_model' });
   const tokenizer = loadTokenizer(model.folder);
-  const { shape } = loaded.weights.model.embed_tokens.weight;
-  if (tokenizer.vocabSize > loaded.config.vocabularySize) {
+  const { vocabularySize, hiddenSize } = loaded.config;
+  if (tokenizer.vocabSize > vocabularySize) {
+    const { body, embeddings } = decoderFamily(loaded.config);
     throw invalidInput(
-      `${join(model.folder, 'tokenizer.json')}: it has ${tokenizer.vocabSize} tokens; tensor model.embed_tokens.weight of model.safetensors has shape ${formatShape(shape)}`,
+      `${join(model.folder, 'tokenizer.json')}: it has ${tokenizer.vocabSize} tokens; tensor ${body}.${embeddings} of the weights has shape ${formatShape([vocabularySize, hiddenSize])}`,
       { at: 'base_model' },
     );
   }
   return { ...loaded, tokenizer };
 }
 
+const kindNames: Readonly<Record<ModelKind, string>> = {
+  language: 'language model',
+  scalar: 'reward model',
+  classifier: 'classifier',
+  'masked-language': 'masked language model',
+  embedding: 'model for embeddings',
+};
+
+function kindName(kind: ModelKind): string {
+  return kindNames[kind];
+}
+
 interface OpenModel {
   readonly model: ModelVersion;
-  readonly config: LlamaConfig;
-  readonly weights: { readonly model: object };
+  readonly config: DecoderConfig;
+  readonly weights: ModelWeights;
 }
 
 /** The value network begins as the reward model and reads what the chat model writes. */
@@ -229,23 +244,24 @@ function assertAlike(reward: OpenModel, base: OpenModel): void {
       { at: 'reward_model' },
     );
   };
-  const shapes = new Map(flatten(base.weights.model, isNdArray).map(({ path, leaf }) => [path, leaf.shape]));
-  for (const { path, leaf } of flatten(reward.weights.model, isNdArray)) {
+  if (reward.config.family !== base.config.family)
+    fail('config.json', `model_type is ${reward.config.family}, and not the ${base.config.family}`);
+  const { body } = decoderFamily(base.config);
+  const leavesOf = ({ weights, config }: OpenModel) => flatten<NdArray>(bodyOf(weights, config), isNdArray);
+  const shapes = new Map(leavesOf(base).map(({ path, leaf }) => [path, leaf.shape]));
+  for (const { path, leaf } of leavesOf(reward)) {
     const shape = shapes.get(path);
-    if (!shape) fail('model.safetensors', `tensor model.${path} is not part`);
+    if (!shape) fail('model.safetensors', `tensor ${body}.${path} is not part`);
     else if (!shapesEqual(leaf.shape, shape))
       fail(
         'model.safetensors',
-        `tensor model.${path} has shape ${formatShape(leaf.shape)}, and not the ${formatShape(shape)}`,
+        `tensor ${body}.${path} has shape ${formatShape(leaf.shape)}, and not the ${formatShape(shape)}`,
       );
   }
+  const own = new Map(Object.entries(reward.config));
   for (const [key, value] of Object.entries(base.config)) {
-    const own = reward.config[key as keyof LlamaConfig];
-    if (own !== value) fail('config.json', `${key} is ${own}, and not the ${value}`);
+    const [found, wanted] = [own.get(key), value].map((each) => JSON.stringify(each));
+    if (key !== 'tieEmbeddings' && found !== wanted) fail('config.json', `${key} is ${found}, and not the ${wanted}`);
   }
   if (reward.model.tokenizerSha256 !== base.model.tokenizerSha256) fail('tokenizer.json', 'it is not the one');
-}
-
-function referenceOf({ name, version }: ModelVersion): string {
-  return `${name}@${version}`;
 }

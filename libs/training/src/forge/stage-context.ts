@@ -1,4 +1,5 @@
 import {
+  loadSpecialTokenIds,
   type ModelRegistry,
   type ModelVersion,
   type SavedModel,
@@ -6,6 +7,7 @@ import {
   type SpecialTokenIds,
 } from '@crucible/checkpoint';
 import { saveTokenizer, type Tokenizer } from '@crucible/tokenizer';
+import { answerEnd } from '../chat-format.ts';
 import type { SnapshotInfo, StageContext, StageName, StageProgress } from '../stage.ts';
 import { StageCheckpoint } from '../stage-checkpoint.ts';
 
@@ -24,8 +26,8 @@ export interface PublishedStage<Weights> {
   /** Name of the model in the registry. */
   readonly name: string;
   readonly tokenizer: Tokenizer;
-  /** `NAME@VERSION` of the model that the stage began from. */
-  readonly parent: string | undefined;
+  /** The model that the stage began from. */
+  readonly base: ModelVersion | undefined;
   /** Where the stage's checkpoints go. */
   readonly folder: string;
   readonly modelOf: (weights: Weights) => SavedModel;
@@ -51,10 +53,11 @@ export function createStageContext<Weights>(host: StageHost, stage: PublishedSta
           step: info.step,
           finished: info.finished,
           metrics: Object.fromEntries(Object.entries(info.metrics).filter(([, value]) => Number.isFinite(value))),
-          ...(stage.parent !== undefined && { parent: stage.parent }),
+          ...(stage.base && { parent: referenceOf(stage.base) }),
+          ...(stage.base?.origin !== undefined && { origin: stage.base.origin }),
         },
         (folder) => {
-          saveModel(folder, model, specialTokenIds(stage.tokenizer));
+          saveModel(folder, model, specialTokenIds(stage.tokenizer, stage.base));
           saveTokenizer(stage.tokenizer, folder);
         },
       );
@@ -67,8 +70,14 @@ export function createStageContext<Weights>(host: StageHost, stage: PublishedSta
   };
 }
 
-function specialTokenIds(tokenizer: Tokenizer): SpecialTokenIds {
-  const end = tokenizer.eosId ?? 0;
+export function referenceOf({ name, version }: ModelVersion): string {
+  return `${name}@${version}`;
+}
+
+/** What ends an answer comes first; then what ended one of the model before, or where there was none, a text. */
+function specialTokenIds(tokenizer: Tokenizer, base: ModelVersion | undefined): SpecialTokenIds {
+  const end = answerEnd(tokenizer);
   const bos = tokenizer.bosId ?? end;
-  return { bos, eos: [end, ...(bos === end ? [] : [bos])], pad: tokenizer.padId ?? 0 };
+  const others = base ? (loadSpecialTokenIds(base.folder).eos ?? []) : [bos];
+  return { bos, eos: [...new Set([end, ...others])], pad: tokenizer.padId ?? 0 };
 }

@@ -18,6 +18,7 @@ import { type AnswerGroup, finiteAnswers } from '../batches/answer-groups.ts';
 import { type ChatSource, finiteChats } from '../batches/chat-rows.ts';
 import { EpochOrder } from '../batches/epoch-order.ts';
 import { streamSource } from '../batches/token-windows.ts';
+import { answerEnd } from '../chat-format.ts';
 import type { PromptSource } from '../ppo.ts';
 import { answerScores } from './answer-scores.ts';
 import type { ChatFigures, EvaluateOptions, ForgeData, PreferenceData } from './forge-data.ts';
@@ -61,6 +62,8 @@ export async function readUserData(files: UserFiles, options: ReadOptions = {}):
   const dialogues = await collect(files.instructions, readInstructions, options);
   const preferences = await collect(files.preferences, readPreferences, options);
   const instructions = splitByHash(dialogues, heldOutRows);
+  // Files are often sorted by kind: the first few held-out questions would be of one kind. Every model gets the same.
+  const questions = Random.seeded(0).fork('evaluation').shuffled(instructions.heldout);
   const compared = splitByHash(preferences, heldOutRows);
   if (dialogues.length > 0 && instructions.train.length === 0)
     throw invalidInput(`instructions: ${dialogues.length} are too few to hold some out`, { at: 'instructions' });
@@ -105,9 +108,9 @@ export async function readUserData(files: UserFiles, options: ReadOptions = {}):
             heldOut: promptSource(tokenizer, compared.heldout, seed),
           }),
     evaluate:
-      instructions.heldout.length === 0
+      questions.length === 0
         ? undefined
-        : (engine, tokenizer, options) => evaluateOn(instructions.heldout, engine, tokenizer, options),
+        : (engine, tokenizer, options) => evaluateOn(questions, engine, tokenizer, options),
   };
 }
 
@@ -219,7 +222,7 @@ export function answerGroup(tokenizer: Tokenizer, record: PreferenceRecord): Ans
           { text: record.rejected, score: 0 },
         ];
   return answers.map(({ text, score }) => ({
-    ids: [...prompt, ...tokenizer.encode(text), tokenizer.eosId ?? 0],
+    ids: [...prompt, ...tokenizer.encode(text), answerEnd(tokenizer)],
     score,
   }));
 }
@@ -273,7 +276,7 @@ async function evaluateOn(
     questions.map(({ prompt }) => ({
       prompt,
       maxTokens: longestAnswer,
-      stopTokens: [tokenizer.eosId ?? 0],
+      stopTokens: [answerEnd(tokenizer)],
       sampling: { temperature: 0 },
       ...(signal && { signal }),
     })),

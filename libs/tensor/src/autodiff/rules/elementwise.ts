@@ -1,11 +1,14 @@
+import type { ElementwiseParams } from '../../ir/primitive.ts';
 import {
   add,
   cast,
   cos,
+  cosh,
   div,
   equal,
   erf,
   exp,
+  floor,
   less,
   log,
   mul,
@@ -14,6 +17,8 @@ import {
   sigmoid,
   sign,
   sin,
+  sinh,
+  sqrt,
   square,
   sub,
   sumTo,
@@ -22,38 +27,7 @@ import {
 import type { Tensor } from '../../ir/tensor.ts';
 import { type GradientRules, noGradient } from '../rule.ts';
 
-export const elementwiseGradients: GradientRules<
-  | 'neg'
-  | 'abs'
-  | 'sign'
-  | 'exp'
-  | 'log'
-  | 'sqrt'
-  | 'reciprocal'
-  | 'sin'
-  | 'cos'
-  | 'tanh'
-  | 'erf'
-  | 'sigmoid'
-  | 'silu'
-  | 'gelu'
-  | 'not'
-  | 'cast'
-  | 'stopGradient'
-  | 'add'
-  | 'sub'
-  | 'mul'
-  | 'div'
-  | 'pow'
-  | 'maximum'
-  | 'minimum'
-  | 'equal'
-  | 'less'
-  | 'lessOrEqual'
-  | 'and'
-  | 'or'
-  | 'where'
-> = {
+export const elementwiseGradients: GradientRules<keyof ElementwiseParams> = {
   // d(-x) = -dx
   neg: (_y, dy) => [neg(dy)],
   // d|x| = sign(x) dx
@@ -69,8 +43,27 @@ export const elementwiseGradients: GradientRules<
   reciprocal: (y, dy) => [neg(mul(dy, square(y)))],
   sin: (y, dy) => [mul(dy, cos(y.inputs[0]!))],
   cos: (y, dy) => [neg(mul(dy, sin(y.inputs[0]!)))],
+  // d tan x = (1 + tan² x) dx
+  tan: (y, dy) => [mul(dy, add(square(y), 1))],
+  // d asin x = dx / √(1 - x²)
+  asin: (y, dy) => [div(dy, sqrt(sub(1, square(y.inputs[0]!))))],
+  acos: (y, dy) => [neg(div(dy, sqrt(sub(1, square(y.inputs[0]!)))))],
+  // d atan x = dx / (1 + x²)
+  atan: (y, dy) => [div(dy, add(square(y.inputs[0]!), 1))],
+  sinh: (y, dy) => [mul(dy, cosh(y.inputs[0]!))],
+  cosh: (y, dy) => [mul(dy, sinh(y.inputs[0]!))],
   // d tanh x = (1 - tanh² x) dx
   tanh: (y, dy) => [mul(dy, sub(1, square(y)))],
+  // d asinh x = dx / √(x² + 1)
+  asinh: (y, dy) => [div(dy, sqrt(add(square(y.inputs[0]!), 1)))],
+  // d acosh x = dx / √(x² - 1)
+  acosh: (y, dy) => [div(dy, sqrt(sub(square(y.inputs[0]!), 1)))],
+  // d atanh x = dx / (1 - x²)
+  atanh: (y, dy) => [div(dy, sub(1, square(y.inputs[0]!)))],
+  // d log(1 + x) = dx / (1 + x)
+  log1p: (y, dy) => [div(dy, add(y.inputs[0]!, 1))],
+  // d(eˣ - 1) = eˣ dx
+  expm1: (y, dy) => [mul(dy, add(y, 1))],
   // d erf x = 2/√π · e^(-x²) dx
   erf: (y, dy) => [mul(dy, mul(exp(neg(square(y.inputs[0]!))), 2 / Math.sqrt(Math.PI)))],
   // d σ = σ (1 - σ) dx
@@ -85,9 +78,25 @@ export const elementwiseGradients: GradientRules<
     const twice = add(add(erf(s), 1), mul(s, density));
     return [mul(mul(dy, twice), 0.5)];
   },
+  // x · σ(v) with v = a x + b x³: d = σ (1 + x (1 - σ) (a + 3 b x²)) dx
+  geluTanh: (y, dy) => {
+    const x = y.inputs[0]!;
+    const a = 2 * Math.sqrt(2 / Math.PI);
+    const b = 0.044715 * a;
+    const x2 = square(x);
+    const s = sigmoid(mul(x, add(mul(x2, b), a)));
+    return [mul(dy, mul(s, add(mul(mul(x, sub(1, s)), add(mul(x2, 3 * b), a)), 1)))];
+  },
+  relu: (y, dy) => [where(less(0, y.inputs[0]!), dy, 0)],
+  // d log(1 + eˣ) = σ(x) dx
+  softplus: (y, dy) => [mul(dy, sigmoid(y.inputs[0]!))],
+  floor: noGradient,
+  ceil: noGradient,
+  round: noGradient,
   not: noGradient,
   cast: (y, dy) => [y.inputs[0]!.dtype === 'float32' && y.dtype === 'float32' ? cast(dy, 'float32') : undefined],
   stopGradient: noGradient,
+  barrier: (_y, dy) => [dy, undefined],
 
   add: (y, dy) => ofOperands(y, dy, dy),
   sub: (y, dy) => ofOperands(y, dy, neg(dy)),
@@ -97,6 +106,12 @@ export const elementwiseGradients: GradientRules<
   div: (y, dy) => {
     const da = div(dy, y.inputs[1]!);
     return ofOperands(y, da, neg(mul(da, y)));
+  },
+  // d(a - q b) = da - q db with q = trunc(a / b), which is worked out from the remainder: a / b may round up to it
+  rem: (y, dy) => {
+    const [a, b] = y.inputs as [Tensor, Tensor];
+    const quotient = floor(add(div(sub(a, y), b), 0.5));
+    return ofOperands(y, dy, neg(mul(dy, quotient)));
   },
   // d aᵇ = b aᵇ⁻¹ da + aᵇ ln a db; the second term is 0 where a is not positive, as in PyTorch at a = 0
   pow: (y, dy) => {
@@ -113,6 +128,11 @@ export const elementwiseGradients: GradientRules<
   lessOrEqual: noGradient,
   and: noGradient,
   or: noGradient,
+  bitAnd: noGradient,
+  bitOr: noGradient,
+  bitXor: noGradient,
+  shiftLeft: noGradient,
+  shiftRight: noGradient,
 
   where: (y, dy) => {
     const [condition, a, b] = y.inputs as [Tensor, Tensor, Tensor];

@@ -1,15 +1,14 @@
+import type { FusedParams } from '../../ir/primitive.ts';
 import type { Tensor } from '../../ir/tensor.ts';
+import { onesLike } from '../../library/creation.ts';
 import { mul, neg, sub, sumTo } from '../../library/elementwise.ts';
-import { broadcastTo } from '../../library/movement.ts';
 import { layerNorm, rmsNorm, rotary } from '../../library/neural.ts';
 import { mean, sum } from '../../library/reduction.ts';
 import type { GradientRules } from '../rule.ts';
 
 const lastAxis = { axes: -1, keepDims: true } as const;
 
-export const fusedGradients: GradientRules<
-  'softmax' | 'rmsNorm' | 'inverseRms' | 'layerNorm' | 'inverseStd' | 'rotary'
-> = {
+export const fusedGradients: GradientRules<keyof FusedParams> = {
   // dx = y (dy - Σ dy y)
   softmax: (y, dy) => [mul(y, sub(dy, sum(mul(dy, y), lastAxis)))],
 
@@ -52,10 +51,6 @@ export const fusedGradients: GradientRules<
     return [rotary(dy, positions, cos, neg(sin), y.params.heads), undefined, undefined, undefined];
   },
 };
-
-function onesLike(x: Tensor): Tensor {
-  return broadcastTo(x.graph.scalar(1), x.shape);
-}
 
 function cube(x: Tensor): Tensor {
   return mul(x, mul(x, x));

@@ -1,9 +1,10 @@
+import type { LinalgParams } from '../../ir/primitive.ts';
 import type { Tensor } from '../../ir/tensor.ts';
 import { sumTo } from '../../library/elementwise.ts';
 import { matmul } from '../../library/linalg.ts';
 import type { GradientRules } from '../rule.ts';
 
-export const linalgGradients: GradientRules<'matmul' | 'matmulAdd'> = {
+export const linalgGradients: GradientRules<keyof LinalgParams> = {
   // C = α A' B' with A' = A or Aᵀ, B' = B or Bᵀ: dA' = α dC B'ᵀ and dB' = α A'ᵀ dC, transposed back where A or B was.
   // Both are matrix products, never broadcast sums.
   matmul: operandGradients,

@@ -1,0 +1,2 @@
+export { pullRepository } from './pull-repository.ts';
+export type { PullOptions, PullProgress, PulledRepository } from './pull-repository.ts';
