@@ -115,10 +115,9 @@ export class Rewriting {
   add(character: string, change: number): void {
     // Hugging Face's normalizers may run past the end.
     const place = Math.max(0, Math.min(change > 0 ? this.#at - 1 : this.#at, this.#text.length - 1));
-    for (let i = 0; i < character.length; i++) {
-      this.#starts.push(this.#alignment.starts[place]!);
-      this.#ends.push(this.#alignment.ends[place]!);
-    }
+    const { starts, ends } = this.#alignment;
+    this.#starts.push(...Array<number>(character.length).fill(starts[place]!));
+    this.#ends.push(...Array<number>(character.length).fill(ends[place]!));
     if (change <= 0) this.drop(1 - change);
   }
 

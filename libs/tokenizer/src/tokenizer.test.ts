@@ -173,7 +173,8 @@ describe('tokenize', () => {
     const own = 'hot\u9244\u{1f601}';
     const { offsets, ids } = tokenizer.tokenize(own);
     expect(ids).toEqual(tokenizer.encode(own));
-    expect(offsets).toEqual([[0, 1], [1, 2], [2, 3], ...Array(3).fill([3, 4]), ...Array(ids.length - 6).fill([4, 6])]);
+    const spans = (count: number, ...span: number[]): number[][] => Array.from({ length: count }, () => span);
+    expect(offsets).toEqual([[0, 1], [1, 2], [2, 3], ...spans(3, 3, 4), ...spans(ids.length - 6, 4, 6)]);
   });
 
   it('puts special tokens around a text and a pair, and says of which each token is', () => {

@@ -34,6 +34,20 @@ describe('UnigramModel', () => {
     expect(shown(piece)).toBe(wanted);
   });
 
+  // Of ways that are equally good, the last bits of the scores decide. The ids are those of tokenizers 0.23.3.
+  it.each([
+    [28, [3, 3, 3, 2]],
+    [36, [3, 3, 3, 2, 3]],
+  ])('reads scores as tokenizers does: %d points', (count, ids) => {
+    const points: [string, number][] = [
+      ['<unk>', 0],
+      ['.', -13.467644569384502],
+      ['....', -10.730615588650487],
+      ['........', -13.644517843956846],
+    ];
+    expect(model({ pieces: points }).tokenize('.'.repeat(count)).ids).toEqual(ids);
+  });
+
   it('finds the best of all ways', () => {
     const random = Random.seeded(9);
     for (let round = 0; round < 200; round++) {

@@ -39,6 +39,20 @@ export function formatUnigram({ pieces, unkId, byteFallback }: UnigramDefinition
   return { type: 'Unigram', unk_id: unkId, vocab: pieces, byte_fallback: byteFallback };
 }
 
+/**
+ * A score as tokenizers reads it: its JSON reader takes the digits as a whole number and divides by a power of ten, so
+ * that the last bit may be another (for a quarter of all scores). It decides between ways that are equally good.
+ */
+function scoreAsRead(score: number): number {
+  const [digits = '', exponent = '0'] = String(Math.abs(score)).split('e');
+  const [whole = '', fraction = ''] = digits.split('.');
+  let power = Number(exponent) - fraction.length;
+  let value = Number(whole + fraction);
+  for (; power < -308; power += 308) value /= 1e308;
+  value = power < 0 ? value / Number(`1e${-power}`) : value * Number(`1e${power}`);
+  return score < 0 ? -value : value;
+}
+
 /** How much worse than the worst token an unknown character is. */
 const unknownPenalty = 10;
 /** In the best path, of what is not the beginning of it. */
@@ -58,8 +72,8 @@ export class UnigramModel implements Model {
     this.#definition = definition;
     for (const [id, [token]] of pieces.entries()) if (!reserved.has(id)) this.#ids.set(token, id);
     this.#trie = new Trie(this.#ids);
-    this.#scores = Float64Array.from(pieces, ([, score]) => score);
-    this.#unknownScore = pieces.reduce((least, [, score]) => Math.min(least, score), Infinity) - unknownPenalty;
+    this.#scores = Float64Array.from(pieces, ([, score]) => scoreAsRead(score));
+    this.#unknownScore = this.#scores.reduce((least, score) => Math.min(least, score), Infinity) - unknownPenalty;
     if (byteFallback) this.#byteTokens = byteTokens(new Map(pieces.map(([token], id) => [token, id])));
   }
 
@@ -94,12 +108,12 @@ export class UnigramModel implements Model {
     };
     for (let start = 0; start < size;) {
       const next = start + widthAt(piece, start);
-      let isKnown = false;
+      let known = 0;
       this.#trie.forEachPrefix(piece, start, (end, id) => {
         offer(start, end, id, this.#scores[id]!);
-        if (end === next) isKnown = true;
+        if (end === next) known++;
       });
-      if (!isKnown) offer(start, next, this.#unkId(), this.#unknownScore);
+      if (known === 0) offer(start, next, this.#unkId(), this.#unknownScore);
       start = next;
     }
     return { starts, ids };

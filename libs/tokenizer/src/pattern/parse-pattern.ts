@@ -249,8 +249,8 @@ class Parser {
     if (match === null) return undefined;
     this.#at += match[0].length;
     const low = Number(match[1] ?? 0);
-    const high =
-      match[4] !== undefined ? Number(match[4]) : match[2] === undefined ? low : Number(match[3] || Infinity);
+    const last = match[4] ?? match[3];
+    const high = last === undefined ? low : last === '' ? Infinity : Number(last);
     if (Math.max(low, high === Infinity ? 0 : high) > largestRepeat) {
       throw new PatternError(`repeats more often than ${largestRepeat} times: ${match[0]}`);
     }

@@ -46,7 +46,7 @@ export type PreTokenizerDefinition =
   | { readonly type: 'Sequence'; readonly pretokenizers: readonly PreTokenizerDefinition[] };
 
 /** Takes a piece of a text, which is never empty. */
-export type EmitPiece = (text: AlignedText, start: number, end: number) => void;
+type EmitPiece = (text: AlignedText, start: number, end: number) => void;
 
 /** Cuts what is from `start` to `end`, which is not empty, and looks at nothing else. */
 export type PreTokenizer = (text: AlignedText, start: number, end: number, emit: EmitPiece) => void;

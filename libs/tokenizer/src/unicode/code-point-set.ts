@@ -26,11 +26,13 @@ export class CodePointTable {
   /** The sets that a code point is in, as bits (and bit 31, which means nothing). */
   bits(codePoint: number): number {
     if (codePoint < 0x10000) {
-      return this.#low[codePoint] || this.#fill(this.#low, codePoint, codePoint);
+      const known = this.#low[codePoint]!;
+      return known === 0 ? this.#fill(this.#low, codePoint, codePoint) : known;
     }
     let page = this.#high.get(codePoint >>> 8);
     if (page === undefined) this.#high.set(codePoint >>> 8, (page = new Int32Array(pageSize)));
-    return page[codePoint & 0xff] || this.#fill(page, codePoint & 0xff, codePoint);
+    const known = page[codePoint & 0xff]!;
+    return known === 0 ? this.#fill(page, codePoint & 0xff, codePoint) : known;
   }
 
   /** Asks for a whole page of `table`, the one that has `codePoint` at `place`. */
