@@ -5,6 +5,8 @@
  */
 import { type DecoderConfig, headSize } from '@crucible/nn';
 import {
+  add,
+  and,
   type AnyArray,
   broadcastTo,
   compile,
@@ -13,6 +15,7 @@ import {
   gather,
   ints,
   less,
+  lessOrEqual,
   pad,
   range,
   reshape,
@@ -32,7 +35,7 @@ interface Arenas<Leaf> {
 }
 
 type ArrangeSizes = [rows: number, capacity: number, newRows: number, newCapacity: number];
-type FillSizes = [rows: number, capacity: number, prompts: number, time: number];
+type FillSizes = [rows: number, capacity: number, prompts: number, time: number, start: number];
 
 /** Programs that move what is cached, for models of one shape; sets of weights share them. */
 export class CachePrograms {
@@ -63,22 +66,24 @@ export class CachePrograms {
       compile(
         { ...arenasOf(rows, capacity), order: list(newRows) },
         ({ keys, values, order }) => {
-          const moved = (arena: Tensor): Tensor => resized(gather(arena, order), newCapacity);
-          return { keys: keys.map(moved), values: values.map(moved) };
+          const arranged = (arena: Tensor): Tensor => resized(gather(arena, order), newCapacity);
+          return { keys: keys.map(arranged), values: values.map(arranged) };
         },
         { ...options, name: 'cache rows' },
       ),
     );
 
-    // The first lengths[r] tokens of row r come from row from[r] of the prompts.
-    this.fill = new ProgramCache((rows, capacity, prompts, time) =>
+    // lengths[r] tokens of row r, from position start on, come from row from[r] of the prompts.
+    this.fill = new ProgramCache((rows, capacity, prompts, time, start) =>
       compile(
         { arenas: arenasOf(rows, capacity), fresh: arenasOf(prompts, time), from: list(rows), lengths: list(rows) },
         ({ arenas, fresh, from, lengths }) => {
           const places = reshape(range(lengths.graph, capacity), [1, 1, capacity, 1]);
-          const isNew = less(places, reshape(lengths, [rows, 1, 1, 1]));
+          const isWithin = less(places, add(reshape(lengths, [rows, 1, 1, 1]), start));
+          const isNew =
+            start === 0 ? isWithin : and(isWithin, lessOrEqual(places.graph.scalar(start, 'int32'), places));
           const filled = (arena: Tensor, prompt: Tensor): Tensor =>
-            where(broadcastTo(isNew, arena.shape), resized(gather(prompt, from), capacity), arena);
+            where(broadcastTo(isNew, arena.shape), resized(moved(gather(prompt, from), start), capacity), arena);
           return {
             keys: arenas.keys.map((arena, i) => filled(arena, fresh.keys[i]!)),
             values: arenas.values.map((arena, i) => filled(arena, fresh.values[i]!)),
@@ -93,6 +98,11 @@ export class CachePrograms {
     await this.arrange.dispose();
     await this.fill.dispose();
   }
+}
+
+/** [rows, heads, time, size] behind so many zeros along the time. */
+function moved(x: Tensor, start: number): Tensor {
+  return start === 0 ? x : pad(x, [0, 0, start, 0], [0, 0, 0, 0]);
 }
 
 /** [rows, heads, time, size] cut, or filled up with zeros, to another time. */
@@ -139,7 +149,7 @@ export class DeviceKeyValueCache implements KeyValueStore {
     return this.#arenas;
   }
 
-  async fill(entries: readonly FilledRow[], { keys, values }: CacheRows): Promise<void> {
+  async fill(entries: readonly FilledRow[], { keys, values }: CacheRows, start = 0): Promise<void> {
     const [prompts, , time] = keys[0]!.shape as [number, number, number];
     const rows = Math.max(this.#rows, ...entries.map(({ row }) => row + 1));
     await this.#arrange(rows);
@@ -148,7 +158,7 @@ export class DeviceKeyValueCache implements KeyValueStore {
       from[entry.row] = entry.from;
       lengths[entry.row] = entry.length;
     }
-    const program = await this.#programs.fill.get(rows, this.#capacity, prompts, time);
+    const program = await this.#programs.fill.get(rows, this.#capacity, prompts, time, start);
     this.#replace(
       await program.run({
         arenas: this.#arenas,

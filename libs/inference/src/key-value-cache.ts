@@ -79,14 +79,14 @@ export class KeyValueCache implements KeyValueStore {
     }
   }
 
-  fill(entries: readonly FilledRow[], { keys, values }: CacheRows): Promise<void> {
+  fill(entries: readonly FilledRow[], { keys, values }: CacheRows, start = 0): Promise<void> {
     const size = this.#size;
     const copy = (arena: Float32Array, prompt: AnyArray, { row, length, from }: FilledRow): void => {
       const time = prompt.shape[2]!;
       for (let head = 0; head < this.#heads; head++) {
-        const start = (from * this.#heads + head) * time * size;
-        const part = onHost(prompt).subarray(start, start + length * size);
-        arena.set(part, (row * this.#heads + head) * this.#capacity * size);
+        const first = (from * this.#heads + head) * time * size;
+        const part = onHost(prompt).subarray(first, first + length * size);
+        arena.set(part, ((row * this.#heads + head) * this.#capacity + start) * size);
       }
     };
     for (const entry of entries) {

@@ -33,8 +33,11 @@ export interface KeyValueStore {
   clear(): void;
   /** The first `rows` rows, [rows, keyValueHeads, capacity, headSize], for a step to read. */
   view(rows: number): Promise<CacheRows>;
-  /** Takes prompts in, whose keys and values [batch, keyValueHeads, time, headSize] a prefill gave; they are used up. */
-  fill(entries: readonly FilledRow[], prompts: CacheRows): Promise<void>;
+  /**
+   * Takes prompts in, whose keys and values [batch, keyValueHeads, time, headSize] a prefill gave, from position `start`
+   * (default: 0) of their rows on; they are used up.
+   */
+  fill(entries: readonly FilledRow[], prompts: CacheRows, start?: number): Promise<void>;
   /** Takes in what a step gave for the rows that it read, row i of which had `positions[i]` tokens; it is used up. */
   append(positions: readonly number[], step: CacheRows): void;
   /** Moves row `from` to row `to`, over what is there: rows in use stay together at the front. */

@@ -16,6 +16,7 @@ import {
   itemOf,
   mapTree,
   type NdArray,
+  PlacedTree,
   type Precision,
   scalar,
   type Tensor,
@@ -44,12 +45,13 @@ export type Batch = Readonly<Record<string, NdArray>>;
  * A loss as a sum over rows, divided by a scalar that the batch brings along: so it can be worked out in parts, whose
  * losses, metrics and gradients add up to the whole's.
  */
-export type LossFunction<P, B extends Batch> = (
+export type LossFunction<P, B extends Batch, F extends object = object> = (
   parameters: Symbols<P>,
   batch: Symbols<B>,
+  frozen: Symbols<F>,
 ) => { readonly loss: Tensor; readonly metrics?: Readonly<Record<string, Tensor>> };
 
-export interface TrainStepOptions {
+export interface TrainStepOptions<F extends object = object> {
   /** Named in errors. */
   readonly name: string;
   readonly optimizer: Optimizer;
@@ -61,6 +63,11 @@ export interface TrainStepOptions {
    */
   readonly precision?: Precision;
   readonly lossScaling?: LossScaling;
+  /**
+   * Arrays that the loss reads and that stay as they are: no gradient by them is worked out, and they are never copied.
+   * Default: none.
+   */
+  readonly frozen?: F;
   /** Threads within an operator. Default: one per core. */
   readonly threads?: number;
 }
@@ -79,11 +86,13 @@ export interface StepResult {
  * A program is compiled for each shape of batch when it first comes. On a device with memory of its own all of it stays
  * there between steps; `onHost` brings it back.
  */
-export class TrainStep<P extends object, B extends Batch> {
+export class TrainStep<P extends object, B extends Batch, F extends object = object> {
   #carried: Carried;
   #steps: number;
   readonly #loss: LossFunction<object, Batch>;
   readonly #options: TrainStepOptions;
+  readonly #frozen: object;
+  readonly #placedFrozen = new PlacedTree();
   readonly #whole = new Map<string, WholeProgram>();
   readonly #partial = new Map<string, PartProgram>();
   #applying: ApplyingProgram | undefined;
@@ -91,8 +100,8 @@ export class TrainStep<P extends object, B extends Batch> {
   /** `resumed`: optimizer state and number of steps to go on from. */
   constructor(
     parameters: P,
-    loss: LossFunction<P, B>,
-    options: TrainStepOptions,
+    loss: LossFunction<P, B, F>,
+    options: TrainStepOptions<F>,
     resumed?: { readonly state: OptimizerState<NdArray>; readonly steps: number; readonly lossScale?: number },
   ) {
     const { optimizer, precision, lossScaling } = options;
@@ -104,6 +113,7 @@ export class TrainStep<P extends object, B extends Batch> {
     this.#steps = resumed?.steps ?? 0;
     this.#loss = loss as unknown as LossFunction<object, Batch>;
     this.#options = options;
+    this.#frozen = options.frozen ?? {};
   }
 
   /** Where they are: arrays on the host or on the device, which are disposed of when the next step has been made. */
@@ -185,6 +195,7 @@ export class TrainStep<P extends object, B extends Batch> {
   /** Releases the programs, and what is on the device: `onHost` comes before. */
   async dispose(): Promise<void> {
     disposeArrays(this.#carried);
+    this.#placedFrozen.dispose();
     for (const program of [...this.#whole.values(), ...this.#partial.values()]) await program.dispose();
     await this.#applying?.dispose();
     this.#whole.clear();
@@ -195,8 +206,17 @@ export class TrainStep<P extends object, B extends Batch> {
   async #runWhole(batch: B, scalars: Scalars): Promise<Updated> {
     const key = shapeKey(batch);
     let program = this.#whole.get(key);
-    if (!program) this.#whole.set(key, (program = await compileWhole(this.#carried, batch, this.#loss, this.#options)));
-    const { loss, norm, metrics, scale, ...carried } = await program.run({ ...this.#carried, ...scalars, batch });
+    if (!program)
+      this.#whole.set(
+        key,
+        (program = await compileWhole(this.#carried, this.#frozen, batch, this.#loss, this.#options)),
+      );
+    const { loss, norm, metrics, scale, ...carried } = await program.run({
+      ...this.#carried,
+      ...scalars,
+      frozen: await this.#placedFrozen.place(this.#frozen, program.device),
+      batch,
+    });
     return { ...carried, loss: itemOf(loss), norm: itemOf(norm), metrics: numbersOf(metrics), scale: numberOf(scale) };
   }
 
@@ -209,8 +229,12 @@ export class TrainStep<P extends object, B extends Batch> {
       const key = shapeKey(part);
       let program = this.#partial.get(key);
       if (!program)
-        this.#partial.set(key, (program = await compilePart(this.#carried, part, this.#loss, this.#options)));
-      const result = await program.run({ parameters, scaling, sums, part });
+        this.#partial.set(
+          key,
+          (program = await compilePart(this.#carried, this.#frozen, part, this.#loss, this.#options)),
+        );
+      const frozen = await this.#placedFrozen.place(this.#frozen, program.device);
+      const result = await program.run({ parameters, scaling, sums, frozen, part });
       disposeArrays(sums);
       sums = result.sums;
       loss += itemOf(result.loss);
@@ -265,11 +289,17 @@ const scalarTypes: Readonly<Record<keyof Scalars, TensorType>> = {
 };
 
 /** The whole step: forward, backward, optimizer. */
-function compileWhole(carried: Carried, batch: Batch, lossOf: LossFunction<object, Batch>, options: TrainStepOptions) {
+function compileWhole(
+  carried: Carried,
+  frozen: object,
+  batch: Batch,
+  lossOf: LossFunction<object, Batch>,
+  options: TrainStepOptions,
+) {
   return compile(
-    { ...carried, ...scalarTypes, batch },
-    ({ batch: symbols, ...inputs }) => {
-      const { loss, metrics = {} } = lossOf(inputs.parameters, symbols);
+    { ...carried, ...scalarTypes, frozen, batch },
+    ({ batch: symbols, frozen: constants, ...inputs }) => {
+      const { loss, metrics = {} } = lossOf(inputs.parameters, symbols, constants);
       const gradients = gradient<object>(scaled(loss, inputs.scaling), inputs.parameters);
       return { loss, metrics: { ...metrics }, ...updated(inputs, gradients, options) };
     },
@@ -280,14 +310,15 @@ function compileWhole(carried: Carried, batch: Batch, lossOf: LossFunction<objec
 /** Adds one part's gradients to those so far. */
 function compilePart(
   { parameters, scaling }: Carried,
+  frozen: object,
   part: Batch,
   lossOf: LossFunction<object, Batch>,
   options: TrainStepOptions,
 ) {
   return compile(
-    { parameters, scaling, sums: parameters, part },
+    { parameters, scaling, sums: parameters, frozen, part },
     (inputs) => {
-      const { loss, metrics = {} } = lossOf(inputs.parameters, inputs.part);
+      const { loss, metrics = {} } = lossOf(inputs.parameters, inputs.part, inputs.frozen);
       const gradients = new Map(
         flatten(gradient(scaled(loss, inputs.scaling), inputs.parameters), isTensor).map(({ path, leaf }) => [
           path,
