@@ -18,7 +18,8 @@ import {
 } from '@crucible/inference';
 import type { DecoderConfig, ModelWeights } from '@crucible/nn';
 import { countParameters } from '@crucible/optim';
-import { serveWorker, TaskQueue } from '@crucible/service';
+import { resolveSettings, serveWorker, TaskQueue } from '@crucible/service';
+import { chooseDevice } from '@crucible/tensor';
 import type { LoadedModel, LoadMethod } from '@crucible/serving';
 import type { PolicyEngineMethods, SequenceScore, TokenChoice } from './engine-protocol.ts';
 
@@ -38,6 +39,9 @@ interface LoadedAdapter extends ServedAdapter {
 
 /** Tokens of a conversation at most, whatever a model says of itself: attention takes memory for every pair of them. */
 const longestContext = 4096;
+
+/** Tried out before the service says that it serves. */
+const { device, reason: deviceReason } = await chooseDevice(resolveSettings().device);
 
 const loaded = new Map<string, Loaded>();
 /** Programs of scorers run one at a time, and are released when those before have ended. */
@@ -153,7 +157,7 @@ async function loadWhole({ name, version, folder }: LoadMethod['args']): Promise
   const ends = loadSpecialTokenIds(folder).eos ?? [];
   const isSame = JSON.stringify(before?.engine.model?.config) === JSON.stringify(config);
   const entry: Loaded = {
-    engine: before?.engine ?? new GenerationEngine(),
+    engine: before?.engine ?? new GenerationEngine({ device }),
     model,
     ends,
     adapters,
@@ -166,6 +170,8 @@ async function loadWhole({ name, version, folder }: LoadMethod['args']): Promise
     vocabularySize: config.vocabularySize,
     parameterCount: countParameters(weights),
     endTokenIds: ends,
+    device,
+    deviceReason,
     dropped,
   };
 }
@@ -185,6 +191,8 @@ async function loadOne({ name: whole, version, folder }: LoadMethod['args']): Pr
     vocabularySize: config.vocabularySize,
     parameterCount: countParameters(weights) + countParameters(adapter.parameters),
     endTokenIds: loadSpecialTokenIds(folder).eos ?? entry.ends,
+    device,
+    deviceReason,
   };
 }
 
@@ -214,7 +222,8 @@ function scorerOf(
 ): LogProbabilityScorer {
   const key = adapter?.name ?? '';
   let scorer = scorers.get(key);
-  if (!scorer) scorers.set(key, (scorer = new LogProbabilityScorer(weights, config, adapter && { adapter })));
+  if (!scorer)
+    scorers.set(key, (scorer = new LogProbabilityScorer(weights, config, { device, ...(adapter && { adapter }) })));
   return scorer;
 }
 
