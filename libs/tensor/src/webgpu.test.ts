@@ -35,6 +35,16 @@ requireWebGpu('WebGPU', (environment) => {
     expect(errorsOf('random programs')).toEqual([]);
   });
 
+  it('keeps arrays in its memory, which have owners', () => {
+    expect(run.lines.filter(({ of }) => of === 'memory of the device')).toHaveLength(5);
+    expect(errorsOf('memory of the device')).toEqual([]);
+  });
+
+  it('names what it has no kernel for', () => {
+    expect(run.lines.map(({ of }) => of)).toContain('nodes without a kernel');
+    expect(errorsOf('nodes without a kernel')).toEqual([]);
+  });
+
   it('has no loops of open length, and says so', () => {
     expect(errorsOf('whileLoop')).toEqual([
       'case 0: whileLoop: the device webgpu has no loops of open length; scan has a fixed one, the device cpu has both',
