@@ -39,7 +39,7 @@ export interface SuiteLine {
 }
 
 /** Seeds of random programs. */
-const randomPrograms = 60;
+const randomPrograms = 30;
 
 /** Primitives that a GPU rounds more coarsely (WGSL, "Floating Point Evaluation"): what their results may differ by. */
 const coarse: Partial<Record<Primitive, number>> = { tan: 1e-3, asin: 1e-3, acos: 1e-3, atan: 1e-3 };
