@@ -1,6 +1,6 @@
 /**
- * A language model in few bits. Layer after layer: what a layer's matrices multiply comes from the layers before it as they
- * are by then, so that later ones make up for the errors of earlier ones.
+ * A language model in few bits. A group of layers after the other: what its matrices multiply comes from the groups before it
+ * as they are by then, so that later ones make up for the errors of earlier ones.
  */
 import { invalidInput, throwIfCancelled } from '@crucible/foundation';
 import {
@@ -50,8 +50,8 @@ export interface QuantizeOptions extends ProgramOptions {
   /** Of gptq: token ids in rows of one length. */
   readonly calibration?: readonly Int32Array[];
   readonly signal?: AbortSignal;
-  /** Told after each layer; `layers` counts the head as one. */
-  readonly report?: (progress: { readonly layer: number; readonly layers: number }) => void;
+  /** Told after each group of layers, and after the head. */
+  readonly report?: (progress: { readonly done: number; readonly groups: number }) => void;
 }
 
 /** A model's weights without its quantised matrices, and those. */
@@ -71,14 +71,14 @@ export async function quantizeModel(
   if (method === 'gptq' && calibration.length === 0)
     throw invalidInput('gptq needs a calibration text; rtn does without', { at: 'calibration' });
   const matrices = new Map(flatten<NdArray>(weights, isNdArray).map(({ path, leaf }) => [path, leaf]));
-  const layers = layersOf(config);
+  const groups = groupsOf(config);
   const head = headBits === 32 ? [] : [headOf(config)];
   const quantized = new Map<string, QuantizedMatrix>();
   const all = [
-    ...layers.map((targets) => ({ targets, bits })),
+    ...groups.map((targets) => ({ targets, bits })),
     ...head.map((target) => ({ targets: [target], bits: headBits as QuantizedBits })),
   ];
-  for (const [layer, { targets, bits: own }] of all.entries()) {
+  for (const [n, { targets, bits: own }] of all.entries()) {
     throwIfCancelled(signal, 'quantisation');
     const valuesOf = ({ module, inputs, outputs, byColumns }: LoraTarget): Float32Array => {
       const matrix = matrices.get(`${module}.weight`) ?? embeddingsOf<NdArray>(weights, config);
@@ -90,9 +90,9 @@ export async function quantizeModel(
         quantized.set(target.module, roundToNearest(valuesOf(target), size));
       }
     } else {
-      const groups = await gramMatrices(weights, config, quantized, targets, calibration, options);
+      const shared = await gramMatrices(weights, config, quantized, targets, calibration, options);
       const made: [string, QuantizedMatrix][] = [];
-      for (const { gram, members } of groups) {
+      for (const { gram, members } of shared) {
         const minimizer = new ErrorMinimizer(gram, members[0]!.inputs);
         for (const target of members) {
           throwIfCancelled(signal, 'quantisation');
@@ -101,16 +101,21 @@ export async function quantizeModel(
       }
       for (const [module, matrix] of made) quantized.set(module, matrix);
     }
-    report?.({ layer: layer + 1, layers: all.length });
+    report?.({ done: n + 1, groups: all.length });
   }
   return { weights: withoutMatrices(weights, quantized), quantized };
 }
 
-/** The matrices inside the body, layer after layer. */
-function layersOf(config: DecoderConfig): LoraTarget[][] {
+/** Passes over the calibration text, each from the beginning of the model: of deep models, several layers share one. */
+const mostPasses = 8;
+
+/** The matrices inside the body, a group of layers after the other. */
+function groupsOf(config: DecoderConfig): LoraTarget[][] {
   const targets = [...loraTargets(decoderParameters(config, { kind: 'language' })).values()];
   const body = targets.filter(({ isHead }) => !isHead);
-  return [...Map.groupBy(body, ({ module }) => /\.(\d+)\./.exec(module)?.[1] ?? '').values()];
+  const together = Math.ceil(config.layers / mostPasses);
+  const layerOf = (module: string): number => Number(/\.(\d+)\./.exec(module)?.[1] ?? 0);
+  return [...Map.groupBy(body, ({ module }) => Math.floor(layerOf(module) / together)).values()];
 }
 
 function headOf({ hiddenSize, vocabularySize }: DecoderConfig): LoraTarget {

@@ -64,7 +64,7 @@ export function quantizeCommand(): Command {
         method: options.method,
         signal: interrupted.signal,
         ...(rows && { calibration: rows.calibration }),
-        ...(!options.json && { report: ({ layer, layers }) => note(`${layer} of ${layers} layers`) }),
+        ...(!options.json && { report: ({ done, groups }) => note(`${done} of ${groups} groups of layers`) }),
       });
       const metrics = rows && {
         perplexity_before: await perplexity({ weights, quantized: new Map() }, config, rows.heldOut),
