@@ -5,9 +5,9 @@ import {
   hiddenRows,
   languageLogits,
   type ModelWeights,
-  type DecoderConfig,
   type ParameterTree,
   withLowRanks,
+  withQuantized,
 } from '@crucible/nn';
 import {
   canStay,
@@ -24,7 +24,8 @@ import {
 } from '@crucible/tensor';
 import { CachePrograms } from './device-key-value-cache.ts';
 import { ProgramCache } from './program-cache.ts';
-import type { AdapterSet, JoinedFactors } from './served-adapters.ts';
+import type { ServedModel } from './cohort.ts';
+import { type JoinedFactors, noAdapters } from './served-adapters.ts';
 import { sampleInGraph } from './sample-in-graph.ts';
 
 export interface ProgramOptions {
@@ -99,14 +100,17 @@ export interface LanguagePrograms {
 }
 
 type Cached = 'keys' | 'values';
+/** Programs that are kept of a model with matrices of few bits: each has its own copy of them. */
+const mostQuantized = 4;
 
 export function createLanguagePrograms(
-  weights: ModelWeights,
-  config: DecoderConfig,
-  adapters: AdapterSet,
+  { weights, quantized = new Map(), config, adapters = noAdapters }: Omit<ServedModel, 'version'>,
   options: ProgramOptions = {},
 ): LanguagePrograms {
+  const most = quantized.size === 0 ? undefined : mostQuantized;
   const { factors, rank } = adapters;
+  const read = (inputs: Gated): ParameterTree<Tensor> =>
+    gated({ ...inputs, weights: withQuantized(inputs.weights, quantized) });
   const gatesOf = (rows: number): TensorType[] => (rank === 0 ? [] : [floats(rows, 1, rank)]);
   const layers = <T>(each: T): T[] => Array.from({ length: config.layers }, () => each);
   const keep = ['keys', 'values'] as const;
@@ -132,7 +136,7 @@ export function createLanguagePrograms(
     return compile(
       signature,
       (inputs) => {
-        const adapted = gated(inputs);
+        const adapted = read(inputs);
         const prefix = virtual === 0 ? undefined : inputs.prefix;
         const { hidden, cache } = decode(adapted, config, { ids: inputs.ids, prefix });
         const logits = languageLogits(adapted, config, hiddenRows(hidden, inputs.last));
@@ -140,7 +144,7 @@ export function createLanguagePrograms(
       },
       { ...options, keep, name: 'prefill' },
     );
-  });
+  }, most);
 
   const step: LanguagePrograms['step'] = new ProgramCache(async (batch, capacity, sampled) => {
     const staysOnDevice = (await place()).cache !== undefined;
@@ -159,7 +163,7 @@ export function createLanguagePrograms(
     return compile(
       signature,
       (inputs) => {
-        const { logits, newKeys, newValues } = decodeStep(gated(inputs), config, inputs);
+        const { logits, newKeys, newValues } = decodeStep(read(inputs), config, inputs);
         const chosen = choice(logits, inputs, sampled);
         if (!staysOnDevice) return { keys: newKeys, values: newValues, ...chosen };
         const grown = (arena: Tensor, i: number, rows: readonly Tensor[]): Tensor =>
@@ -172,7 +176,7 @@ export function createLanguagePrograms(
       },
       { ...options, keep, name: 'decode step' },
     );
-  });
+  }, most);
 
   const dispose = async (): Promise<void> => {
     await prefill.dispose();
@@ -189,16 +193,14 @@ function withToken(arena: Tensor, row: Tensor, lengths: Tensor): Tensor {
   return where(equal(places, reshape(lengths, [batch, 1, 1, 1])), reshape(row, [batch, heads, 1, size]), arena);
 }
 
-/** The model with the joined adapters beside its matrices, of which each row sees its own. */
-function gated({
-  weights,
-  factors,
-  gates: [gate],
-}: {
+interface Gated {
   readonly weights: ParameterTree<Tensor>;
   readonly factors: Readonly<Record<string, { readonly down: Tensor; readonly up: Tensor }>>;
   readonly gates: readonly Tensor[];
-}): ParameterTree<Tensor> {
+}
+
+/** The model with the joined adapters beside its matrices, of which each row sees its own. */
+function gated({ weights, factors, gates: [gate] }: Gated): ParameterTree<Tensor> {
   if (!gate) return weights;
   return withLowRanks(
     weights,
