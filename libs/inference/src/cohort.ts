@@ -42,7 +42,7 @@ export class Cohort {
   readonly model: ServedModel;
   readonly #programs: LanguagePrograms;
   readonly #weights = new PlacedTree<ModelWeights>();
-  readonly #factors: PlacedTree<AdapterSet['factors']> = new PlacedTree();
+  readonly #factors = new PlacedTree<AdapterSet['factors']>();
   readonly #adapters: AdapterSet;
   #place: { readonly device: Device; readonly cache: KeyValueStore } | undefined;
   /** Sequence i owns row i of the cache. */

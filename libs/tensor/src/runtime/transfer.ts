@@ -73,7 +73,7 @@ export class PlacedTree<T extends object> {
       this.dispose();
       this.#placed = { tree, copy: await treeToDevice(tree, device) };
     }
-    return this.#placed!.copy;
+    return this.#placed.copy;
   }
 
   dispose(): void {
