@@ -98,12 +98,7 @@ export class TrainStep<P extends object, B extends Batch, F extends object = obj
   #applying: ApplyingProgram | undefined;
 
   /** `resumed`: optimizer state and number of steps to go on from. */
-  constructor(
-    parameters: P,
-    loss: LossFunction<P, B, F>,
-    options: TrainStepOptions<F>,
-    resumed?: { readonly state: OptimizerState<NdArray>; readonly steps: number; readonly lossScale?: number },
-  ) {
+  constructor(parameters: P, loss: LossFunction<P, B, F>, options: TrainStepOptions<F>, resumed?: Resumed) {
     const { optimizer, precision, lossScaling } = options;
     this.#carried = {
       parameters,
@@ -246,6 +241,14 @@ export class TrainStep<P extends object, B extends Batch, F extends object = obj
     disposeArrays(sums);
     return { ...carried, loss, norm: itemOf(norm), metrics, scale: numberOf(scale) };
   }
+}
+
+/** What a step goes on from, beside the parameters. */
+export interface Resumed {
+  readonly state: OptimizerState<NdArray>;
+  /** Steps made. */
+  readonly steps: number;
+  readonly lossScale?: number;
 }
 
 export interface OnHost<P> {

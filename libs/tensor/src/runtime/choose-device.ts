@@ -1,5 +1,6 @@
 /** Which device a program is to run on. */
 import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { CrucibleError, invalidInput } from '@crucible/foundation';
 import { type Device, type DeviceChoice, deviceChoices } from '../device.ts';
 import { identityModel } from '../lower/identity-model.ts';
@@ -38,7 +39,7 @@ async function named(device: Device): Promise<ChosenDevice> {
 }
 
 async function bestDevice(): Promise<ChosenDevice> {
-  const card = findGraphicsCard();
+  const card = graphicsCard(process.platform);
   // Vulkan without a card is a program on the CPU, slower than ONNX Runtime there.
   if (card === undefined) return { device: 'cpu', reason: 'no graphics card is found' };
   try {
@@ -56,14 +57,14 @@ async function tryOut(device: Device): Promise<void> {
 }
 
 /** What says that there is one; ONNX Runtime does not tell which it took. */
-function findGraphicsCard(): string | undefined {
-  if (process.platform === 'darwin') return 'Metal';
-  if (process.platform === 'win32') return 'Direct3D';
+export function graphicsCard(platform: NodeJS.Platform, devices = '/dev'): string | undefined {
+  if (platform === 'darwin') return 'Metal';
+  if (platform === 'win32') return 'Direct3D';
   const found = [
-    ...namesIn('/dev').filter((name) => /^(nvidia\d+|dxg)$/.test(name)),
-    ...namesIn('/dev/dri').filter((name) => /^renderD\d+$/.test(name)),
+    ...namesIn(devices).filter((name) => /^(nvidia\d+|dxg)$/.test(name)),
+    ...namesIn(join(devices, 'dri')).filter((name) => /^renderD\d+$/.test(name)),
   ];
-  return found[0] === undefined ? undefined : `the card at ${found[0]}`;
+  return found[0] === undefined ? undefined : `the card ${found[0]}`;
 }
 
 function namesIn(folder: string): string[] {

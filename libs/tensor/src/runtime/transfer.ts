@@ -45,8 +45,9 @@ export async function toDevice<D extends HostType>(array: AnyArray<D>, device: D
   return (await copy(array, 'to the device')) as AnyArray<D>;
 }
 
-/** `toHost` for the leaves of a tree. */
+/** `toHost` for the leaves of a tree: the tree itself where all of it is there. */
 export async function treeToHost<T>(tree: T): Promise<TreeLike<T, AnyArray, NdArray>> {
+  if (!flatten(tree, isAnyArray).some(({ leaf }) => leaf instanceof DeviceArray)) return tree as never;
   return (await mapArrays(tree, toHost)) as TreeLike<T, AnyArray, NdArray>;
 }
 
