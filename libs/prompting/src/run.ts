@@ -248,7 +248,7 @@ export class Run {
       const { text, passages } = await untilAborted(tool.run(input, { signal: this.signal }), this.signal);
       // Tools may be anybody's: nonsense is an answer like any other.
       return {
-        text: typeof text === 'string' ? text : `${JSON.stringify(text)}`,
+        text: typeof text === 'string' ? text : JSON.stringify({ text }),
         failed: false,
         ...(passages && { passages }),
       };

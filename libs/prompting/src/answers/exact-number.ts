@@ -41,15 +41,17 @@ const largestExponent = 400;
 const decimal = String.raw`(?:\d{1,3}(?:(?:,|'|\u2019|\u00a0|\u2009|\u202f)\d{3})+|\d+)(?:\.\d+)?|\.\d+`;
 const exponent = String.raw`(?:[eE][+-]?\d{1,3}\b|\s?(?:\u00d7|x|\*|\\times)\s?10\s?\^\s?\{?[+\-\u2212]?\d{1,3}\}?)?`;
 /** A dollar and its like may stand between the sign and the digits. */
-const money = String.raw`(?:\\?[$€£¥]\s?)?`;
-const sign = String.raw`(?:(?<![\p{L}\d)\].]\s?)[-\u2212+]\s?)?`;
+const money = String.raw`(?:\\?[$€£¥]\s?(?<minus>[-\u2212]?))?`;
+/** "is -5" has a sign; "16-3" and "10 - 3" take away. */
+const sign = String.raw`(?:(?<![\p{L}\d)\].])[-\u2212+]|(?<![\p{L}\d)\].]\s?)[-\u2212+]\s)?`;
 const latexFraction = String.raw`\\[dt]?frac\s?\{?\s?(?<top>\d+)\s?\}?\s?\{?\s?(?<bottom>\d+)\s?\}?`;
 const mixed = String.raw`(?<whole>\d+)[ \u00a0]+(?<mixedTop>\d+)\s?[/\u2044]\s?(?<mixedBottom>\d+)(?![\d/])`;
-const fraction = String.raw`(?<over>\d[\d,]*)\s?[/\u2044]\s?(?<under>\d[\d,]*)(?![\d/.])`;
+const whole = String.raw`(?:\d{1,3}(?:,\d{3})+|\d+)`;
+const fraction = String.raw`(?<over>${whole})\s?[/\u2044]\s?(?<under>${whole})(?![\d/.])`;
 const words = String.raw`\b(?<words>(?:(?:${[...tens, ...units].join('|')}|hundred|thousand|million|billion|dozen|a\s(?=dozen|hundred|thousand|million))(?:[\s-]+(?:and\s+)?|\b))+)`;
 
 const pattern = new RegExp(
-  `(?<sign>${sign})${money}(?<minus>[-\\u2212]?)(?:${latexFraction}|${mixed}|${fraction}|(?<plain>${decimal})(?<exponent>${exponent}))` +
+  `(?<sign>${sign})${money}(?:${latexFraction}|${mixed}|${fraction}|(?<plain>${decimal})(?<exponent>${exponent}))` +
     String.raw`(?:\s?(?<scale>hundred|thousand|million|billion|trillion|dozen|[kK](?![\p{L}\d])))?(?<percent>\s?(?:\\?%|\s?percent\b))?` +
     `|${words}(?<wordPercent>percent\\b)?`,
   'giu',
@@ -108,7 +110,7 @@ function numberFrom(groups: Readonly<Record<string, string | undefined>>): Exact
   }
   const value = magnitude(groups);
   if (value === undefined) return undefined;
-  const negative = /[-\u2212]/.test(groups['sign'] ?? '') !== (groups['minus'] !== '');
+  const negative = /[-\u2212]/.test(groups['sign'] ?? '') !== ((groups['minus'] ?? '') !== '');
   const scale = scales[groups['scale']?.toLowerCase() ?? ''] ?? 1n;
   return exactNumber((negative ? -value.numerator : value.numerator) * scale, value.denominator, percent);
 }

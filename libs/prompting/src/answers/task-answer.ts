@@ -66,29 +66,27 @@ export function isSameAnswer(given: string, right: string, kind: AnswerKind): bo
   return a !== undefined && a.key === b?.key;
 }
 
-const markers: readonly RegExp[] = [
-  /####[ \t]*([^\n]*)/g,
-  /(?:\b(?:the|my|so the|thus the)?\s*(?:final |correct )?answer(?:\s*\([^)]*\))?\s*(?:is|are|was|equals|:)+|^\s*answer\s*:)[\s:]*([^\n]+)/gim,
-];
+/** What stands before an answer: the answer goes up to the end of the line. */
+const marker =
+  /####|(?:\b(?:the|my|so the|thus the)?\s*(?:final |correct )?answer(?:\s*\([^)]*\))?\s*(?:is|are|was|equals|:)+|^\s*answer\s*:)[\s:]*/gim;
 
 /** What stands behind the last mark of an answer. */
 function markedAnswer(text: string): string | undefined {
-  const found = [
-    ...markers.flatMap((marker) =>
-      Array.from(text.matchAll(marker), (match) => ({ at: match.index, text: match[1]! })),
-    ),
-    ...boxes(text),
-  ];
-  // "#### 18" is meant as the end, whatever stands behind it.
-  const last = found
+  const said = Array.from(text.matchAll(marker), ({ index, 0: mark }) => {
+    const start = index + mark.length;
+    const end = text.indexOf('\n', start);
+    return { at: index, text: text.slice(start, end < 0 ? undefined : end) };
+  });
+  const last = [...said, ...boxes(text)]
     .filter(({ text: content }) => content.trim() !== '')
     .sort((a, b) => a.at - b.at)
     .at(-1);
-  if (last === undefined) return undefined;
-  const { text: content } = last;
   // The answer may itself be in a box: "The answer is \boxed{5}."
-  return boxes(content).at(-1)?.text ?? content;
+  return last && (boxes(last.text).at(-1)?.text ?? last.text);
 }
+
+/** Longer boxes hold no answer; and a thousand that are never closed cost no time. */
+const longestBox = 1000;
 
 /** The contents of \boxed{…}, with braces inside. */
 function boxes(text: string): { readonly at: number; readonly text: string }[] {
@@ -97,7 +95,7 @@ function boxes(text: string): { readonly at: number; readonly text: string }[] {
     const start = index + opening.length;
     let depth = 1;
     let end = start;
-    while (end < text.length && depth > 0) {
+    while (end < text.length && end - start < longestBox && depth > 0) {
       if (text[end] === '{') depth++;
       else if (text[end] === '}') depth--;
       end++;
