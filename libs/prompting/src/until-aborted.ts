@@ -1,5 +1,7 @@
 /** Waits for a promise, but not longer than the signal allows; the work itself must watch the signal too. */
 export async function untilAborted<T>(work: PromiseLike<T>, signal: AbortSignal): Promise<T> {
+  // Its failure is of no interest to anybody once the wait is over.
+  Promise.resolve(work).catch(() => undefined);
   signal.throwIfAborted();
   let leave: (() => void) | undefined;
   const aborted = new Promise<never>((_resolve, reject) => {

@@ -32,7 +32,10 @@ describe('text by somebody else', () => {
   it('is shortened, with a count of what is missing, and never within a character', () => {
     expect(shortened('abcdef', 6)).toEqual({ text: 'abcdef', omitted: 0 });
     expect(shortened('abcdef', 4)).toEqual({ text: 'abcd … (2 more characters left out)', omitted: 2 });
-    expect(shortened('abcdef', 2, { tail: true })).toEqual({ text: '… (4 characters before this left out) ef', omitted: 4 });
+    expect(shortened('abcdef', 2, { tail: true })).toEqual({
+      text: '… (4 characters before this left out) ef',
+      omitted: 4,
+    });
     expect(shortened('ab😀', 3).text).toBe('ab … (2 more characters left out)');
     expect(shortened('😀ab', 3, { tail: true }).text).toBe('… (2 characters before this left out) ab');
   });

@@ -102,7 +102,9 @@ it('dates are compared as dates', () => {
 });
 
 it('kinds are checked', () => {
-  expect(() => assertAnswerKind({ kind: 'choice', choices: ['one'] })).toThrow('answer: 1 choices are given; 2 to 26 are allowed');
+  expect(() => assertAnswerKind({ kind: 'choice', choices: ['one'] })).toThrow(
+    'answer: 1 choices are given; 2 to 26 are allowed',
+  );
   expect(() => assertAnswerKind({ kind: 'colour' } as never)).toThrow(
     'answer: "colour" is no kind of answer; there are text, number, yes-no, date, choice',
   );
