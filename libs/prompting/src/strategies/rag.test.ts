@@ -21,10 +21,7 @@ describe('rag', () => {
     const model = scriptedModel(['The mayor is Belan Galder [1].']);
     const { outcome, of } = await run(createRag({ passages: 2 }), question, { model, retriever });
     const [found] = of('passages');
-    const [{ content: system }, { content: user }] = model.requests[0]!.messages as [
-      { content: string },
-      { content: string },
-    ];
+    const [system, user] = model.requests[0]!.messages.map(({ content }) => content);
     expect(system).toContain('Answer the question from the numbered passages alone.');
     expect(user).toBe(
       `Passages:\n[1] (Tamova) The mayor of Tamova is Belan Galder, who was born in 1709.\n[2] (${found!.passages[1]!.document.title}) ${found!.passages[1]!.text}\nQuestion: ${question}`,
