@@ -71,7 +71,6 @@ beforeAll(async () => {
     model: 'chat',
     mostSamples: 16,
     plainToolMessages: true,
-    environment: {},
   });
 });
 afterAll(async () => {
