@@ -56,7 +56,7 @@ export class StepDisplay {
           if (onto === this.#out) this.#written = text.trim();
           this.#streaming = undefined;
         } else this.#line(step, 'says', 'dim', step.text.trim());
-        if (step.finish === 'length' || step.finish === 'cut')
+        if (step.text !== '' && (step.finish === 'length' || step.finish === 'cut'))
           this.#line(step, 'note', 'yellow', 'the text was cut here');
         break;
       case 'examples':
@@ -95,7 +95,7 @@ export class StepDisplay {
             step,
             `[${i + 1}]`,
             'green',
-            `${document.title} (${document.id}, ${start} to ${end}): ${text.slice(0, mostShown)}`,
+            `${document.title} (${document.id}, ${start} to ${end}): ${text.slice(0, mostShown).replace(/\s+/g, ' ')}`,
           );
         break;
       case 'vote':
