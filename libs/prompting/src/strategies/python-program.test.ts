@@ -90,7 +90,6 @@ describe.skipIf(python === undefined)(
 
     it('that do not end are ended', async () => {
       expect(await valueOf('while True: pass', 500)).toMatchObject({ ended: 'timeout' });
-  });
     });
   },
 );
