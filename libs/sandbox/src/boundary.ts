@@ -24,6 +24,8 @@ export interface Boundary {
 export interface Interpreter {
   /** Gives it the program. Resolves when all that it has to say is there and it is ended, or being ended; never rejects. */
   readonly run: (program: ResolvedProgram, onOutput: OnOutput) => Promise<Ending>;
+  /** What is known of a run that is being ended. */
+  readonly endingNow: () => Ending;
   /** What it uses now, as seen from outside. */
   readonly sample: () => Sample;
   /** Ends all its processes at once. */
@@ -50,7 +52,8 @@ export interface Exit {
 
 /** How an interpreter ended, in its own words where it could still speak. */
 export interface Ending {
-  readonly exit: Exit;
+  /** Undefined: not yet. */
+  readonly exit: Exit | undefined;
   readonly answer: Answer | undefined;
   readonly files: readonly ProgramFile[];
   /** What it did on its channel that it must not do. */

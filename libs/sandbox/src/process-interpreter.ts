@@ -32,6 +32,8 @@ export class ProcessInterpreter implements Interpreter {
   #onFrame: (frame: Frame) => string | undefined;
   #breach: string | undefined;
   #diagnostics = '';
+  #reader: AnswerReader | undefined;
+  #exit: Exit | undefined;
 
   private constructor(parts: InterpreterParts, onReady: () => void) {
     this.#parts = parts;
@@ -72,7 +74,7 @@ export class ProcessInterpreter implements Interpreter {
   async run(program: ResolvedProgram, onOutput: OnOutput): Promise<Ending> {
     const { held, down, streams, diagnostics, own } = this.#parts;
     const { limits } = program;
-    const reader = new AnswerReader(limits);
+    const reader = (this.#reader = new AnswerReader(limits));
     const nonce = randomBytes(nonceBytes);
     this.#frames.expect(nonce, limits.diskBytes + 8 * limits.outputBytes + frameRoom);
     this.#diagnostics = '';
@@ -112,11 +114,16 @@ export class ProcessInterpreter implements Interpreter {
       this.#breach = `its limits could not be set: ${(reason as Error).message}`;
       this.kill();
     }
-    const exit = await (streams ? this.exited : Promise.race([this.exited, answered.promise]));
+    this.#exit = await (streams ? this.exited : Promise.race([this.exited, answered.promise]));
+    return this.endingNow();
+  }
+
+  endingNow(): Ending {
+    const { held } = this.#parts;
     return {
-      exit,
-      answer: this.#breach === undefined ? reader.answer : undefined,
-      files: reader.files,
+      exit: this.#exit,
+      answer: this.#breach === undefined ? this.#reader?.answer : undefined,
+      files: this.#reader?.files ?? [],
       breach: this.#breach,
       metMemoryLimit: held.metMemoryLimit,
       usage: held.usage,

@@ -14,6 +14,8 @@ export interface SuperviseOptions {
 type Stop = readonly [outcome: Outcome, message: string];
 
 const sampleEveryMs = 20;
+/** Milliseconds that a killed interpreter may take to be gone before its result is given. */
+const waitForEndMs = 200;
 const mostShownMessage = 300;
 
 export async function supervise(
@@ -24,12 +26,15 @@ export async function supervise(
 ): Promise<RunResult> {
   const { limits } = program;
   const begun = performance.now();
+  const killed = Promise.withResolvers<Ending>();
   let stop: Stop | undefined;
   let outputBytes = 0;
   const end = (outcome: Outcome, message: string): void => {
     if (stop !== undefined) return;
     stop = [outcome, message];
     interpreter.kill();
+    // Its end is certain, and on a busy machine not at once.
+    setTimeout(() => killed.resolve(interpreter.endingNow()), waitForEndMs);
   };
   const late = setTimeout(
     () => end('timeout', `it did not end within ${limits.wallMs} ms`),
@@ -52,7 +57,7 @@ export async function supervise(
   };
   const running = interpreter.run(program, take);
   if (signal?.aborted) cancel();
-  const ending = await running;
+  const ending = await Promise.race([running, killed.promise]);
   clearTimeout(late);
   clearInterval(watch);
   signal?.removeEventListener('abort', cancel);
@@ -84,7 +89,7 @@ function judge(program: ResolvedProgram, ending: Ending, report: Report | undefi
   if (breach !== undefined) return ['killed', `it was ended for a breach of its channel: ${breach}`];
   if (answer === undefined) {
     if (ending.metMemoryLimit) return noMemory;
-    const how = exit.signal === null ? `exit code ${exit.code}` : `signal ${exit.signal}`;
+    const how = exit?.signal == null ? `exit code ${exit?.code}` : `signal ${exit.signal}`;
     const words = ending.lastWords === '' ? '' : `: ${ending.lastWords}`;
     return ['killed', `its interpreter ended without a word (${how})${words}`];
   }

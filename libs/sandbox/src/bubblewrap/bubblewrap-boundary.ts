@@ -30,7 +30,7 @@ import { isFilteredArchitecture, seccompFilter } from './seccomp-filter.ts';
 /** Nobody; where the service is root, what it starts is not. */
 const nobody = 65_534;
 /** Of interpreter, keeper and bubblewrap, beyond what the program may have. */
-const own = { memoryBytes: 48 * 1024 * 1024, processes: 4 };
+const own = { memoryBytes: 48 * 1024 * 1024, processes: 3 };
 const probeDeadline = 20_000;
 const channelDescriptor = 3;
 const filterDescriptor = 4;
@@ -107,7 +107,7 @@ class Bubblewrap implements Boundary {
     const descriptor = openSync(filter, 'r');
     const held = new HeldProcess({
       command: bwrap,
-      args: [...walls(limits.diskBytes), python, '-I', '-X', 'utf8', '-c', keeper],
+      args: [...walls(limits.diskBytes), python, '-I', '-B', '-X', 'utf8', '-c', keeper],
       env: {},
       stdio: ['pipe', 'pipe', 'pipe', 'pipe', descriptor],
       gate: channelDescriptor,

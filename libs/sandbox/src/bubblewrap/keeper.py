@@ -56,8 +56,8 @@ def child(start, result):
             (resource.RLIMIT_FSIZE, limits["diskBytes"]),
             (resource.RLIMIT_NOFILE, 256),
             (resource.RLIMIT_CORE, 0),
-            # Besides this one: bubblewrap's own two and the keeper.
-            (resource.RLIMIT_NPROC, limits["processes"] + 3),
+            # Of the same user in here: bubblewrap's own and the keeper.
+            (resource.RLIMIT_NPROC, limits["processes"] + 2),
         ):
             resource.setrlimit(name, (most, most))
         signal.set_wakeup_fd(-1)

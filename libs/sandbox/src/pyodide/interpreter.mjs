@@ -192,15 +192,20 @@ function collect(FS, inputs, limits, nonce) {
   let bytes = limits.diskBytes;
   let count = limits.files;
   const folders = [''];
+  FS.chmod(home, 0o700);
   while (folders.length > 0) {
     const prefix = folders.pop();
     for (const name of FS.readdir(`${home}/${prefix}`).sort()) {
       if (name === '.' || name === '..') continue;
       const path = prefix + name;
       const { mode } = FS.lstat(`${home}/${path}`);
-      if (FS.isDir(mode) && path.split('/').length <= 32) folders.push(`${path}/`);
-      if (!FS.isFile(mode)) continue;
+      const isFolder = FS.isDir(mode);
+      if (!isFolder && !FS.isFile(mode)) continue;
       FS.chmod(`${home}/${path}`, 0o700);
+      if (isFolder) {
+        if (path.split('/').length <= 32) folders.push(`${path}/`);
+        continue;
+      }
       const content = FS.readFile(`${home}/${path}`);
       if (isSame(content, inputs.get(path))) continue;
       bytes -= content.length;

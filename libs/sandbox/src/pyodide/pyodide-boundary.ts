@@ -3,13 +3,14 @@
  * is no boundary: a program can reach the JavaScript around it. That JavaScript can compute, and nothing else.
  */
 import { type ChildProcess, type ChildProcessWithoutNullStreams, execFile, spawn } from 'node:child_process';
-import { chownSync, mkdtempSync, rmSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { chownSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join, sep } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
-import { CrucibleError } from '@crucible/foundation';
+import { CrucibleError, writeFileAtomic } from '@crucible/foundation';
 import type { Boundary, Interpreter } from '../boundary.ts';
 import { type ControlGroups, openControlGroups } from '../control-groups.ts';
 import { HeldProcess } from '../held-process.ts';
@@ -28,8 +29,15 @@ const pictureDeadline = 120_000;
 const worker = fileURLToPath(new URL('./interpreter.mjs', import.meta.url));
 const runner = fileURLToPath(new URL('../python/program_runner.py', import.meta.url));
 
-/** Fails with `failed-precondition` and the reason where it cannot be had. `known`: weaknesses to name besides its own. */
-export async function openPyodide(known: readonly string[] = []): Promise<Boundary> {
+export interface PyodideOptions {
+  /** A folder that nobody else can write, where the picture of the loaded interpreter stays. Default: made anew each time. */
+  readonly cache?: string;
+  /** Weaknesses to name besides its own. */
+  readonly known?: readonly string[];
+}
+
+/** Fails with `failed-precondition` and the reason where it cannot be had. */
+export async function openPyodide({ cache, known = [] }: PyodideOptions = {}): Promise<Boundary> {
   if (process.platform === 'win32')
     throw new CrucibleError('failed-precondition', 'Pyodide cannot be used: Windows has no /bin/sh to start it by');
   const deno = findDeno();
@@ -49,7 +57,13 @@ export async function openPyodide(known: readonly string[] = []): Promise<Bounda
       ...(user === undefined && process.getuid?.() === 0 ? ['it runs as root, whom its files are for alone'] : []),
     ];
     const picture = join(folder, 'picture');
-    await makePicture(opened, picture, user);
+    const kept = cache === undefined ? undefined : join(cache, `pyodide-${pictureName()}`);
+    if (kept !== undefined && existsSync(kept)) copyFileSync(kept, picture);
+    else await makePicture(opened, picture, user);
+    if (kept !== undefined && !existsSync(kept)) {
+      mkdirSync(dirname(kept), { recursive: true, mode: 0o700 });
+      writeFileAtomic(kept, readFileSync(picture));
+    }
     const boundary = new Pyodide({ ...opened, picture, user, weaknesses });
     await boundary.probe();
     return boundary;
@@ -166,6 +180,15 @@ async function usableUser({ deno, pyodide, folder }: Opened): Promise<number | u
     chownSync(folder, 0, 0);
     return undefined;
   }
+}
+
+/** The picture holds Pyodide's Python and ours, and its JavaScript must be as it was. */
+function pictureName(): string {
+  const { version } = JSON.parse(
+    readFileSync(createRequire(import.meta.url).resolve('pyodide/package.json'), 'utf8'),
+  ) as { version: string };
+  const ours = [worker, runner].map((path) => readFileSync(path));
+  return `${version}-${createHash('sha256').update(Buffer.concat(ours)).digest('hex').slice(0, 16)}`;
 }
 
 /** Loads Pyodide once, which takes seconds; from the picture of its memory it then starts in a fraction of one. */
