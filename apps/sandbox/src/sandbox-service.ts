@@ -34,6 +34,8 @@ export async function createSandboxService(dependencies: SandboxDependencies): P
   const health = new Health();
   for (const name of ['', SandboxService.typeName, fullStrength]) health.set('NOT_SERVING', name);
   const opening = openSandbox({ ...options, concurrency });
+  // Whoever needs it is told.
+  opening.catch(() => undefined);
   const runs = new Set<string>();
 
   const service = implementService(SandboxService, {
