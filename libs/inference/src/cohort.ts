@@ -1,5 +1,5 @@
 import { CrucibleError } from '@crucible/foundation';
-import type { ModelWeights, DecoderConfig } from '@crucible/nn';
+import type { ModelWeights, DecoderConfig, QuantizedWeights } from '@crucible/nn';
 import { floats, ints, type NdArray } from '@crucible/tensor';
 import { batchBucket, nextPowerOfTwo, timeBucket } from './buckets.ts';
 import type { FinishReason, GeneratedToken, ResolvedRequest } from './generation.ts';
@@ -12,6 +12,8 @@ export interface ServedModel {
   readonly weights: ModelWeights;
   readonly config: DecoderConfig;
   readonly version: number;
+  /** Matrices of few bits, which are not among the weights. Default: none. */
+  readonly quantized?: QuantizedWeights;
   /** What requests may ask for. Default: none. */
   readonly adapters?: AdapterSet;
 }

@@ -15,7 +15,6 @@ import {
   type ResolvedRequest,
   resolveRequest,
 } from './generation.ts';
-import { noAdapters } from './served-adapters.ts';
 import { createLanguagePrograms, type LanguagePrograms, type ProgramOptions } from './language-programs.ts';
 
 /** Sequences to decode at once where only how long all of them take matters. */
@@ -70,7 +69,7 @@ export class GenerationEngine {
     const programs =
       current && sameShapes(current.cohort.model, model)
         ? current.programs
-        : createLanguagePrograms(model.weights, model.config, model.adapters ?? noAdapters, this.#options);
+        : createLanguagePrograms(model, this.#options);
     this.#cohorts.push({ cohort: new Cohort(model, programs), programs });
     // A run that is under way may hold what looks idle from here; it retires weights itself.
     if (!this.#running) void this.#retire();
@@ -234,6 +233,8 @@ async function disposePrograms({ prefill, step }: LanguagePrograms): Promise<voi
 
 function sameShapes(a: ServedModel, b: ServedModel): boolean {
   if (JSON.stringify(a.config) !== JSON.stringify(b.config)) return false;
+  // Matrices of few bits are parts of programs.
+  if (a.quantized !== b.quantized) return false;
   const leavesOf = ({ weights, adapters }: ServedModel) =>
     flatten({ weights, factors: adapters?.factors ?? {} }, isNdArray);
   const [left, right] = [leavesOf(a), leavesOf(b)];

@@ -5,13 +5,14 @@ import {
   hiddenRows,
   languageLogits,
   type ModelWeights,
-  type DecoderConfig,
   type ParameterTree,
   withLowRanks,
+  withQuantized,
 } from '@crucible/nn';
 import { compile, type Tensor, type TensorType } from '@crucible/tensor';
 import { ProgramCache } from './program-cache.ts';
-import type { AdapterSet, JoinedFactors } from './served-adapters.ts';
+import type { ServedModel } from './cohort.ts';
+import { type JoinedFactors, noAdapters } from './served-adapters.ts';
 import { sampleInGraph } from './sample-in-graph.ts';
 
 export interface ProgramOptions {
@@ -76,13 +77,17 @@ export interface LanguagePrograms {
   readonly step: ProgramCache<[batch: number, capacity: number, sampled: number], StepSignature, StepResult>;
 }
 
+/** Programs that are kept of a model with matrices of few bits: each has its own copy of them. */
+const mostQuantized = 4;
+
 export function createLanguagePrograms(
-  weights: ModelWeights,
-  config: DecoderConfig,
-  adapters: AdapterSet,
+  { weights, quantized = new Map(), config, adapters = noAdapters }: Omit<ServedModel, 'version'>,
   options: ProgramOptions = {},
 ): LanguagePrograms {
+  const most = quantized.size === 0 ? undefined : mostQuantized;
   const { factors, rank } = adapters;
+  const read = (inputs: Gated): ParameterTree<Tensor> =>
+    gated({ ...inputs, weights: withQuantized(inputs.weights, quantized) });
   const gatesOf = (rows: number): TensorType[] => (rank === 0 ? [] : [floats(rows, 1, rank)]);
   const layers = <T>(each: T): T[] => Array.from({ length: config.layers }, () => each);
 
@@ -101,7 +106,7 @@ export function createLanguagePrograms(
     return compile(
       signature,
       (inputs) => {
-        const adapted = gated(inputs);
+        const adapted = read(inputs);
         const prefix = virtual === 0 ? undefined : inputs.prefix;
         const { hidden, cache } = decode(adapted, config, { ids: inputs.ids, prefix });
         const logits = languageLogits(adapted, config, hiddenRows(hidden, inputs.last));
@@ -109,7 +114,7 @@ export function createLanguagePrograms(
       },
       { ...options, name: 'prefill' },
     );
-  });
+  }, most);
 
   const step: LanguagePrograms['step'] = new ProgramCache((batch, capacity, sampled) => {
     const cached = floats(batch, config.keyValueHeads, capacity, headSize(config));
@@ -127,26 +132,24 @@ export function createLanguagePrograms(
     return compile(
       signature,
       (inputs) => {
-        const { logits, newKeys, newValues } = decodeStep(gated(inputs), config, inputs);
+        const { logits, newKeys, newValues } = decodeStep(read(inputs), config, inputs);
         return { keys: newKeys, values: newValues, ...choice(logits, inputs, sampled) };
       },
       { ...options, name: 'decode step' },
     );
-  });
+  }, most);
 
   return { prefill, step };
 }
 
-/** The model with the joined adapters beside its matrices, of which each row sees its own. */
-function gated({
-  weights,
-  factors,
-  gates: [gate],
-}: {
+interface Gated {
   readonly weights: ParameterTree<Tensor>;
   readonly factors: Readonly<Record<string, { readonly down: Tensor; readonly up: Tensor }>>;
   readonly gates: readonly Tensor[];
-}): ParameterTree<Tensor> {
+}
+
+/** The model with the joined adapters beside its matrices, of which each row sees its own. */
+function gated({ weights, factors, gates: [gate] }: Gated): ParameterTree<Tensor> {
   if (!gate) return weights;
   return withLowRanks(
     weights,

@@ -6,7 +6,9 @@ import {
   hiddenRows,
   languageLogits,
   type ModelWeights,
+  type QuantizedWeights,
   scalarScores,
+  withQuantized,
 } from '@crucible/nn';
 import { compile, ints, logProbability, mul, scalar, type Tensor, type TensorType } from '@crucible/tensor';
 import { blockHeight, packSequences, type PackedRows, type RowBlock, rowBlocks } from './packing.ts';
@@ -52,7 +54,14 @@ export class LogProbabilityScorer {
   constructor(
     weights: ModelWeights,
     config: DecoderConfig,
-    { adapter, ...options }: ProgramOptions & { readonly adapter?: Pick<ServedAdapter, 'config' | 'parameters'> } = {},
+    {
+      adapter,
+      quantized = new Map(),
+      ...options
+    }: ProgramOptions & {
+      readonly adapter?: Pick<ServedAdapter, 'config' | 'parameters'>;
+      readonly quantized?: QuantizedWeights;
+    } = {},
   ) {
     this.#learned = adapter?.parameters ?? {};
     const compileFor = <O>(finish: (logits: Tensor, targets: Tensor) => O, name: string) =>
@@ -67,9 +76,10 @@ export class LogProbabilityScorer {
             inverseTemperature: { shape: [], dtype: 'float32' },
           },
           (inputs) => {
+            const present = withQuantized(inputs.weights, quantized);
             const adapted = adapter
-              ? adaptDecoder(inputs.weights, config, inputs.learned, adapter.config)
-              : { weights: inputs.weights, prefix: undefined };
+              ? adaptDecoder(present, config, inputs.learned, adapter.config)
+              : { weights: present, prefix: undefined };
             const { hidden } = decode(adapted.weights, config, { ...inputs, prefix: adapted.prefix });
             const logits = languageLogits(adapted.weights, config, hiddenRows(hidden, inputs.at));
             return finish(mul(logits, inputs.inverseTemperature), inputs.targets);
