@@ -6,7 +6,7 @@ import type { BoundaryName } from './boundary.ts';
 import { Sandbox } from './sandbox.ts';
 import { openTestBoundary, requireBoundary } from './testing/require-boundary.ts';
 
-const folder = process.env['CRUCIBLE_DATA'] ?? join(import.meta.dirname, '../../../../shared/data');
+const folder = join(import.meta.dirname, '../../../../shared/data');
 const files = ['gsm8k-test.jsonl', 'gsm8k-train.jsonl'].map((name) => join(folder, 'math', name));
 const missing = files.find((path) => !existsSync(path));
 
