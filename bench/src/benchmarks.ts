@@ -3,6 +3,7 @@ import { forge } from './forge.ts';
 import { gptStep } from './gpt-step.ts';
 import { ppo } from './ppo.ts';
 import { rmReal } from './rm-real.ts';
+import { sandbox } from './sandbox.ts';
 import { shakespeare } from './shakespeare.ts';
 import { tokenizer } from './tokenizer.ts';
 
@@ -14,4 +15,5 @@ export const benchmarks: Readonly<Record<string, Benchmark>> = {
   'rm-real': rmReal,
   ppo,
   tokenizer,
+  sandbox,
 };
