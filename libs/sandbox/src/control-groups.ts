@@ -18,12 +18,12 @@ export interface ControlGroup {
   readonly remove: () => Promise<void>;
 }
 
-export interface GroupLimits {
+interface GroupLimits {
   readonly memoryBytes: number;
   readonly processes: number;
 }
 
-export interface GroupUsage {
+interface GroupUsage {
   readonly cpuMs: number;
   readonly memoryBytes: number;
   readonly peakMemoryBytes: number;
