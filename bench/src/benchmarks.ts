@@ -4,6 +4,7 @@ import { gptStep } from './gpt-step.ts';
 import { gpu } from './gpu.ts';
 import { ppo } from './ppo.ts';
 import { rmReal } from './rm-real.ts';
+import { sandbox } from './sandbox.ts';
 import { shakespeare } from './shakespeare.ts';
 import { tokenizer } from './tokenizer.ts';
 
@@ -16,4 +17,5 @@ export const benchmarks: Readonly<Record<string, Benchmark>> = {
   'rm-real': rmReal,
   ppo,
   tokenizer,
+  sandbox,
 };

@@ -226,7 +226,7 @@ function scorerOf({ scorers, engine }: Loaded, adapter: LoadedAdapter | undefine
   const { weights, config, quantized = new Map() } = engine.model!;
   let scorer = scorers.get(key);
   if (!scorer) {
-    scorer = new LogProbabilityScorer(weights, config, { device, quantized, ...(adapter && { adapter }) });
+    scorer = new LogProbabilityScorer(weights, config, { quantized, device, ...(adapter && { adapter }) });
     scorers.set(key, scorer);
   }
   return scorer;

@@ -99,9 +99,10 @@ export interface LanguagePrograms {
   readonly dispose: () => Promise<void>;
 }
 
-type Cached = 'keys' | 'values';
 /** Programs that are kept of a model with matrices of few bits: each has its own copy of them. */
 const mostQuantized = 4;
+
+type Cached = 'keys' | 'values';
 
 export function createLanguagePrograms(
   { weights, quantized = new Map(), config, adapters = noAdapters }: Omit<ServedModel, 'version'>,
