@@ -14,6 +14,10 @@ const levels = ['debug', 'info', 'warn', 'error', 'silent'] as const;
 const level = z.enum(levels, { error: `a log level is one of ${levels.join(', ')}` });
 const boundaries = ['auto', 'bubblewrap', 'pyodide'] as const;
 const boundary = z.enum(boundaries, { error: `a boundary is one of ${boundaries.join(', ')}` });
+const devices = ['auto', 'cpu', 'webgpu', 'cuda'] as const;
+const device = z.enum(devices, { error: `a device is one of ${devices.join(', ')}` });
+const precisions = ['float32', 'float16', 'bfloat16'] as const;
+const precision = z.enum(precisions, { error: `a precision is one of ${precisions.join(', ')}` });
 const bus = text.regex(/^(?:nats|tls):\/\/.|^embedded:(?!\/\/)/, {
   error: 'a bus is nats://HOST:PORT, tls://HOST:PORT, embedded:FOLDER, or embedded: for one in memory',
 });
@@ -39,6 +43,10 @@ const schema = z.object({
   CRUCIBLE_SANDBOX_TARGET: target.optional(),
   /** What holds the programs that the sandbox runs. */
   CRUCIBLE_SANDBOX_BOUNDARY: boundary.default('auto'),
+  /** Where models answer and learn. */
+  CRUCIBLE_DEVICE: device.default('cpu'),
+  /** What matrix products of training are worked out in. */
+  CRUCIBLE_PRECISION: precision.default('float32'),
   CRUCIBLE_LOG_LEVEL: level.default('info'),
 });
 
@@ -59,6 +67,8 @@ export interface Settings {
     /** As it was given, for commands: without it they look for a running `crucible up`. */
     readonly target: string | undefined;
   };
+  readonly device: z.infer<typeof device>;
+  readonly precision: z.infer<typeof precision>;
   readonly logLevel: z.infer<typeof level>;
 }
 
@@ -91,6 +101,8 @@ export function resolveSettings(environment: Readonly<Record<string, string | un
       trainer: env.CRUCIBLE_TRAINER_TARGET,
     },
     sandbox: { boundary: env.CRUCIBLE_SANDBOX_BOUNDARY, target: env.CRUCIBLE_SANDBOX_TARGET },
+    device: env.CRUCIBLE_DEVICE,
+    precision: env.CRUCIBLE_PRECISION,
     logLevel: env.CRUCIBLE_LOG_LEVEL,
   };
 }
