@@ -5,12 +5,20 @@
  *     node generate-on-device.ts DEVICE
  */
 import { Random } from '@crucible/foundation';
-import { type DecoderConfig, initLanguageModel } from '@crucible/nn';
-import { DeviceArray, type DeviceChoice } from '@crucible/tensor';
+import {
+  type DecoderConfig,
+  decoderParameters,
+  initLanguageModel,
+  initLora,
+  type LoraConfig,
+  type ParameterTree,
+} from '@crucible/nn';
+import { DeviceArray, type DeviceChoice, floats, isNdArray, mapTree, type NdArray } from '@crucible/tensor';
 import { GenerationEngine } from '../generation-engine.ts';
 import type { Generation, GenerationRequest } from '../generation.ts';
 import { blockHeight, packSequences } from '../packing.ts';
 import { LogProbabilityScorer } from '../scorers.ts';
+import { prepareAdapters, type ServedAdapter } from '../served-adapters.ts';
 
 export interface GeneratedOnDevice {
   readonly answers: readonly Generation[];
@@ -44,6 +52,35 @@ function requests(): GenerationRequest[] {
   }));
 }
 
+function drawn(tree: ParameterTree<NdArray>, seed: number): ParameterTree<NdArray> {
+  const random = Random.seeded(seed);
+  const fill = ({ shape, data }: NdArray): NdArray =>
+    floats(
+      shape,
+      Array.from(data, () => random.normal() / 2),
+    );
+  return mapTree(tree, isNdArray, fill) as ParameterTree<NdArray>;
+}
+
+function lowRank(): ServedAdapter {
+  const own: LoraConfig = {
+    kind: 'lora',
+    rank: 3,
+    alpha: 2,
+    rankStabilized: false,
+    dropout: 0,
+    targets: ['q_proj', 'down_proj'],
+  };
+  const parameters = initLora(own, decoderParameters(config, { kind: 'language' }), Random.seeded(1));
+  return { name: 'low rank', version: 1, config: own, parameters: drawn(parameters, 11) };
+}
+
+function virtualTokens(): ServedAdapter {
+  const [tokens, width] = [5, config.layers * 2 * config.keyValueHeads * 4];
+  const parameters = { prompt_embeddings: floats([tokens, width], new Float32Array(tokens * width)) };
+  return { name: 'virtual tokens', version: 1, config: { kind: 'prefix', tokens }, parameters: drawn(parameters, 12) };
+}
+
 async function generate(device: DeviceChoice): Promise<GeneratedOnDevice> {
   const engine = new GenerationEngine({ maxBatch: 4, device });
   const answers: Generation[] = [];
@@ -52,9 +89,17 @@ async function generate(device: DeviceChoice): Promise<GeneratedOnDevice> {
     engine.setModel({ weights, config, version });
     answers.push(...(await engine.generateAll(requests())));
   }
+  const weights = initLanguageModel(config, Random.seeded(1));
+  const adapters = await prepareAdapters([lowRank(), virtualTokens()], { weights, config });
+  engine.setModel({ weights, config, version: 3, adapters });
+  const names = [undefined, 'low rank', 'virtual tokens'];
+  const adapted = requests().map((request, i) => {
+    const adapter = names[i % 3];
+    return { ...request, maxTokens: Math.min(request.maxTokens ?? 9, 9), ...(adapter !== undefined && { adapter }) };
+  });
+  answers.push(...(await engine.generateAll(adapted)));
   await engine.dispose();
 
-  const weights = initLanguageModel(config, Random.seeded(1));
   const scorer = new LogProbabilityScorer(weights, config, { device });
   const sequences = requests().map(({ prompt }) => prompt);
   const { packed, places } = packSequences(sequences, { time: 32, pad: 0, rowMultiple: blockHeight(32) });
