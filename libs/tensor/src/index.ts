@@ -23,6 +23,7 @@ export * from './library/special.ts';
 export * from './nd-array.ts';
 export { blocksOf, quantizedBlock, QuantizedMatrix } from './quantized-matrix.ts';
 export type { QuantizedBits, QuantizedParts } from './quantized-matrix.ts';
+export type { MemoryEstimate } from './memory/estimate-memory.ts';
 export { sizeOf, formatShape, shapesEqual } from './shape.ts';
 export type { Shape } from './shape.ts';
 export { compile, trace, CompiledProgram } from './trace/compile.ts';

@@ -3,6 +3,7 @@ import type { Optimizer, OptimizerState } from '@crucible/optim';
 import {
   add,
   compile,
+  type CompileOptions,
   flatten,
   gradient,
   isNdArray,
@@ -16,6 +17,7 @@ import {
   type TreeLike,
   zerosArray,
 } from '@crucible/tensor';
+import { assertStepFits, type StepMemory, stepMemory } from './step-memory.ts';
 
 type Symbols<T> = TreeLike<T, TensorType, Tensor>;
 
@@ -65,6 +67,7 @@ export class TrainStep<P extends object, B extends Batch, F extends object = obj
   readonly #whole = new Map<string, WholeProgram>();
   readonly #partial = new Map<string, PartProgram>();
   #applying: ApplyingProgram | undefined;
+  #memory: StepMemory | undefined;
 
   /** `resumed`: optimizer state and number of steps to go on from. */
   constructor(
@@ -86,6 +89,11 @@ export class TrainStep<P extends object, B extends Batch, F extends object = obj
 
   get state(): OptimizerState<NdArray> {
     return this.#carried.state;
+  }
+
+  /** What the largest of its programs was predicted to take; undefined before the first step. */
+  get memory(): StepMemory | undefined {
+    return this.#memory;
   }
 
   /** Steps made, those before a resumption included. */
@@ -114,6 +122,18 @@ export class TrainStep<P extends object, B extends Batch, F extends object = obj
     return { loss, gradientNorm: norm, metrics };
   }
 
+  /** Refuses programs for which there is no memory. */
+  get #admitting(): TrainStepOptions & Pick<CompileOptions, 'admit'> {
+    return {
+      ...this.#options,
+      admit: (estimate) => {
+        const memory = stepMemory(estimate);
+        assertStepFits(this.#options.name, memory);
+        if (memory.needed > (this.#memory?.needed ?? 0)) this.#memory = memory;
+      },
+    };
+  }
+
   async dispose(): Promise<void> {
     for (const program of [...this.#whole.values(), ...this.#partial.values()]) await program.dispose();
     await this.#applying?.dispose();
@@ -128,7 +148,7 @@ export class TrainStep<P extends object, B extends Batch, F extends object = obj
     if (!program)
       this.#whole.set(
         key,
-        (program = await compileWhole(this.#carried, this.#frozen, batch, this.#loss, this.#options)),
+        (program = await compileWhole(this.#carried, this.#frozen, batch, this.#loss, this.#admitting)),
       );
     const { loss, norm, metrics, ...carried } = await program.run({
       ...this.#carried,
@@ -150,7 +170,7 @@ export class TrainStep<P extends object, B extends Batch, F extends object = obj
       if (!program)
         this.#partial.set(
           key,
-          (program = await compilePart(parameters, this.#frozen, part, this.#loss, this.#options)),
+          (program = await compilePart(parameters, this.#frozen, part, this.#loss, this.#admitting)),
         );
       const result = await program.run({ parameters, sums, frozen: this.#frozen, part });
       sums = result.sums;
@@ -158,7 +178,7 @@ export class TrainStep<P extends object, B extends Batch, F extends object = obj
       for (const [name, value] of Object.entries(numbersOf(result.metrics)))
         metrics[name] = (metrics[name] ?? 0) + value;
     }
-    this.#applying ??= await compileApplying(this.#carried, this.#options);
+    this.#applying ??= await compileApplying(this.#carried, this.#admitting);
     const { norm, ...carried } = await this.#applying.run({ ...this.#carried, ...scalars, gradients: sums });
     return { ...carried, loss, norm: itemOf(norm), metrics };
   }

@@ -37,6 +37,8 @@ export class Session {
       const session = await ort.InferenceSession.create(model, {
         executionProviders: [options.device ?? 'cpu'],
         graphOptimizationLevel: 'all',
+        // With it, the second run takes all of a program's memory a second time, and no run is faster.
+        enableMemPattern: false,
         logSeverityLevel: 3,
         extra: { session: sessionSettings },
         ...(options.threads === undefined ? {} : { intraOpNumThreads: options.threads }),

@@ -3,6 +3,7 @@ import { Graph, type Program, topologicalOrder } from '../ir/graph.ts';
 import { printProgram, printType } from '../ir/print.ts';
 import { isPrimitive, isTensor, type Tensor, type TensorType } from '../ir/tensor.ts';
 import { lowerProgram } from '../lower/lower.ts';
+import { estimateMemory, type MemoryEstimate } from '../memory/estimate-memory.ts';
 import { isNdArray, type NdArray } from '../nd-array.ts';
 import { optimize } from '../rewrite/passes.ts';
 import { Session, type SessionOptions } from '../runtime/session.ts';
@@ -14,6 +15,8 @@ export interface CompileOptions extends SessionOptions {
   readonly name?: string;
   /** Whether the program is rewritten before it is lowered; without, it runs as it was traced. Default: true. */
   readonly optimize?: boolean;
+  /** Is told what the program will take before it is made; what it throws, `compile` throws. Default: nothing. */
+  readonly admit?: (memory: MemoryEstimate) => void;
 }
 
 /** Types of a signature's leaves: arrays may stand for their types. */
@@ -105,6 +108,7 @@ export async function compile<I, O>(
   const types = flatten(signature, isTensorType);
   const { program, outputTree } = trace(signature, build, name);
   const optimized = options.optimize === false ? program : optimize(program);
+  options.admit?.(estimateMemory(optimized));
   const lowered = lowerProgram(optimized);
   const traced = performance.now();
   const session = await Session.create(lowered.model, options);
