@@ -50,6 +50,8 @@ export class Session {
       const session = await ort.InferenceSession.create(model, {
         executionProviders: [device],
         graphOptimizationLevel: 'all',
+        // With it, the second run takes all of a program's memory a second time, and no run is faster.
+        enableMemPattern: false,
         // What is wrong with a program for a GPU is told by our errors.
         logSeverityLevel: device === 'cpu' ? 3 : 4,
         extra: {

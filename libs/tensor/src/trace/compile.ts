@@ -3,6 +3,7 @@ import { Graph, type Program, topologicalOrder } from '../ir/graph.ts';
 import { printProgram, printType } from '../ir/print.ts';
 import { isPrimitive, isTensor, type Tensor, type TensorType } from '../ir/tensor.ts';
 import { type LoweredProgram, lowerProgram } from '../lower/lower.ts';
+import { estimateMemory, type MemoryEstimate } from '../memory/estimate-memory.ts';
 import type { Device, DeviceChoice } from '../device.ts';
 import type { NdArray } from '../nd-array.ts';
 import { optimize, type Precision, precisions } from '../rewrite/passes.ts';
@@ -35,6 +36,11 @@ export interface CompileOptions<Kept extends string = never> {
   readonly profile?: string;
   /** Whether the program is rewritten before it is lowered; without, it runs as it was traced. Default: true. */
   readonly optimize?: boolean;
+  /**
+   * Is told what the program will take of the host's memory before it is made; what it throws, `compile` throws. Not asked
+   * on other devices. Default: nothing.
+   */
+  readonly admit?: (memory: MemoryEstimate) => void;
 }
 
 /** Types of a signature's leaves: arrays may stand for their types. */
@@ -136,6 +142,7 @@ export async function compile<I, O, const Kept extends string = never>(
   const types = flatten(signature, isTensorType);
   const { program, outputTree } = trace(signature, build, name);
   const optimized = options.optimize === false ? program : optimize(program, precision);
+  if (device === 'cpu') options.admit?.(estimateMemory(optimized));
   const lowered = lowerProgram(optimized, device);
   const traced = performance.now();
   const kept = keptOutputs(outputTree, lowered.outputs, options.keep ?? [], device);
