@@ -3,6 +3,7 @@ import { topologicalOrder, type Program } from '../ir/graph.ts';
 import type { ControlParams, OneResult } from '../ir/primitive.ts';
 import { isPrimitive, type Tensor } from '../ir/tensor.ts';
 import type { Device } from '../device.ts';
+import { cudaOnnx } from './cuda/rules.ts';
 import { halvesByCasts } from './halves-by-casts.ts';
 import { OnnxWriter } from './onnx-writer.ts';
 import { controlOnnx } from './rules/control.ts';
@@ -46,7 +47,7 @@ const common: Rules = { one: onnxRules, several: controlOnnx };
 
 const rulesOf: Readonly<Record<Device, Rules>> = {
   cpu: { ...common, one: { ...onnxRules, ...halvesByCasts } },
-  cuda: common,
+  cuda: { ...common, one: { ...onnxRules, ...cudaOnnx } },
   webgpu: { one: { ...onnxRules, ...webgpuOnnx }, several: { ...controlOnnx, ...webgpuControl } },
 };
 

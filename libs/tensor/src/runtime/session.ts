@@ -44,7 +44,12 @@ export class Session {
 
   static async create(model: Uint8Array, options: SessionOptions = {}): Promise<Session> {
     const { device = 'cpu', kept = [], fallBack = false } = options;
-    if (device === 'cuda') assertCudaProvider();
+    if (device === 'cuda') {
+      assertCudaProvider();
+      // Before its libraries load: the provider rounds the factors of float32 products to TF32's 10 bits otherwise, and the
+      // binding passes no option against it.
+      process.env['NVIDIA_TF32_OVERRIDE'] ??= '0';
+    }
     const isStrict = device !== 'cpu' && !fallBack;
     try {
       const session = await ort.InferenceSession.create(model, {

@@ -2,7 +2,9 @@
  * Runs every primitive and random programs on a device, against the reference, and writes a line of JSON for each. A
  * process of its own: WebGPU has one owner a process, and what goes wrong in it may end the process.
  *
- *     node device-suite.ts DEVICE
+ *     node device-suite.ts DEVICE[:OTHER] [PRIMITIVE | random | memory …]
+ *
+ * With another device programs are lowered for the first and run on the other: on the CPU, what was made for a GPU.
  */
 import { Random } from '@crucible/foundation';
 import { gradient } from '../autodiff/gradient.ts';
@@ -41,14 +43,13 @@ export interface SuiteLine {
 /** Seeds of random programs. */
 const randomPrograms = 30;
 
-/** Primitives that a GPU rounds more coarsely (WGSL, "Floating Point Evaluation"): what their results may differ by. */
-const coarse: Partial<Record<Primitive, number>> = { tan: 1e-3, asin: 1e-3, acos: 1e-3, atan: 1e-3 };
+const tolerance = 2e-5;
 
-function difference(program: Program, found: readonly NdArray[], feeds: Record<string, NdArray>, tolerance: number) {
+function difference(program: Program, found: readonly NdArray[], feeds: Record<string, NdArray>, allowed: number) {
   for (const [i, { data }] of evaluate(program, feeds).entries()) {
     for (const [j, value] of data.entries()) {
       const at = found[i]!.data[j]!;
-      if (!(Math.abs(at - value) <= tolerance * (1 + Math.abs(value)))) {
+      if (!(Math.abs(at - value) <= allowed * (1 + Math.abs(value)))) {
         return `output ${i}, element ${j} is ${at}, not ${value}`;
       }
     }
@@ -73,20 +74,19 @@ function weighted(y: Tensor, random: Random): Tensor {
   return sum(mul(cast(y, 'float32'), y.graph.constant('float32', y.shape, weights)));
 }
 
-async function runPrimitive(primitive: Primitive, row: Row<Primitive>, device: Device): Promise<void> {
-  const tolerance = coarse[primitive] ?? 2e-5;
+async function runPrimitive(primitive: Primitive, row: Row<Primitive>, device: Device, runsOn: Device): Promise<void> {
   for (const [number, example] of row.cases.entries()) {
     const random = Random.seeded(number + 1);
     const { inputs, feeds, y } = traceCase(primitive, example, random);
     const program = { inputs, outputs: [y] };
     await attempt(primitive, `case ${number}`, async () =>
-      difference(program, await runOnOnnx(program, feeds, device), feeds, tolerance),
+      difference(program, await runOnOnnx(program, feeds, device, runsOn), feeds, tolerance),
     );
     const by = inputs.filter((input, i) => input.dtype === 'float32' && row.differentiable?.includes(i));
     if (by.length === 0) continue;
     await attempt(primitive, `gradient of case ${number}`, async () => {
       const gradients = { inputs, outputs: gradient(weighted(y, random), by) };
-      return difference(gradients, await runOnOnnx(optimize(gradients), feeds, device), feeds, 3 * tolerance);
+      return difference(gradients, await runOnOnnx(optimize(gradients), feeds, device, runsOn), feeds, 3 * tolerance);
     });
   }
   const [first] = row.cases;
@@ -97,7 +97,7 @@ async function runPrimitive(primitive: Primitive, row: Row<Primitive>, device: D
     const { inputs, feeds, y } = traceCase(primitive, withType(primitive, first, dtype), Random.seeded(1));
     const program = { inputs, outputs: [y] };
     await attempt(primitive, dtype, async () =>
-      difference(program, await runOnOnnx(program, feeds, device), feeds, tolerance),
+      difference(program, await runOnOnnx(program, feeds, device, runsOn), feeds, tolerance),
     );
   }
 }
@@ -207,21 +207,23 @@ function equalValues(found: ArrayLike<number>, expected: ArrayLike<number>): str
   return same ? undefined : `${Array.from(found).join()} in place of ${Array.from(expected).join()}`;
 }
 
-const device = devices.find((name) => name === process.argv[2]);
-if (!device) throw new Error(`usage: device-suite.ts ${devices.join(' | ')}`);
+const [device, runsOn = device] = (process.argv[2] ?? '').split(':') as [Device, Device?];
+if (![device, runsOn].every((name) => devices.includes(name))) {
+  throw new Error(`usage: device-suite.ts DEVICE[:OTHER], of ${devices.join(', ')}`);
+}
 const only = process.argv.slice(3);
 for (const [primitive, row] of Object.entries(primitiveCases) as [Primitive, Row<Primitive>][]) {
-  if (only.length === 0 || only.includes(primitive)) await runPrimitive(primitive, row, device);
+  if (only.length === 0 || only.includes(primitive)) await runPrimitive(primitive, row, device, runsOn);
 }
 if (only.length === 0 || only.includes('random')) {
   for (let seed = 0; seed < randomPrograms; seed++) {
     const random = randomProgram(seed, { gradients: seed % 2 === 1 });
     // Those are the CPU's alone
     if (topologicalOrder(random.program.outputs).some(({ primitive }) => primitive === 'whileLoop')) continue;
-    await attempt('random programs', `seed ${seed}`, () => disagreement(random, optimize, device));
+    await attempt('random programs', `seed ${seed}`, () => disagreement(random, optimize, device, runsOn));
   }
 }
-if (device === 'webgpu' && (only.length === 0 || only.includes('memory'))) {
+if (runsOn === 'webgpu' && (only.length === 0 || only.includes('memory'))) {
   await runMemory(device);
   await runUnplaced(device);
 }

@@ -78,18 +78,20 @@ export function traceCase<P extends Primitive>(
 }
 
 /** The ONNX operators of a program as it is lowered, in their order; those of Microsoft's domain have a star. */
-export function operatorsOf(program: Program): string[] {
-  const { node } = fromBinary(ModelProtoSchema, lowerProgram(program).model).graph!;
+export function operatorsOf(program: Program, device: Device = 'cpu'): string[] {
+  const { node } = fromBinary(ModelProtoSchema, lowerProgram(program, device).model).graph!;
   return node.map(({ opType, domain }) => (domain === '' ? opType : `${opType}*`));
 }
 
+/** Runs a program as it is lowered for a device, on that device or on another. */
 export async function runOnOnnx(
   program: Program,
   feeds: Record<string, NdArray>,
   device: Device = 'cpu',
+  runsOn = device,
 ): Promise<NdArray[]> {
   const lowered = lowerProgram(program, device);
-  const session = await Session.create(lowered.model, { threads: 1, device });
+  const session = await Session.create(lowered.model, { threads: 1, device: runsOn });
   try {
     return (await session.run(feeds, lowered.outputs)) as NdArray[];
   } finally {

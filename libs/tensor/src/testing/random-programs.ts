@@ -23,6 +23,7 @@ export async function disagreement(
   { program, feeds }: FailingProgram,
   optimizing: (program: Program) => Program = optimize,
   device: Device = 'cpu',
+  runsOn = device,
 ): Promise<string | undefined> {
   const expected = evaluate(program, feeds);
   const rounded = evaluate(program, feeds, { precision: 'float32' });
@@ -37,8 +38,8 @@ export async function disagreement(
   const optimized = optimizing(program);
   const runs: [how: string, results: readonly ReferenceArray[]][] = [
     ['the optimized program, by the reference', evaluate(optimized, feeds)],
-    ['the program as it was traced, by ONNX Runtime', await runOnOnnx(program, feeds, device)],
-    ['the optimized program, by ONNX Runtime', await runOnOnnx(optimized, feeds, device)],
+    ['the program as it was traced, by ONNX Runtime', await runOnOnnx(program, feeds, device, runsOn)],
+    ['the optimized program, by ONNX Runtime', await runOnOnnx(optimized, feeds, device, runsOn)],
   ];
   for (const [how, results] of runs) {
     for (const [i, { dtype, shape, data }] of expected.entries()) {

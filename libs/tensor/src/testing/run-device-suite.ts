@@ -13,8 +13,8 @@ export interface SuiteRun {
 }
 
 export function runDeviceSuite(
-  device: Device,
-  environment: Readonly<Record<string, string>>,
+  device: Device | `${Device}:${Device}`,
+  environment: Readonly<Record<string, string>> = {},
   timeout = 600_000,
 ): Promise<SuiteRun> {
   const script = fileURLToPath(new URL('device-suite.ts', import.meta.url));

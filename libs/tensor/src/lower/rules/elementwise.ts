@@ -1,5 +1,5 @@
 import type { ElementwiseParams } from '../../ir/primitive.ts';
-import { elementType, FloatAttribute, microsoft } from '../onnx-writer.ts';
+import { elementType, FloatAttribute, microsoft, type OnnxWriter } from '../onnx-writer.ts';
 import { type OnnxRules, operator } from './rule.ts';
 
 export const elementwiseOnnx: OnnxRules<keyof ElementwiseParams> = {
@@ -22,15 +22,7 @@ export const elementwiseOnnx: OnnxRules<keyof ElementwiseParams> = {
   asinh: operator('Asinh'),
   acosh: operator('Acosh'),
   atanh: operator('Atanh'),
-  // Kahan's: what 1 + x lost by rounding divides out again
-  log1p: (onnx, _tensor, [x]) => {
-    const one = onnx.scalar(1);
-    const rounded = onnx.op('Add', [x!, one]);
-    const kept = onnx.op('Sub', [rounded, one]);
-    const log = onnx.op('Log', [rounded]);
-    const ratio = onnx.op('Where', [onnx.op('Equal', [kept, x!]), one, onnx.op('Div', [x!, kept])]);
-    return onnx.op('Where', [onnx.op('Equal', [kept, onnx.scalar(0)]), x!, onnx.op('Mul', [log, ratio])]);
-  },
+  log1p: (onnx, _tensor, [x]) => log1p(onnx, x!),
   expm1: (onnx, _tensor, [x]) => {
     const one = onnx.scalar(1);
     const rounded = onnx.op('Exp', [x!]);
@@ -84,3 +76,13 @@ export const elementwiseOnnx: OnnxRules<keyof ElementwiseParams> = {
   shiftRight: operator('BitShift', { direction: 'RIGHT' }),
   where: operator('Where'),
 };
+
+/** log(1 + x), Kahan's way: what 1 + x lost by rounding divides out again. */
+export function log1p(onnx: OnnxWriter, x: string): string {
+  const one = onnx.scalar(1);
+  const rounded = onnx.op('Add', [x, one]);
+  const kept = onnx.op('Sub', [rounded, one]);
+  const log = onnx.op('Log', [rounded]);
+  const ratio = onnx.op('Where', [onnx.op('Equal', [kept, x]), one, onnx.op('Div', [x, kept])]);
+  return onnx.op('Where', [onnx.op('Equal', [kept, onnx.scalar(0)]), x, onnx.op('Mul', [log, ratio])]);
+}

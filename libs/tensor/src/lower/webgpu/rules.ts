@@ -8,14 +8,15 @@ import type { Tensor } from '../../ir/tensor.ts';
 import { isPlainNorm } from '../../rewrite/share-norm.ts';
 import { ints } from '../../nd-array.ts';
 import { sizeOf, stridesOf } from '../../shape.ts';
+import { bitwise } from '../composed/bitwise-arithmetic.ts';
+import { circular, tangent } from '../composed/circular.ts';
+import { inverseCircular } from '../composed/inverse-circular.ts';
+import { byReduction, indexOfExtreme, placesAlong, topIndices } from '../composed/top-indices.ts';
 import { elementType, FloatAttribute, type OnnxWriter } from '../onnx-writer.ts';
 import { elementwiseOnnx } from '../rules/elementwise.ts';
 import { indexingOnnx } from '../rules/indexing.ts';
 import { movementOnnx } from '../rules/movement.ts';
 import type { OnnxRule, OnnxRules } from '../rules/rule.ts';
-import { combineByArithmetic, shiftByArithmetic } from './bitwise-arithmetic.ts';
-import { circular } from './circular.ts';
-import { extremeIndex, placesAlong, topIndices } from './top-indices.ts';
 
 export const webgpuOnnx: Partial<OnnxRules<OneResult>> = {
   neg: (onnx, tensor, inputs) =>
@@ -34,6 +35,8 @@ export const webgpuOnnx: Partial<OnnxRules<OneResult>> = {
   },
   sin: (onnx, _tensor, [x]) => circular(onnx, x!, 0),
   cos: (onnx, _tensor, [x]) => circular(onnx, x!, 1),
+  tan: (onnx, _tensor, [x]) => tangent(onnx, x!),
+  ...inverseCircular,
   // From 2²³ on there are whole numbers alone.
   round: (onnx, _tensor, [x]) => {
     const below = onnx.op('Floor', [x!]);
@@ -70,14 +73,10 @@ export const webgpuOnnx: Partial<OnnxRules<OneResult>> = {
   stopGradient: withoutBool(elementwiseOnnx.stopGradient),
   equal: withoutBool(elementwiseOnnx.equal),
   or: (onnx, _tensor, [a, b]) => onnx.op('Not', [onnx.op('And', [onnx.op('Not', [a!]), onnx.op('Not', [b!])])]),
-  bitAnd: (onnx, _tensor, [a, b]) => combineByArithmetic(onnx, 'and', a!, b!),
-  bitOr: (onnx, _tensor, [a, b]) => combineByArithmetic(onnx, 'or', a!, b!),
-  bitXor: (onnx, _tensor, [a, b]) => combineByArithmetic(onnx, 'xor', a!, b!),
-  shiftLeft: (onnx, _tensor, [a, places]) => shiftByArithmetic(onnx, 'Mul', a!, places!),
-  shiftRight: (onnx, _tensor, [a, places]) => shiftByArithmetic(onnx, 'Div', a!, places!),
+  ...bitwise,
 
-  argMax: extreme(true),
-  argMin: extreme(false),
+  argMax: indexOfExtreme(byReduction(true)),
+  argMin: indexOfExtreme(byReduction(false)),
   topIndices: (onnx, { params, inputs: [x] }, [name]) =>
     topIndices(onnx, name!, { shape: x!.shape, dtype: x!.dtype as 'float32' | 'int32' }, params),
 
@@ -209,13 +208,6 @@ function scatter(reduction: 'add' | 'none'): OnnxRule<'scatterAdd' | 'scatterSet
     const wide = onnx.sharedOp('Cast', [rows], { attributes: { to: elementType.int64 } });
     return onnx.op('ScatterND', [base!, wide, updates!], { attributes: { reduction } });
   };
-}
-
-function extreme(largest: boolean): OnnxRule<'argMax' | 'argMin'> {
-  return (onnx, { params: { axis }, inputs: [x], shape }, [name]) =>
-    onnx.op('Reshape', [extremeIndex(onnx, name!, x!.shape, axis, largest), onnx.int64s(shape)], {
-      attributes: { allowzero: 1 },
-    });
 }
 
 function zeroOf(onnx: OnnxWriter, dtype: Tensor['dtype']): string {

@@ -6,6 +6,7 @@
  * some thousands), and the Taylor polynomials of both functions on r.
  */
 import type { OnnxWriter } from '../onnx-writer.ts';
+import { polynomial } from './polynomial.ts';
 
 /** π/2 in parts of 8, 11 and 24 bits. */
 const halfPi = [1.5703125, 4.837512969970703e-4, 7.549789948768648e-8] as const;
@@ -21,11 +22,9 @@ export function circular(onnx: OnnxWriter, x: string, quarters: 0 | 1): string {
   const n = op('Floor', op('Add', op('Mul', x, number(2 / Math.PI)), number(0.5)));
   const r = halfPi.reduce((rest, part) => op('Sub', rest, op('Mul', n, number(part))), x);
   const square = op('Mul', r, r);
-  const series = (coefficients: readonly number[]): string =>
-    coefficients.map(number).reduceRight((sum, coefficient) => op('Add', op('Mul', sum, square), coefficient));
-  const sine = op('Add', r, op('Mul', op('Mul', r, square), series(sineSeries)));
+  const sine = op('Add', r, op('Mul', op('Mul', r, square), polynomial(onnx, square, sineSeries)));
   const half = op('Sub', number(1), op('Mul', square, number(0.5)));
-  const cosine = op('Add', half, op('Mul', op('Mul', square, square), series(cosineSeries)));
+  const cosine = op('Add', half, op('Mul', op('Mul', square, square), polynomial(onnx, square, cosineSeries)));
   // Odd quarters swap the two, the third and fourth turn the sign.
   const turned = quarters === 0 ? n : op('Add', n, number(quarters));
   const halves = op('Floor', op('Mul', turned, number(0.5)));
@@ -33,4 +32,8 @@ export function circular(onnx: OnnxWriter, x: string, quarters: 0 | 1): string {
   const turns = op('Sub', halves, op('Mul', op('Floor', op('Mul', halves, number(0.5))), number(2)));
   const sign = op('Sub', number(1), op('Mul', turns, number(2)));
   return onnx.op('Mul', [onnx.op('Where', [isOdd, cosine, sine]), sign]);
+}
+
+export function tangent(onnx: OnnxWriter, x: string): string {
+  return onnx.op('Div', [circular(onnx, x, 0), circular(onnx, x, 1)]);
 }

@@ -1,23 +1,36 @@
-/** Indices of extremes by comparisons: ONNX Runtime's WebGPU finds them in int64, of which it can make nothing. */
+/** Indices of extremes by comparisons: ONNX Runtime's WebGPU finds them in int64, of which it can make nothing, and its CUDA not those of integers. */
 import { ints } from '../../nd-array.ts';
 import type { Shape } from '../../shape.ts';
 import { sizeOf } from '../../shape.ts';
 import { elementType, type OnnxWriter } from '../onnx-writer.ts';
+import type { OnnxRule } from '../rules/rule.ts';
 
 /** Comparisons of all elements of a line with all others, at most; beyond, one element after the other is taken. */
 const mostComparisons = 1 << 22;
 
-/** Index of the first largest (or smallest) element along an axis, which stays with size 1. */
-export function extremeIndex(onnx: OnnxWriter, x: string, shape: Shape, axis: number, largest: boolean): string {
+/** Index of the first element along an axis that is the extreme one; in `extreme` the axis has size 1, as in the result. */
+function firstIndex(onnx: OnnxWriter, x: string, shape: Shape, axis: number, extreme: string): string {
   const size = shape[axis]!;
-  const extreme = onnx.op(largest ? 'ReduceMax' : 'ReduceMin', [x, onnx.int64s([axis])], {
-    attributes: { keepdims: 1 },
-  });
   const places = placesAlong(onnx, shape.length, axis, size);
   const found = onnx.op('Where', [onnx.op('Equal', [x, extreme]), places, int32(onnx, size)]);
   const first = onnx.op('ReduceMin', [found, onnx.int64s([axis])], { attributes: { keepdims: 1 } });
   // NaN equals nothing
   return onnx.op('Min', [first, int32(onnx, Math.max(0, size - 1))]);
+}
+
+/** Finds the extreme element along an axis, which stays with size 1. */
+export type ExtremeAlong = (onnx: OnnxWriter, x: string, axis: number) => string;
+
+export function byReduction(largest: boolean): ExtremeAlong {
+  return (onnx, x, axis) =>
+    onnx.op(largest ? 'ReduceMax' : 'ReduceMin', [x, onnx.int64s([axis])], { attributes: { keepdims: 1 } });
+}
+
+export function indexOfExtreme(extremeAlong: ExtremeAlong): OnnxRule<'argMax' | 'argMin'> {
+  return (onnx, { params: { axis }, inputs: [x], shape }, [name]) => {
+    const index = firstIndex(onnx, name!, x!.shape, axis, extremeAlong(onnx, name!, axis));
+    return onnx.op('Reshape', [index, onnx.int64s(shape)], { attributes: { allowzero: 1 } });
+  };
 }
 
 /** Indices of the k largest (or smallest) elements along an axis, in their order; of equal ones the first leads. */
@@ -33,7 +46,7 @@ export function topIndices(
   const places = placesAlong(onnx, shape.length, axis, size);
   const found: string[] = [];
   for (let rest = x; found.length < k;) {
-    const index = extremeIndex(onnx, rest, shape, axis, largest);
+    const index = firstIndex(onnx, rest, shape, axis, byReduction(largest)(onnx, rest, axis));
     found.push(index);
     rest = onnx.op('Where', [onnx.op('Equal', [places, index]), taken, rest]);
   }

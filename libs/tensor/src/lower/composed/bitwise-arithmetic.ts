@@ -1,12 +1,21 @@
 /**
- * Bits of uint32 by arithmetic, for devices whose kernels have none: ONNX Runtime's WebGPU knows of uint32 no more than
- * sums, products and quotients, which wrap as they should. Exact, and slower than the operators by far.
+ * Bits of uint32 by arithmetic, for devices whose kernels have none: ONNX Runtime's WebGPU and CUDA know of uint32 no
+ * more than sums, products and quotients, which wrap as they should. Exact, and slower than the operators by far.
  */
 import { ndArray } from '../../nd-array.ts';
 import { elementType, type OnnxWriter } from '../onnx-writer.ts';
+import type { OnnxRules } from '../rules/rule.ts';
+
+export const bitwise: OnnxRules<'bitAnd' | 'bitOr' | 'bitXor' | 'shiftLeft' | 'shiftRight'> = {
+  bitAnd: (onnx, _tensor, [a, b]) => combine(onnx, 'and', a!, b!),
+  bitOr: (onnx, _tensor, [a, b]) => combine(onnx, 'or', a!, b!),
+  bitXor: (onnx, _tensor, [a, b]) => combine(onnx, 'xor', a!, b!),
+  shiftLeft: (onnx, _tensor, [a, places]) => shift(onnx, 'Mul', a!, places!),
+  shiftRight: (onnx, _tensor, [a, places]) => shift(onnx, 'Div', a!, places!),
+};
 
 /** a · 2ⁿ or a / 2ⁿ. */
-export function shiftByArithmetic(onnx: OnnxWriter, operator: 'Mul' | 'Div', a: string, places: string): string {
+function shift(onnx: OnnxWriter, operator: 'Mul' | 'Div', a: string, places: string): string {
   const powers = onnx.sharedConstant('powers of two', () =>
     ndArray(
       'uint32',
@@ -18,7 +27,7 @@ export function shiftByArithmetic(onnx: OnnxWriter, operator: 'Mul' | 'Div', a: 
 }
 
 /** Byte by byte out of a table; a | b = a + b - (a & b) and a ^ b = a + b - 2 (a & b). */
-export function combineByArithmetic(onnx: OnnxWriter, kind: 'and' | 'or' | 'xor', a: string, b: string): string {
+function combine(onnx: OnnxWriter, kind: 'and' | 'or' | 'xor', a: string, b: string): string {
   const both = andByTable(onnx, a, b);
   if (kind === 'and') return both;
   const counted = kind === 'or' ? both : onnx.op('Add', [both, both]);
