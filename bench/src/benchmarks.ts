@@ -1,4 +1,5 @@
 import type { Benchmark } from './benchmark.ts';
+import { compileBenchmark } from './compile.ts';
 import { forge } from './forge.ts';
 import { gptStep } from './gpt-step.ts';
 import { ppo } from './ppo.ts';
@@ -8,6 +9,7 @@ import { shakespeare } from './shakespeare.ts';
 /** Every benchmark by the name it is asked for. */
 export const benchmarks: Readonly<Record<string, Benchmark>> = {
   'gpt-step': gptStep,
+  compile: compileBenchmark,
   shakespeare,
   forge,
   'rm-real': rmReal,

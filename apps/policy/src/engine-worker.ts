@@ -4,7 +4,8 @@ import { CrucibleError, invalidInput, throwIfCancelled } from '@crucible/foundat
 import { GenerationEngine, LogProbabilityScorer, packSequences, rowTime, type ServedModel } from '@crucible/inference';
 import type { ModelWeights } from '@crucible/nn';
 import { countParameters } from '@crucible/optim';
-import { serveWorker, TaskQueue } from '@crucible/service';
+import { resolveSettings, serveWorker, TaskQueue } from '@crucible/service';
+import { useCompileCache } from '@crucible/tensor';
 import type { PolicyEngineMethods, SequenceScore, TokenChoice } from './engine-protocol.ts';
 
 interface Loaded {
@@ -14,6 +15,8 @@ interface Loaded {
 
 /** Tokens of a conversation at most, whatever a model says of itself: attention takes memory for every pair of them. */
 const longestContext = 4096;
+
+useCompileCache(resolveSettings().cache);
 
 const loaded = new Map<string, Loaded>();
 /** Programs of scorers run one at a time, and are released when those before have ended. */

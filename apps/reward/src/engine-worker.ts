@@ -3,7 +3,8 @@ import { loadModel, type SavedModel } from '@crucible/checkpoint';
 import { CrucibleError, invalidInput, throwIfCancelled } from '@crucible/foundation';
 import { rowTime, ScalarScorer, scoreSequences } from '@crucible/inference';
 import { countParameters } from '@crucible/optim';
-import { serveWorker, TaskQueue } from '@crucible/service';
+import { resolveSettings, serveWorker, TaskQueue } from '@crucible/service';
+import { useCompileCache } from '@crucible/tensor';
 import type { RewardEngineMethods } from './engine-protocol.ts';
 
 interface Loaded {
@@ -14,6 +15,8 @@ interface Loaded {
 
 /** Tokens of a sequence at most; of longer ones the end is read. */
 const longestContext = 4096;
+
+useCompileCache(resolveSettings().cache);
 
 const loaded = new Map<string, Loaded>();
 /** Programs of scorers run one at a time, and are released when those before have ended. */

@@ -4,7 +4,8 @@ import { ModelRegistry, type ModelVersion } from '@crucible/checkpoint';
 import { createWorld } from '@crucible/data';
 import type { ModelReference } from '@crucible/protos/model/v1';
 import { type JobSpec, JobSpecSchema } from '@crucible/protos/trainer/v1';
-import { serveWorker } from '@crucible/service';
+import { resolveSettings, serveWorker } from '@crucible/service';
+import { useCompileCache } from '@crucible/tensor';
 import {
   defaultPresetForFiles,
   forge,
@@ -33,6 +34,8 @@ interface Host {
   readonly onNotice: (message: string) => void;
   readonly published: (model: ModelVersion) => Promise<void>;
 }
+
+useCompileCache(resolveSettings().cache);
 
 serveWorker<TrainingMethods>({
   run: ({ spec, folder, models }, { signal, emit }) => {

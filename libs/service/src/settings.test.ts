@@ -1,3 +1,4 @@
+import { homedir } from 'node:os';
 import { resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { resolveSettings } from './settings.ts';
@@ -11,6 +12,7 @@ describe('settings', () => {
       ports: { gateway: 8080, policy: 7001, reward: 7002, trainer: 7003 },
       targets: { policy: '127.0.0.1:7001', trainer: undefined },
       logLevel: 'info',
+      cache: resolve(homedir(), '.cache/crucible'),
     });
   });
 
@@ -26,6 +28,8 @@ describe('settings', () => {
       CRUCIBLE_POLICY_TARGET: 'dns:///policy:7001',
       CRUCIBLE_TRAINER_TARGET: 'unix:/run/trainer.sock',
       CRUCIBLE_LOG_LEVEL: 'debug',
+      CRUCIBLE_CACHE: '/var/cache/programs',
+      XDG_CACHE_HOME: '/var/other',
       PORT: 'none',
     });
     expect(settings).toEqual({
@@ -35,6 +39,7 @@ describe('settings', () => {
       ports: { gateway: 80, policy: 0, reward: 65_535, trainer: 9 },
       targets: { policy: 'dns:///policy:7001', trainer: 'unix:/run/trainer.sock' },
       logLevel: 'debug',
+      cache: '/var/cache/programs',
     });
   });
 
@@ -42,6 +47,12 @@ describe('settings', () => {
     expect(resolveSettings({ CRUCIBLE_HOME: '', CRUCIBLE_GATEWAY_PORT: '', CRUCIBLE_BUS: '' })).toEqual(
       resolveSettings({}),
     );
+  });
+
+  test('keep compiled programs among the caches of the user, or nowhere', () => {
+    expect(resolveSettings({ XDG_CACHE_HOME: '/xdg' }).cache).toBe('/xdg/crucible');
+    expect(resolveSettings({ XDG_CACHE_HOME: 'relative' }).cache).toBe(resolve(homedir(), '.cache/crucible'));
+    expect(resolveSettings({ CRUCIBLE_CACHE: 'off' }).cache).toBeUndefined();
   });
 
   test('put the bus into the home', () => {

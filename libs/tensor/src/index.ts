@@ -1,5 +1,7 @@
 export { hessian, jacobian } from './autodiff/jacobian.ts';
 export { gradient, pullback, valueAndGradient } from './autodiff/gradient.ts';
+export { CompileCache } from './cache/compile-cache.ts';
+export type { CompileCacheOptions } from './cache/compile-cache.ts';
 export type { DType } from './dtype.ts';
 export { exportOnnx } from './export/export-onnx.ts';
 export type { OnnxExport } from './export/export-onnx.ts';
@@ -23,7 +25,7 @@ export * from './library/special.ts';
 export * from './nd-array.ts';
 export { sizeOf, formatShape, shapesEqual } from './shape.ts';
 export type { Shape } from './shape.ts';
-export { compile, trace, CompiledProgram } from './trace/compile.ts';
+export { compile, trace, CompiledProgram, useCompileCache } from './trace/compile.ts';
 export type { CompileOptions, CompileStatistics } from './trace/compile.ts';
 export { flatten, mapTree } from './tree.ts';
 export { treeFromPaths } from './tree-from-paths.ts';

@@ -19,7 +19,8 @@ export interface LoweredProgram {
   readonly model: Uint8Array;
   /** Names of the results, in the program's order. Inputs keep their own names. */
   readonly outputs: readonly string[];
-  readonly nodeCount: number;
+  /** Nodes of the ONNX graph. */
+  readonly nodes: number;
 }
 
 const onnxRules: OnnxRules<OneResult> = {
@@ -39,7 +40,7 @@ export function lowerProgram(program: Program, target: Target = 'cpu'): LoweredP
   program.inputs.forEach((input, i) => writer.input(inputs[i]!, input));
   const values = lowerInto(writer, program, inputs);
   const outputs = program.outputs.map((output, i) => writer.output(values[i]!, output));
-  return { model: writer.finish(), outputs, nodeCount: writer.nodeCount };
+  return { model: writer.finish(), outputs, nodes: writer.nodeCount };
 }
 
 /** Writes the nodes of a program whose inputs have the given names, and returns the names of its outputs' values. */

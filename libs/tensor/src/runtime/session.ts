@@ -6,6 +6,8 @@ import type { NdArray } from '../nd-array.ts';
 
 type Device = 'cpu';
 
+export const onnxRuntimeVersion: string = ort.env.versions.node ?? ort.env.versions.common;
+
 export interface SessionOptions {
   /** Where the program runs. Default: `cpu`. */
   readonly device?: Device;
@@ -25,6 +27,14 @@ const sessionSettings = {
   force_spinning_stop: '1',
 } as const;
 
+/** What ONNX Runtime's own optimization has to do with a model. */
+export interface ModelOptimization {
+  /** The model has been through it already. Default: false. */
+  readonly isDone?: boolean;
+  /** A file that the optimized model is written to. Default: none. */
+  readonly saveTo?: string | undefined;
+}
+
 export class Session {
   readonly #session: ort.InferenceSession;
 
@@ -32,13 +42,18 @@ export class Session {
     this.#session = session;
   }
 
-  static async create(model: Uint8Array, options: SessionOptions = {}): Promise<Session> {
+  static async create(
+    model: Uint8Array,
+    options: SessionOptions = {},
+    { isDone = false, saveTo }: ModelOptimization = {},
+  ): Promise<Session> {
     try {
       const session = await ort.InferenceSession.create(model, {
         executionProviders: [options.device ?? 'cpu'],
-        graphOptimizationLevel: 'all',
+        graphOptimizationLevel: isDone ? 'disabled' : 'all',
         logSeverityLevel: 3,
         extra: { session: sessionSettings },
+        ...(saveTo !== undefined && { optimizedModelFilePath: saveTo }),
         ...(options.threads === undefined ? {} : { intraOpNumThreads: options.threads }),
         ...(options.profile === undefined ? {} : { enableProfiling: true, profileFilePrefix: options.profile }),
       });
@@ -48,6 +63,15 @@ export class Session {
         cause: reason,
       });
     }
+  }
+
+  /** Whether the model takes inputs of these names and gives these results. */
+  has(inputs: readonly string[], outputs: readonly string[]): boolean {
+    const includesAll = (names: readonly string[], wanted: readonly string[]): boolean => {
+      const known = new Set(names);
+      return known.size === wanted.length && wanted.every((name) => known.has(name));
+    };
+    return includesAll(this.#session.inputNames, inputs) && includesAll(this.#session.outputNames, outputs);
   }
 
   /** Runs the model. Inputs are read in place; every output is a fresh copy. */

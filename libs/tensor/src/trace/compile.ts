@@ -1,4 +1,7 @@
+import { readFileSync } from 'node:fs';
 import { CrucibleError, invalidInput } from '@crucible/foundation';
+import { type CachedProgram, CompileCache, type CompileCacheOptions } from '../cache/compile-cache.ts';
+import { compileKey } from '../cache/compile-key.ts';
 import { Graph, type Program, topologicalOrder } from '../ir/graph.ts';
 import { printProgram, printType } from '../ir/print.ts';
 import { isPrimitive, isTensor, type Tensor, type TensorType } from '../ir/tensor.ts';
@@ -6,7 +9,7 @@ import { lowerProgram } from '../lower/lower.ts';
 import { isNdArray, type NdArray } from '../nd-array.ts';
 import { optimize } from '../rewrite/passes.ts';
 import { Session, type SessionOptions } from '../runtime/session.ts';
-import { shapesEqual } from '../shape.ts';
+import { shapesEqual, sizeOf } from '../shape.ts';
 import { flatten, mapTree, type TreeLike } from '../tree.ts';
 
 export interface CompileOptions extends SessionOptions {
@@ -14,6 +17,8 @@ export interface CompileOptions extends SessionOptions {
   readonly name?: string;
   /** Whether the program is rewritten before it is lowered; without, it runs as it was traced. Default: true. */
   readonly optimize?: boolean;
+  /** Where compiled programs are kept between processes. Default: what `useCompileCache` was given; none without. */
+  readonly cache?: CompileCache;
 }
 
 /** Types of a signature's leaves: arrays may stand for their types. */
@@ -22,8 +27,18 @@ export type Signature<T> = TreeLike<T, TensorType, Tensor>;
 export interface CompileStatistics {
   /** Nodes of the ONNX graph. */
   readonly nodes: number;
+  /** Whether the program came from a cache on the disk. */
+  readonly isCached: boolean;
+  /** Running `build`. */
   readonly traceMs: number;
+  /** Rewriting and lowering, or finding the program in the cache. */
+  readonly rewriteMs: number;
+  /** ONNX Runtime: its own optimization, and its session. */
   readonly sessionMs: number;
+  /** Of the model with its constants. */
+  readonly modelBytes: number;
+  readonly inputBytes: number;
+  readonly outputBytes: number;
 }
 
 /**
@@ -37,7 +52,7 @@ export class CompiledProgram<I, O> {
   readonly #signature: readonly { readonly path: string; readonly leaf: TensorType }[];
   readonly #outputTree: unknown;
   readonly #outputNames: readonly string[];
-  readonly #program: Program;
+  readonly #program: () => Program;
 
   constructor(parts: {
     name: string;
@@ -45,7 +60,7 @@ export class CompiledProgram<I, O> {
     signature: readonly { path: string; leaf: TensorType }[];
     outputTree: unknown;
     outputNames: readonly string[];
-    program: Program;
+    program: () => Program;
     statistics: CompileStatistics;
   }) {
     this.#name = parts.name;
@@ -79,7 +94,7 @@ export class CompiledProgram<I, O> {
 
   /** The program as it was lowered, as text. */
   print(): string {
-    return printProgram(this.#program);
+    return printProgram(this.#program());
   }
 
   endProfiling(): void {
@@ -104,10 +119,11 @@ export async function compile<I, O>(
   const start = performance.now();
   const types = flatten(signature, isTensorType);
   const { program, outputTree } = trace(signature, build, name);
-  const optimized = options.optimize === false ? program : optimize(program);
-  const lowered = lowerProgram(optimized);
   const traced = performance.now();
-  const session = await Session.create(lowered.model, options);
+  const optimized = (): Program => (options.optimize === false ? program : optimize(program));
+  const { session, lowered, isCached, rewriteMs } = await createSession(program, optimized, options);
+  const bytesOf = (tensors: readonly Tensor[]): number =>
+    tensors.reduce((sum, { shape }) => sum + 4 * sizeOf(shape), 0);
   return new CompiledProgram<I, O>({
     name,
     session,
@@ -115,8 +131,83 @@ export async function compile<I, O>(
     outputTree,
     outputNames: lowered.outputs,
     program: optimized,
-    statistics: { nodes: lowered.nodeCount, traceMs: traced - start, sessionMs: performance.now() - traced },
+    statistics: {
+      nodes: lowered.nodes,
+      isCached,
+      traceMs: traced - start,
+      rewriteMs,
+      sessionMs: performance.now() - traced - rewriteMs,
+      modelBytes: lowered.model.byteLength,
+      inputBytes: bytesOf(program.inputs),
+      outputBytes: bytesOf(program.outputs),
+    },
   });
+}
+
+interface CreatedSession {
+  readonly session: Session;
+  readonly lowered: CachedProgram;
+  readonly isCached: boolean;
+  readonly rewriteMs: number;
+}
+
+async function createSession(
+  program: Program,
+  optimized: () => Program,
+  options: CompileOptions,
+): Promise<CreatedSession> {
+  const start = performance.now();
+  const { cache = defaultCache } = options;
+  const lower = (): CachedProgram => lowerProgram(optimized());
+  if (!cache) {
+    const lowered = lower();
+    const rewriteMs = performance.now() - start;
+    return { session: await Session.create(lowered.model, options), lowered, isCached: false, rewriteMs };
+  }
+  const key = compileKey(program, { optimize: options.optimize !== false, device: options.device ?? 'cpu' });
+  const found = cache.load(key);
+  if (found) {
+    const rewriteMs = performance.now() - start;
+    const session = await sessionOfFound(program, found, options);
+    if (session) return { session, lowered: found, isCached: true, rewriteMs };
+    cache.remove(key);
+  }
+  return cache.withTemporaryFile(async (path) => {
+    const lowered = lower();
+    const rewriteMs = performance.now() - start;
+    const saveTo = lowered.model.byteLength <= largestCached ? path : undefined;
+    const session = await Session.create(lowered.model, options, { saveTo });
+    if (saveTo !== undefined) cache.store(key, { ...lowered, model: readFileSync(saveTo) });
+    return { session, lowered, isCached: false, rewriteMs };
+  });
+}
+
+/** Undefined where ONNX Runtime does not take what was found, or it is another program. */
+async function sessionOfFound(
+  program: Program,
+  { model, outputs }: CachedProgram,
+  options: CompileOptions,
+): Promise<Session | undefined> {
+  let session: Session | undefined;
+  try {
+    session = await Session.create(model, options, { isDone: true });
+    const inputs = program.inputs.map(({ params }) => params.name);
+    if (session.has(inputs, outputs) && outputs.length === program.outputs.length) return session;
+  } catch {
+    return undefined;
+  }
+  await session.dispose();
+  return undefined;
+}
+
+/** Larger models are not kept: they hold the weights of a network, which are elsewhere on the disk. */
+const largestCached = 64 * 2 ** 20;
+
+let defaultCache: CompileCache | undefined;
+
+/** Keeps all programs that are compiled in this process from now on in a folder (`undefined`: not), unless `compile` is told otherwise. */
+export function useCompileCache(folder: string | undefined, options: CompileCacheOptions = {}): void {
+  defaultCache = folder === undefined ? undefined : new CompileCache(folder, options);
 }
 
 /** The program that `build` writes down, as it stands before any rewriting. */
