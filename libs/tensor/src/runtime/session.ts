@@ -52,6 +52,8 @@ export class Session {
         executionProviders: [options.device ?? 'cpu'],
         graphOptimizationLevel: isDone ? 'disabled' : 'all',
         logSeverityLevel: 3,
+        // A pattern of one large block is planned after the first run, whose many small ones are kept beside it.
+        enableMemPattern: false,
         extra: { session: sessionSettings },
         ...(saveTo !== undefined && { optimizedModelFilePath: saveTo }),
         ...(options.threads === undefined ? {} : { intraOpNumThreads: options.threads }),
