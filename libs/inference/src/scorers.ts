@@ -1,6 +1,15 @@
 /** Forward passes over given tokens: log-probabilities of answers, and scores of reward and value models. */
-import { decode, type DecoderConfig, hiddenRows, languageLogits, type ModelWeights, scalarScores } from '@crucible/nn';
-import { compile, ints, logProbability, mul, scalar, type Tensor, type TensorType } from '@crucible/tensor';
+import { decode, type DecoderConfig, headMatrix, hiddenRows, type ModelWeights, scalarScores } from '@crucible/nn';
+import {
+  compile,
+  ints,
+  matmul,
+  mul,
+  scalar,
+  type Tensor,
+  type TensorType,
+  tokenLogProbability,
+} from '@crucible/tensor';
 import { blockHeight, packSequences, type PackedRows, type RowBlock, rowBlocks } from './packing.ts';
 import { type Choice, topTokens } from './sampling.ts';
 import { countBucket } from './buckets.ts';
@@ -35,24 +44,24 @@ export class LogProbabilityScorer {
   readonly #logits: ProgramCache<RowSizes, LanguageSignature, { readonly logits: Tensor }>;
 
   constructor(weights: ModelWeights, config: DecoderConfig, options: ProgramOptions = {}) {
-    const compileFor = <O>(finish: (logits: Tensor, targets: Tensor) => O, name: string) =>
+    const compileFor = <O>(finish: (hidden: Tensor, head: Tensor, targets: Tensor) => O, name: string) =>
       new ProgramCache<RowSizes, LanguageSignature, O>((rows, time, count) => {
         const types = rowTypes(rows, time, count);
         return compile<LanguageSignature, O>(
           { weights, ...types, targets: types.at, inverseTemperature: { shape: [], dtype: 'float32' } },
           (inputs) => {
             const { hidden } = decode(inputs.weights, config, inputs);
-            const logits = languageLogits(inputs.weights, config, hiddenRows(hidden, inputs.at));
-            return finish(mul(logits, inputs.inverseTemperature), inputs.targets);
+            const chosen = mul(hiddenRows(hidden, inputs.at), inputs.inverseTemperature);
+            return finish(chosen, headMatrix(inputs.weights, config), inputs.targets);
           },
           { ...options, name },
         );
       });
     this.#programs = compileFor(
-      (logits, targets) => ({ values: logProbability(logits, targets) }),
+      (hidden, head, targets) => ({ values: tokenLogProbability(hidden, head, targets) }),
       'log-probabilities',
     );
-    this.#logits = compileFor((logits) => ({ logits }), 'logits');
+    this.#logits = compileFor((hidden, head) => ({ logits: matmul(hidden, head, { transposeB: true }) }), 'logits');
   }
 
   /**

@@ -113,8 +113,13 @@ export function decodeStep(
 
 /** Next-token logits [..., vocabulary] of hidden states [..., hiddenSize]. */
 export function languageLogits(weights: ParameterTree<Tensor>, config: DecoderConfig, hidden: Tensor): Tensor {
-  if (!config.tieEmbeddings) return linear(hidden, weights['lm_head'] as unknown as Weight<Tensor>);
-  return linear(hidden, { weight: embeddingsOf(weights, config) });
+  return linear(hidden, { weight: headMatrix(weights, config) });
+}
+
+/** The matrix [vocabulary, hiddenSize] that makes logits of hidden states. */
+export function headMatrix(weights: ParameterTree<Tensor>, config: DecoderConfig): Tensor {
+  if (config.tieEmbeddings) return embeddingsOf(weights, config);
+  return (weights['lm_head'] as unknown as Weight<Tensor>).weight;
 }
 
 /** The embedding matrix [vocabulary, hiddenSize]. */

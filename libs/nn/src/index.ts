@@ -5,6 +5,7 @@ export {
   decoderParameters,
   decodeStep,
   embeddingsOf,
+  headMatrix,
   headScores,
   hiddenRows,
   initLanguageModel,

@@ -1,13 +1,13 @@
-import { decode, type DecoderConfig, languageLogits, type ModelWeights, type ParameterTree } from '@crucible/nn';
+import { decode, type DecoderConfig, headMatrix, type ModelWeights, type ParameterTree } from '@crucible/nn';
 import {
   compile,
   type CompiledProgram,
   itemOf,
-  logProbability,
   mul,
   sum,
   type Tensor,
   type TensorType,
+  tokenLogProbability,
 } from '@crucible/tensor';
 import { windowBatch } from './batches/token-windows.ts';
 
@@ -26,8 +26,9 @@ export function meanPredictionLoss(
   config: DecoderConfig,
   { ids, targets }: { readonly ids: Tensor; readonly targets: Tensor },
 ): Tensor {
-  const logits = languageLogits(model, config, decode(model, config, { ids }).hidden);
-  return mul(sum(logProbability(logits, targets)), -1 / (ids.shape[0]! * ids.shape[1]!));
+  const { hidden } = decode(model, config, { ids });
+  const logProbabilities = tokenLogProbability(hidden, headMatrix(model, config), targets);
+  return mul(sum(logProbabilities), -1 / (ids.shape[0]! * ids.shape[1]!));
 }
 
 interface Signature {

@@ -1,15 +1,14 @@
 /** Losses as functions of symbolic parameters and batches; the stages choose among them. */
-import { decode, type DecoderConfig, hiddenRows, languageLogits, type ParameterTree, scalarScores } from '@crucible/nn';
+import { decode, type DecoderConfig, headMatrix, hiddenRows, type ParameterTree, scalarScores } from '@crucible/nn';
 import {
   add,
-  argMax,
   cast,
   clamp,
   equal,
   exp,
   gather,
   less,
-  logProbability,
+  likeliestToken,
   logSigmoid,
   maximum,
   mul,
@@ -17,6 +16,7 @@ import {
   sub,
   sum,
   type Tensor,
+  tokenLogProbability,
 } from '@crucible/tensor';
 
 export interface PackedInput {
@@ -26,9 +26,22 @@ export interface PackedInput {
   readonly branches: Tensor;
 }
 
-/** Logits for the chosen tokens: `at` int32 [n] → [n, vocabulary]. */
-export function logitsAt(model: ParameterTree<Tensor>, config: DecoderConfig, input: PackedInput, at: Tensor): Tensor {
-  return languageLogits(model, config, hiddenRows(decode(model, config, input).hidden, at));
+/** What logits are made of, hidden · headᵀ; a large vocabulary's are never there whole (see `tokenLogProbability`). */
+export interface Predictions {
+  /** [n, hiddenSize] */
+  readonly hidden: Tensor;
+  /** [vocabulary, hiddenSize] */
+  readonly head: Tensor;
+}
+
+/** Predictions for the chosen tokens: `at` int32 [n]. */
+export function predictionsAt(
+  model: ParameterTree<Tensor>,
+  config: DecoderConfig,
+  input: PackedInput,
+  at: Tensor,
+): Predictions {
+  return { hidden: hiddenRows(decode(model, config, input).hidden, at), head: headMatrix(model, config) };
 }
 
 /** Scores of the chosen tokens: `at` int32 [n] → [n]. */
@@ -38,12 +51,13 @@ export function scoresAt(model: ParameterTree<Tensor>, config: DecoderConfig, in
 
 /** Cross-entropy in nats, and the share of targets that are the most probable token; both weighted sums. */
 export function predictionLoss(
-  logits: Tensor,
+  { hidden, head }: Predictions,
   targets: Tensor,
   weights: Tensor,
 ): { readonly loss: Tensor; readonly accuracy: Tensor } {
-  const hit = cast(equal(argMax(logits), targets), 'float32');
-  return { loss: mul(sum(mul(logProbability(logits, targets), weights)), -1), accuracy: sum(mul(hit, weights)) };
+  const hit = cast(equal(likeliestToken(hidden, head), targets), 'float32');
+  const logProbabilities = tokenLogProbability(hidden, head, targets);
+  return { loss: mul(sum(mul(logProbabilities, weights)), -1), accuracy: sum(mul(hit, weights)) };
 }
 
 /**

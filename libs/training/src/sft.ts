@@ -12,7 +12,7 @@ import { type OptimizerState, warmupDecay } from '@crucible/optim';
 import type { NdArray } from '@crucible/tensor';
 import type { ChatSource } from './batches/chat-rows.ts';
 import type { PredictionBatch } from './batches/prediction.ts';
-import { logitsAt, predictionLoss } from './losses.ts';
+import { predictionLoss, predictionsAt } from './losses.ts';
 import { assertFits } from './assert-fits.ts';
 import { decoderOptimizer, type OptimizerName } from './decoder-optimizer.ts';
 import { runLoop, type StageContext } from './stage.ts';
@@ -79,8 +79,8 @@ export async function sft(
   const training = new TrainStep<ModelWeights, PredictionBatch>(
     (saved?.trees['parameters'] as ModelWeights | undefined) ?? base,
     (parameters, batch) => {
-      const logits = logitsAt(parameters, config, batch, batch.at);
-      const { loss, accuracy } = predictionLoss(logits, batch.targets, batch.weights);
+      const predictions = predictionsAt(parameters, config, batch, batch.at);
+      const { loss, accuracy } = predictionLoss(predictions, batch.targets, batch.weights);
       return { loss, metrics: { token_accuracy: accuracy } };
     },
     { name: 'fine-tuning', optimizer },

@@ -2,6 +2,7 @@
 import { topologicalOrder, type Program } from '../ir/graph.ts';
 import type { ControlParams, OneResult } from '../ir/primitive.ts';
 import { isPrimitive, type Tensor } from '../ir/tensor.ts';
+import { writeTokenBlocks } from '../rewrite/token-blocks.ts';
 import { OnnxWriter, type Target } from './onnx-writer.ts';
 import { controlOnnx } from './rules/control.ts';
 import { convolutionOnnx } from './rules/convolution.ts';
@@ -45,6 +46,7 @@ export function lowerProgram(program: Program, target: Target = 'cpu'): LoweredP
 
 /** Writes the nodes of a program whose inputs have the given names, and returns the names of its outputs' values. */
 function lowerInto(writer: OnnxWriter, program: Program, inputs: readonly string[]): string[] {
+  program = writeTokenBlocks(program);
   const names = new Map<Tensor, string>();
   const several = new Map<Tensor, readonly string[]>();
   program.inputs.forEach((input, i) => names.set(input, inputs[i]!));
