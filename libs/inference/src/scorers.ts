@@ -1,5 +1,14 @@
 /** Forward passes over given tokens: log-probabilities of answers, and scores of reward and value models. */
-import { decode, type DecoderConfig, headMatrix, hiddenRows, type ModelWeights, scalarScores } from '@crucible/nn';
+import {
+  adaptDecoder,
+  decode,
+  type DecoderConfig,
+  hiddenRows,
+  type ModelWeights,
+  type Predictions,
+  predictionsOf,
+  scalarScores,
+} from '@crucible/nn';
 import {
   compile,
   ints,
@@ -13,6 +22,7 @@ import {
 import { blockHeight, packSequences, type PackedRows, type RowBlock, rowBlocks } from './packing.ts';
 import { type Choice, topTokens } from './sampling.ts';
 import { countBucket } from './buckets.ts';
+import type { ServedAdapter } from './served-adapters.ts';
 import { ProgramCache } from './program-cache.ts';
 import type { ProgramOptions } from './language-programs.ts';
 
@@ -26,6 +36,8 @@ interface RowSignature {
 
 type LanguageSignature = RowSignature & {
   readonly weights: ModelWeights;
+  /** Of the adapter; {} without. */
+  readonly learned: ModelWeights;
   readonly targets: TensorType;
   readonly inverseTemperature: TensorType;
 };
@@ -38,30 +50,48 @@ function rowTypes(rows: number, time: number, count: number): RowSignature {
   return { ids: grid, positions: grid, segments: grid, branches: grid, at: { shape: [count], dtype: 'int32' } };
 }
 
-/** Log-probabilities of tokens under a language model. Programs serve any weights of the same shapes. */
+/**
+ * Log-probabilities of tokens under a language model, with an adapter or without. Programs serve any weights of the same
+ * shapes.
+ */
 export class LogProbabilityScorer {
   readonly #programs: ProgramCache<RowSizes, LanguageSignature, { readonly values: Tensor }>;
   readonly #logits: ProgramCache<RowSizes, LanguageSignature, { readonly logits: Tensor }>;
+  readonly #learned: ModelWeights;
 
-  constructor(weights: ModelWeights, config: DecoderConfig, options: ProgramOptions = {}) {
-    const compileFor = <O>(finish: (hidden: Tensor, head: Tensor, targets: Tensor) => O, name: string) =>
+  constructor(
+    weights: ModelWeights,
+    config: DecoderConfig,
+    { adapter, ...options }: ProgramOptions & { readonly adapter?: Pick<ServedAdapter, 'config' | 'parameters'> } = {},
+  ) {
+    this.#learned = adapter?.parameters ?? {};
+    const compileFor = <O>(finish: (predictions: Predictions, targets: Tensor) => O, name: string) =>
       new ProgramCache<RowSizes, LanguageSignature, O>((rows, time, count) => {
         const types = rowTypes(rows, time, count);
         return compile<LanguageSignature, O>(
-          { weights, ...types, targets: types.at, inverseTemperature: { shape: [], dtype: 'float32' } },
+          {
+            weights,
+            learned: this.#learned,
+            ...types,
+            targets: types.at,
+            inverseTemperature: { shape: [], dtype: 'float32' },
+          },
           (inputs) => {
-            const { hidden } = decode(inputs.weights, config, inputs);
-            const chosen = mul(hiddenRows(hidden, inputs.at), inputs.inverseTemperature);
-            return finish(chosen, headMatrix(inputs.weights, config), inputs.targets);
+            const adapted = adapter
+              ? adaptDecoder(inputs.weights, config, inputs.learned, adapter.config)
+              : { weights: inputs.weights, prefix: undefined };
+            const { hidden } = decode(adapted.weights, config, { ...inputs, prefix: adapted.prefix });
+            const made = predictionsOf(adapted.weights, config, hiddenRows(hidden, inputs.at));
+            return finish({ ...made, hidden: mul(made.hidden, inputs.inverseTemperature) }, inputs.targets);
           },
           { ...options, name },
         );
       });
     this.#programs = compileFor(
-      (hidden, head, targets) => ({ values: tokenLogProbability(hidden, head, targets) }),
+      ({ hidden, head }, targets) => ({ values: tokenLogProbability(hidden, head, targets) }),
       'log-probabilities',
     );
-    this.#logits = compileFor((hidden, head) => ({ logits: matmul(hidden, head, { transposeB: true }) }), 'logits');
+    this.#logits = compileFor(({ hidden, head }) => ({ logits: matmul(hidden, head, { transposeB: true }) }), 'logits');
   }
 
   /**
@@ -116,6 +146,7 @@ export class LogProbabilityScorer {
     const count = countBucket(at.length);
     const inputs = {
       weights,
+      learned: this.#learned,
       ...rows,
       at: ints([count], padded(at, count)),
       targets: ints([count], padded(targets, count)),

@@ -1,4 +1,4 @@
-import { decode, type DecoderConfig, headMatrix, type ModelWeights, type ParameterTree } from '@crucible/nn';
+import { decode, type DecoderConfig, type ModelWeights, type ParameterTree, predictionsOf } from '@crucible/nn';
 import {
   compile,
   type CompiledProgram,
@@ -26,8 +26,8 @@ export function meanPredictionLoss(
   config: DecoderConfig,
   { ids, targets }: { readonly ids: Tensor; readonly targets: Tensor },
 ): Tensor {
-  const { hidden } = decode(model, config, { ids });
-  const logProbabilities = tokenLogProbability(hidden, headMatrix(model, config), targets);
+  const { hidden, head } = predictionsOf(model, config, decode(model, config, { ids }).hidden);
+  const logProbabilities = tokenLogProbability(hidden, head, targets);
   return mul(sum(logProbabilities), -1 / (ids.shape[0]! * ids.shape[1]!));
 }
 

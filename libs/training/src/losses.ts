@@ -1,5 +1,14 @@
 /** Losses as functions of symbolic parameters and batches; the stages choose among them. */
-import { decode, type DecoderConfig, headMatrix, hiddenRows, type ParameterTree, scalarScores } from '@crucible/nn';
+import {
+  decode,
+  type DecoderConfig,
+  hiddenRows,
+  type KeysAndValues,
+  type ParameterTree,
+  type Predictions,
+  predictionsOf,
+  scalarScores,
+} from '@crucible/nn';
 import {
   add,
   cast,
@@ -24,14 +33,8 @@ export interface PackedInput {
   readonly positions: Tensor;
   readonly segments: Tensor;
   readonly branches: Tensor;
-}
-
-/** What logits are made of, hidden · headᵀ; a large vocabulary's are never there whole (see `tokenLogProbability`). */
-export interface Predictions {
-  /** [n, hiddenSize] */
-  readonly hidden: Tensor;
-  /** [vocabulary, hiddenSize] */
-  readonly head: Tensor;
+  /** Of an adapter. Default: none. */
+  readonly prefix?: KeysAndValues | undefined;
 }
 
 /** Predictions for the chosen tokens: `at` int32 [n]. */
@@ -41,7 +44,7 @@ export function predictionsAt(
   input: PackedInput,
   at: Tensor,
 ): Predictions {
-  return { hidden: hiddenRows(decode(model, config, input).hidden, at), head: headMatrix(model, config) };
+  return predictionsOf(model, config, hiddenRows(decode(model, config, input).hidden, at));
 }
 
 /** Scores of the chosen tokens: `at` int32 [n] → [n]. */
