@@ -5,11 +5,13 @@ import { gptStep } from './gpt-step.ts';
 import { ppo } from './ppo.ts';
 import { rmReal } from './rm-real.ts';
 import { shakespeare } from './shakespeare.ts';
+import { smollmStep } from './smollm-step.ts';
 import { tokenizer } from './tokenizer.ts';
 
 /** Every benchmark by the name it is asked for. */
 export const benchmarks: Readonly<Record<string, Benchmark>> = {
   'gpt-step': gptStep,
+  'smollm-step': smollmStep,
   compile: compileBenchmark,
   shakespeare,
   forge,

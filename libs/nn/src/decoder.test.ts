@@ -2,6 +2,11 @@ import '@crucible/testing';
 import { Random } from '@crucible/foundation';
 import {
   compile,
+  flatten,
+  gradient,
+  isNdArray,
+  mul,
+  sum,
   type FloatArray,
   floats,
   type IntArray,
@@ -23,7 +28,7 @@ const table = (rows: readonly (readonly number[])[]): IntArray => ints([rows.len
 /** The logits of every token, row by row and token by token. */
 async function logitsOf(
   { config, weights }: ModelFixture<DecoderConfig>,
-  input: { readonly [K in keyof Omit<DecoderInput, 'prefix'>]: IntArray },
+  input: { readonly [K in keyof Omit<DecoderInput, 'prefix' | 'recompute'>]: IntArray },
 ): Promise<number[][][]> {
   const program = await compile({ weights, input }, (given) => ({
     logits: languageLogits(given.weights, config, decode(given.weights, config, given.input).hidden),
@@ -83,6 +88,31 @@ describe.each(['llama-untied', 'qwen2-window', 'qwen3', 'gpt2'])('the decoder %s
     const counted = table(rows.map((row) => row.map((_id, t) => t)));
     const ids = table(rows);
     expect(await logitsOf(fixture, { ids, positions: counted })).toEqual(await logitsOf(fixture, { ids }));
+  });
+
+  it('has the same gradients where layers are worked out again', async () => {
+    const { config, weights } = fixture;
+    const ids = table(rows);
+    const results = [];
+    for (const recompute of ['none', 'block'] as const) {
+      const program = await compile({ weights, ids }, (given) => {
+        const { hidden } = decode(given.weights, config, { ids: given.ids, recompute });
+        const loss = sum(mul(hidden, hidden));
+        return { loss, by: gradient(loss, given.weights) };
+      });
+      // What goes into each layer is behind one, and what else it reads that was computed
+      const barriers = program.print().match(/= barrier/g)?.length ?? 0;
+      if (recompute === 'block') expect(barriers).toBeGreaterThanOrEqual(config.layers);
+      else expect(barriers).toBe(0);
+      results.push(flatten<NdArray>(await program.run({ weights, ids }), isNdArray));
+      await program.dispose();
+    }
+    const [plain, again] = results as [(typeof results)[0], (typeof results)[0]];
+    again.forEach(({ path, leaf }, i) => {
+      expect(path).toBe(plain[i]!.path);
+      const size = Math.max(...plain[i]!.leaf.data.map(Math.abs));
+      expect(leaf.data).toBeAllClose(plain[i]!.leaf.data, { atol: 1e-5 * size });
+    });
   });
 
   it('gives each of several sequences in one row what transformers gives it alone', async () => {

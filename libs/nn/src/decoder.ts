@@ -7,6 +7,7 @@ import {
   cacheMask,
   causalAttention,
   causalMask,
+  checkpoint,
   concat,
   floats,
   gather,
@@ -14,7 +15,7 @@ import {
   type Tensor,
 } from '@crucible/tensor';
 import { countUp, decoderMask, windowed, windowedCache, withEarlierKeys } from './attention-mask.ts';
-import type { DecoderInput, KeysAndValues, TokensAt } from './decoder-family.ts';
+import type { DecoderInput, KeysAndValues, Recompute, TokensAt } from './decoder-family.ts';
 import { headSize } from './decoder-sizes.ts';
 import { type DecoderConfig, decoderFamily } from './families.ts';
 import { type Affine, joinHeads, linear, lowRankRows, splitHeads, type Weight } from './linear.ts';
@@ -37,7 +38,7 @@ export function* decoderParameters(config: DecoderConfig, head: DecoderHead): Ge
   else if (!tieEmbeddings) yield { path: 'lm_head.weight', shape: [vocabularySize, hiddenSize], role: 'head' };
 }
 
-/** Hidden states after the last norm, [batch, time, hiddenSize], and what a decoding cache needs of the tokens. */
+/** Hidden states after the last norm, [batch, time, hiddenSize], and, unless layers are recomputed, what a decoding cache needs of the tokens. */
 export function decode(
   weights: ParameterTree<Tensor>,
   config: DecoderConfig,
@@ -49,7 +50,7 @@ export function decode(
   const counted = input.positions ?? countUp(ids.graph, batch, time);
   const positions = earlier === 0 ? counted : add(counted, earlier);
   const mask = decoderMask(input);
-  return readWhole(weights, config, { tokens: { ids }, positions }, { mask, prefix });
+  return readWhole(weights, config, { tokens: { ids }, positions }, { mask, prefix }, input.recompute);
 }
 
 /** Keys and values of tokens that are given by their embeddings [batch, time, hiddenSize], and that come first. */
@@ -75,6 +76,7 @@ function readWhole(
   config: DecoderConfig,
   given: TokensAt,
   { mask: own, prefix }: Visible,
+  recompute: Recompute = 'none',
 ): { readonly hidden: Tensor; readonly cache: KeysAndValues } {
   const batch = given.positions.shape[0]!;
   const earlier = prefix?.keys[0]!.shape[2] ?? 0;
@@ -88,13 +90,17 @@ function readWhole(
     given,
     (layer, { query, key, value, window }) => {
       const [keys, values] = [splitHeads(key, config.keyValueHeads), splitHeads(value, config.keyValueHeads)];
-      allKeys.push(keys);
-      allValues.push(values);
+      // Within a layer that is worked out again they are nobody else's.
+      if (recompute === 'none') {
+        allKeys.push(keys);
+        allValues.push(values);
+      }
       const visible = window === undefined ? mask : windowed(mask, given.positions, window, earlier);
       const queries = splitHeads(query, config.heads);
       const [seenKeys, seenValues] = [after(prefix?.keys[layer], keys), after(prefix?.values[layer], values)];
       return joinHeads(causalAttention(queries, seenKeys, seenValues, visible, { earlier }));
     },
+    (layer) => (recompute === 'block' ? checkpoint(layer) : layer),
   );
   return { hidden, cache: { keys: allKeys, values: allValues } };
 }
@@ -140,6 +146,7 @@ export function decodeStep(
       const visible = window === undefined ? mask : windowedCache(mask, lengths, window);
       return cachedAttention(query, key, value, { keys: keys[layer]!, values: values[layer]!, mask: visible });
     },
+    (layer) => layer,
   );
   const logits = languageLogits(weights, config, reshape(hidden, [batch, config.hiddenSize]));
   return { logits, newKeys, newValues };

@@ -15,7 +15,7 @@ export {
 } from './decoder.ts';
 export { readEmbeddings } from './decoder.ts';
 export type { Predictions, DecoderHead, DecodeStepInput, DecodeStepOutput } from './decoder.ts';
-export type { DecoderFamily, DecoderInput, DecoderSizes, KeysAndValues } from './decoder-family.ts';
+export type { Recompute, DecoderFamily, DecoderInput, DecoderSizes, KeysAndValues } from './decoder-family.ts';
 export { headSize } from './decoder-sizes.ts';
 export {
   assertEncoderConfig,

@@ -1,4 +1,11 @@
-import { decode, type DecoderConfig, type ModelWeights, type ParameterTree, predictionsOf } from '@crucible/nn';
+import {
+  decode,
+  type DecoderConfig,
+  type ModelWeights,
+  type ParameterTree,
+  predictionsOf,
+  type Recompute,
+} from '@crucible/nn';
 import {
   compile,
   type CompiledProgram,
@@ -20,13 +27,20 @@ export interface ValidationText {
   readonly bytes: number;
 }
 
+interface PredictedWindow {
+  readonly ids: Tensor;
+  readonly targets: Tensor;
+  /** Default: none. */
+  readonly recompute?: Recompute;
+}
+
 /** Mean cross-entropy in nats of every next token of a batch: ids and targets int32 [rows, time]. */
 export function meanPredictionLoss(
   model: ParameterTree<Tensor>,
   config: DecoderConfig,
-  { ids, targets }: { readonly ids: Tensor; readonly targets: Tensor },
+  { ids, targets, recompute = 'none' }: PredictedWindow,
 ): Tensor {
-  const { hidden, head } = predictionsOf(model, config, decode(model, config, { ids }).hidden);
+  const { hidden, head } = predictionsOf(model, config, decode(model, config, { ids, recompute }).hidden);
   const logProbabilities = tokenLogProbability(hidden, head, targets);
   return mul(sum(logProbabilities), -1 / (ids.shape[0]! * ids.shape[1]!));
 }

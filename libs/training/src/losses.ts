@@ -7,6 +7,7 @@ import {
   type ParameterTree,
   type Predictions,
   predictionsOf,
+  type Recompute,
   scalarScores,
 } from '@crucible/nn';
 import {
@@ -35,6 +36,8 @@ export interface PackedInput {
   readonly branches: Tensor;
   /** Of an adapter. Default: none. */
   readonly prefix?: KeysAndValues | undefined;
+  /** Default: none. */
+  readonly recompute?: Recompute;
 }
 
 /** Predictions for the chosen tokens: `at` int32 [n]. */
