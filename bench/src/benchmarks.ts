@@ -2,6 +2,7 @@ import type { Benchmark } from './benchmark.ts';
 import { compileBenchmark } from './compile.ts';
 import { forge } from './forge.ts';
 import { gptStep } from './gpt-step.ts';
+import { gpu } from './gpu.ts';
 import { ppo } from './ppo.ts';
 import { rmReal } from './rm-real.ts';
 import { shakespeare } from './shakespeare.ts';
@@ -13,6 +14,7 @@ export const benchmarks: Readonly<Record<string, Benchmark>> = {
   'gpt-step': gptStep,
   'smollm-step': smollmStep,
   compile: compileBenchmark,
+  gpu,
   shakespeare,
   forge,
   'rm-real': rmReal,

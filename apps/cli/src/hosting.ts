@@ -49,20 +49,20 @@ async function start(
   log: ReturnType<typeof createLogger>,
   others: Readonly<Partial<Record<ServiceName, Service>>>,
 ): Promise<Service> {
-  const { host: address, ports, home, targets } = settings;
+  const { host: address, ports, home, targets, device, precision } = settings;
   const common = { log, host: address, port: ports[name] };
   switch (name) {
     case 'policy': {
       const { createPolicyService } = await import('@crucible/policy');
-      return createPolicyService({ ...common, bus: bus!, source: registryOf(settings) });
+      return createPolicyService({ ...common, bus: bus!, source: registryOf(settings), device });
     }
     case 'reward': {
       const { createRewardService } = await import('@crucible/reward');
-      return createRewardService({ ...common, bus: bus!, source: registryOf(settings) });
+      return createRewardService({ ...common, bus: bus!, source: registryOf(settings), device });
     }
     case 'trainer': {
       const { createTrainerService } = await import('@crucible/trainer');
-      return createTrainerService({ ...common, bus: bus!, home });
+      return createTrainerService({ ...common, bus: bus!, home, device, precision });
     }
     case 'gateway': {
       const { createGatewayService } = await import('@crucible/gateway');

@@ -35,6 +35,10 @@ const commands: Readonly<Record<string, readonly [summary: string, load: () => P
     'take adapters in, merge them into models, load and unload them',
     async () => (await import('./commands/adapters.ts')).adaptersCommand(),
   ],
+  quantize: [
+    'make a model of few bits, for serving',
+    async () => (await import('./commands/quantize.ts')).quantizeCommand(),
+  ],
   pull: ['bring a model from a hub', async () => (await import('./commands/pull.ts')).pullCommand()],
   export: ['write a model for other programs', async () => (await import('./commands/export.ts')).exportCommand()],
   jobs: ['list or cancel training jobs', async () => (await import('./commands/jobs.ts')).jobsCommand()],

@@ -4,7 +4,7 @@ import { CrucibleError, invalidInput, throwIfCancelled } from '@crucible/foundat
 import { rowTime, ScalarScorer, scoreSequences } from '@crucible/inference';
 import { countParameters } from '@crucible/optim';
 import { resolveSettings, serveWorker, TaskQueue } from '@crucible/service';
-import { useCompileCache } from '@crucible/tensor';
+import { chooseDevice, useCompileCache } from '@crucible/tensor';
 import type { RewardEngineMethods } from './engine-protocol.ts';
 
 interface Loaded {
@@ -16,7 +16,11 @@ interface Loaded {
 /** Tokens of a sequence at most; of longer ones the end is read. */
 const longestContext = 4096;
 
-useCompileCache(resolveSettings().cache);
+const settings = resolveSettings();
+useCompileCache(settings.cache);
+
+/** Tried out before the service says that it serves. */
+const { device, reason: deviceReason } = await chooseDevice(settings.device);
 
 const loaded = new Map<string, Loaded>();
 /** Programs of scorers run one at a time, and are released when those before have ended. */
@@ -33,7 +37,7 @@ serveWorker<RewardEngineMethods>({
     loaded.set(name, {
       model: { ...model, config },
       version,
-      scorer: isSame ? before.scorer : new ScalarScorer(weights, config),
+      scorer: isSame ? before.scorer : new ScalarScorer(weights, config, { device }),
     });
     if (before && !isSame) void scoring.run(() => before.scorer.dispose());
     return {
@@ -41,6 +45,8 @@ serveWorker<RewardEngineMethods>({
       vocabularySize: config.vocabularySize,
       parameterCount: countParameters(weights),
       endTokenIds: [],
+      device,
+      deviceReason,
     };
   },
 

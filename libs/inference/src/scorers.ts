@@ -4,21 +4,15 @@ import {
   decode,
   type DecoderConfig,
   hiddenRows,
+  languageLogits,
+  languageLogProbability,
   type ModelWeights,
-  type Predictions,
-  predictionsOf,
+  type ParameterTree,
+  type QuantizedWeights,
   scalarScores,
+  withQuantized,
 } from '@crucible/nn';
-import {
-  compile,
-  ints,
-  matmul,
-  mul,
-  scalar,
-  type Tensor,
-  type TensorType,
-  tokenLogProbability,
-} from '@crucible/tensor';
+import { compile, ints, mul, PlacedTree, scalar, type Tensor, type TensorType } from '@crucible/tensor';
 import { blockHeight, packSequences, type PackedRows, type RowBlock, rowBlocks } from './packing.ts';
 import { type Choice, topTokens } from './sampling.ts';
 import { countBucket } from './buckets.ts';
@@ -57,15 +51,26 @@ function rowTypes(rows: number, time: number, count: number): RowSignature {
 export class LogProbabilityScorer {
   readonly #programs: ProgramCache<RowSizes, LanguageSignature, { readonly values: Tensor }>;
   readonly #logits: ProgramCache<RowSizes, LanguageSignature, { readonly logits: Tensor }>;
+  readonly #weights = new PlacedTree<ModelWeights>();
   readonly #learned: ModelWeights;
 
   constructor(
     weights: ModelWeights,
     config: DecoderConfig,
-    { adapter, ...options }: ProgramOptions & { readonly adapter?: Pick<ServedAdapter, 'config' | 'parameters'> } = {},
+    {
+      adapter,
+      quantized = new Map(),
+      ...options
+    }: ProgramOptions & {
+      readonly adapter?: Pick<ServedAdapter, 'config' | 'parameters'>;
+      readonly quantized?: QuantizedWeights;
+    } = {},
   ) {
     this.#learned = adapter?.parameters ?? {};
-    const compileFor = <O>(finish: (predictions: Predictions, targets: Tensor) => O, name: string) =>
+    const compileFor = <O>(
+      finish: (model: ParameterTree<Tensor>, hidden: Tensor, targets: Tensor) => O,
+      name: string,
+    ) =>
       new ProgramCache<RowSizes, LanguageSignature, O>((rows, time, count) => {
         const types = rowTypes(rows, time, count);
         return compile<LanguageSignature, O>(
@@ -77,21 +82,22 @@ export class LogProbabilityScorer {
             inverseTemperature: { shape: [], dtype: 'float32' },
           },
           (inputs) => {
+            const present = withQuantized(inputs.weights, quantized);
             const adapted = adapter
-              ? adaptDecoder(inputs.weights, config, inputs.learned, adapter.config)
-              : { weights: inputs.weights, prefix: undefined };
+              ? adaptDecoder(present, config, inputs.learned, adapter.config)
+              : { weights: present, prefix: undefined };
             const { hidden } = decode(adapted.weights, config, { ...inputs, prefix: adapted.prefix });
-            const made = predictionsOf(adapted.weights, config, hiddenRows(hidden, inputs.at));
-            return finish({ ...made, hidden: mul(made.hidden, inputs.inverseTemperature) }, inputs.targets);
+            const chosen = mul(hiddenRows(hidden, inputs.at), inputs.inverseTemperature);
+            return finish(adapted.weights, chosen, inputs.targets);
           },
           { ...options, name },
         );
       });
     this.#programs = compileFor(
-      ({ hidden, head }, targets) => ({ values: tokenLogProbability(hidden, head, targets) }),
+      (model, hidden, targets) => ({ values: languageLogProbability(model, config, hidden, targets) }),
       'log-probabilities',
     );
-    this.#logits = compileFor(({ hidden, head }) => ({ logits: matmul(hidden, head, { transposeB: true }) }), 'logits');
+    this.#logits = compileFor((model, hidden) => ({ logits: languageLogits(model, config, hidden) }), 'logits');
   }
 
   /**
@@ -144,18 +150,20 @@ export class LogProbabilityScorer {
   ) {
     const [height, time] = rows.ids.shape as [number, number];
     const count = countBucket(at.length);
+    const program = await programs.get(height, time, count);
     const inputs = {
-      weights,
+      weights: await this.#weights.place(weights, program.device),
       learned: this.#learned,
       ...rows,
       at: ints([count], padded(at, count)),
       targets: ints([count], padded(targets, count)),
       inverseTemperature: scalar(1 / temperature),
     };
-    return { program: await programs.get(height, time, count), inputs };
+    return { program, inputs };
   }
 
   async dispose(): Promise<void> {
+    this.#weights.dispose();
     await this.#programs.dispose();
     await this.#logits.dispose();
   }
@@ -164,6 +172,7 @@ export class LogProbabilityScorer {
 /** Scores of tokens under a reward or value model. Programs serve any weights of the same shapes. */
 export class ScalarScorer {
   readonly #programs: ProgramCache<RowSizes, ScalarSignature, { readonly values: Tensor }>;
+  readonly #weights = new PlacedTree<ModelWeights>();
 
   constructor(weights: ModelWeights, config: DecoderConfig, options: ProgramOptions = {}) {
     this.#programs = new ProgramCache<RowSizes, ScalarSignature, { readonly values: Tensor }>((rows, time, count) =>
@@ -185,13 +194,18 @@ export class ScalarScorer {
       const [height, time] = part.ids.shape as [number, number];
       const count = countBucket(places.length);
       const program = await this.#programs.get(height, time, count);
-      const { values } = await program.run({ weights, ...part, at: ints([count], padded(places, count)) });
+      const { values } = await program.run({
+        weights: await this.#weights.place(weights, program.device),
+        ...part,
+        at: ints([count], padded(places, count)),
+      });
       asked.forEach((index, i) => (result[index] = values.data[i]!));
     }
     return result;
   }
 
   async dispose(): Promise<void> {
+    this.#weights.dispose();
     await this.#programs.dispose();
   }
 }

@@ -11,8 +11,10 @@ import {
   concat,
   floats,
   gather,
+  logProbability,
   reshape,
   type Tensor,
+  tokenLogProbability,
 } from '@crucible/tensor';
 import { countUp, decoderMask, windowed, windowedCache, withEarlierKeys } from './attention-mask.ts';
 import type { DecoderInput, KeysAndValues, Recompute, TokensAt } from './decoder-family.ts';
@@ -160,7 +162,7 @@ export interface Predictions {
   readonly head: Tensor;
 }
 
-/** Next-token logits, in two factors, of hidden states [..., hiddenSize]. */
+/** Next-token logits, in two factors, of hidden states [..., hiddenSize]; not of a head of few bits. */
 export function predictionsOf(weights: ParameterTree<Tensor>, config: DecoderConfig, hidden: Tensor): Predictions {
   const { weight, lowRank } = headOf(weights, config);
   if (!lowRank) return { hidden, head: weight };
@@ -173,9 +175,24 @@ export function languageLogits(weights: ParameterTree<Tensor>, config: DecoderCo
   return linear(hidden, headOf(weights, config));
 }
 
+/** log p(target) of next tokens: hidden [n, hiddenSize], targets int32 [n] → [n]. */
+export function languageLogProbability(
+  weights: ParameterTree<Tensor>,
+  config: DecoderConfig,
+  hidden: Tensor,
+  targets: Tensor,
+): Tensor {
+  // Of a matrix of few bits there is no other product.
+  if (headOf(weights, config).quantized) return logProbability(languageLogits(weights, config, hidden), targets);
+  const { hidden: factor, head } = predictionsOf(weights, config, hidden);
+  return tokenLogProbability(factor, head, targets);
+}
+
 function headOf(weights: ParameterTree<Tensor>, config: DecoderConfig): Affine<Tensor> {
-  if (config.tieEmbeddings) return { weight: embeddingsOf(weights, config) };
-  return weights['lm_head'] as unknown as Affine<Tensor>;
+  const head = weights['lm_head'] as unknown as Affine<Tensor> | undefined;
+  // A tied matrix may be there once more, of few bits.
+  if (head && (!config.tieEmbeddings || head.quantized)) return head;
+  return { weight: embeddingsOf(weights, config) };
 }
 
 /** The embedding matrix [vocabulary, hiddenSize]. */

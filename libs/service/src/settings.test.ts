@@ -11,6 +11,8 @@ describe('settings', () => {
       host: '127.0.0.1',
       ports: { gateway: 8080, policy: 7001, reward: 7002, trainer: 7003 },
       targets: { policy: '127.0.0.1:7001', trainer: undefined },
+      device: 'cpu',
+      precision: 'float32',
       logLevel: 'info',
       cache: resolve(homedir(), '.cache/crucible'),
     });
@@ -27,6 +29,8 @@ describe('settings', () => {
       CRUCIBLE_TRAINER_PORT: '9',
       CRUCIBLE_POLICY_TARGET: 'dns:///policy:7001',
       CRUCIBLE_TRAINER_TARGET: 'unix:/run/trainer.sock',
+      CRUCIBLE_DEVICE: 'auto',
+      CRUCIBLE_PRECISION: 'float16',
       CRUCIBLE_LOG_LEVEL: 'debug',
       CRUCIBLE_CACHE: '/var/cache/programs',
       XDG_CACHE_HOME: '/var/other',
@@ -38,6 +42,8 @@ describe('settings', () => {
       host: '0.0.0.0',
       ports: { gateway: 80, policy: 0, reward: 65_535, trainer: 9 },
       targets: { policy: 'dns:///policy:7001', trainer: 'unix:/run/trainer.sock' },
+      device: 'auto',
+      precision: 'float16',
       logLevel: 'debug',
       cache: '/var/cache/programs',
     });
@@ -76,6 +82,8 @@ describe('settings', () => {
   const aTarget = 'a target is HOST:PORT or unix:/PATH';
   test.each([
     ...['GATEWAY', 'POLICY', 'REWARD', 'TRAINER'].map((name) => [`CRUCIBLE_${name}_PORT`, 'http', aPort]),
+    ['CRUCIBLE_DEVICE', 'gpu', 'a device is one of auto, cpu, webgpu, cuda'],
+    ['CRUCIBLE_PRECISION', 'half', 'a precision is one of float32, float16, bfloat16'],
     ...['65536', '-1', '80.5', '0x50', '1e3', ' 80', 'true', '٨٠'].map((value) => [
       'CRUCIBLE_GATEWAY_PORT',
       value,

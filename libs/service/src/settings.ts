@@ -13,6 +13,10 @@ const port = text
   .transform(Number);
 const levels = ['debug', 'info', 'warn', 'error', 'silent'] as const;
 const level = z.enum(levels, { error: `a log level is one of ${levels.join(', ')}` });
+const devices = ['auto', 'cpu', 'webgpu', 'cuda'] as const;
+const device = z.enum(devices, { error: `a device is one of ${devices.join(', ')}` });
+const precisions = ['float32', 'float16', 'bfloat16'] as const;
+const precision = z.enum(precisions, { error: `a precision is one of ${precisions.join(', ')}` });
 const bus = text.regex(/^(?:nats|tls):\/\/.|^embedded:(?!\/\/)/, {
   error: 'a bus is nats://HOST:PORT, tls://HOST:PORT, embedded:FOLDER, or embedded: for one in memory',
 });
@@ -33,6 +37,10 @@ const schema = z.object({
   CRUCIBLE_POLICY_TARGET: target.optional(),
   /** The trainer that commands give their jobs to. Default: that of `crucible up`, or one of their own. */
   CRUCIBLE_TRAINER_TARGET: target.optional(),
+  /** Where models answer and learn. */
+  CRUCIBLE_DEVICE: device.default('cpu'),
+  /** What matrix products of training are worked out in. */
+  CRUCIBLE_PRECISION: precision.default('float32'),
   CRUCIBLE_LOG_LEVEL: level.default('info'),
   /** Where compiled programs are kept; `off`: nowhere. Default: `crucible` in the user's folder of caches. */
   CRUCIBLE_CACHE: text.optional(),
@@ -49,6 +57,8 @@ export interface Settings {
     readonly trainer: number;
   };
   readonly targets: { readonly policy: string; readonly trainer: string | undefined };
+  readonly device: z.infer<typeof device>;
+  readonly precision: z.infer<typeof precision>;
   readonly logLevel: z.infer<typeof level>;
   /** Folder of compiled programs; undefined: they are not kept. */
   readonly cache: string | undefined;
@@ -80,6 +90,8 @@ export function resolveSettings(environment: Readonly<Record<string, string | un
       policy: env.CRUCIBLE_POLICY_TARGET ?? targetFrom(host, env.CRUCIBLE_POLICY_PORT),
       trainer: env.CRUCIBLE_TRAINER_TARGET,
     },
+    device: env.CRUCIBLE_DEVICE,
+    precision: env.CRUCIBLE_PRECISION,
     logLevel: env.CRUCIBLE_LOG_LEVEL,
     cache: env.CRUCIBLE_CACHE === 'off' ? undefined : resolve(env.CRUCIBLE_CACHE ?? join(cachesOf(given), 'crucible')),
   };

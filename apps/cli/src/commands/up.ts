@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { CrucibleError, invalidInput } from '@crucible/foundation';
 import { createLogger, runUntilStopped, type Settings } from '@crucible/service';
 import { defaultPreset, presets } from '@crucible/training';
-import { note, settingsFor } from '../context.ts';
+import { deviceOption, note, precisionOption, settingsFor } from '../context.ts';
 import { registryOf } from '../registry.ts';
 import { type Hosted, host } from '../hosting.ts';
 import { assertSucceeded, isFinal, JobClient } from '../job-client.ts';
@@ -27,6 +27,8 @@ export function upCommand(): Command {
   return new Command('up')
     .option('--port <number>', 'port of the HTTP API (default: $CRUCIBLE_GATEWAY_PORT or 8080)')
     .option('--host <address>', 'address to listen at (default: $CRUCIBLE_HOST or 127.0.0.1)')
+    .option(...deviceOption)
+    .option(...precisionOption)
     .option('--preset <preset>', `size of the first model: ${Object.keys(presets).join(', ')}`, defaultPreset)
     .option('--seed <number>', 'seed of the first model', parseSeed, 1)
     .option('--no-forge', 'do not make a first model')
