@@ -92,6 +92,7 @@ describe('the catalogue', () => {
     expect(eventTypes.filter((type) => queueOf(type) !== undefined).map((type) => [type, queueOf(type)])).toEqual([
       ['crucible.job.submitted', 'jobs'],
       ['crucible.rollout.requested', 'rollouts'],
+      ['crucible.ingest.requested', 'ingests'],
     ]);
   });
 

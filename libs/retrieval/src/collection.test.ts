@@ -141,7 +141,7 @@ describe('documents', () => {
     const rows = (...ids: string[]): string => ids.map((id) => JSON.stringify({ id, text: `row ${id}` })).join('\n');
     await put(collection, 'r.jsonl', rows('a', 'b', 'c'));
     const [result] = await collection.ingest([await source('r.jsonl', rows('b', 'd'))]);
-    expect(result!.removed.sort()).toEqual(['r.jsonl#a', 'r.jsonl#c']);
+    expect([...result!.removed].sort()).toEqual(['r.jsonl#a', 'r.jsonl#c']);
     expect(collection.list().map(({ id }) => id)).toEqual(['r.jsonl#b', 'r.jsonl#d']);
   });
 

@@ -4,7 +4,6 @@ import { decodeText } from './decode-text.ts';
 import { type Metadata, type ParsedDocument, TextBuilder } from './parsed-document.ts';
 
 type Node = DefaultTreeAdapterTypes.Node;
-type Element = DefaultTreeAdapterTypes.Element;
 
 const unseen = new Set([
   'script',

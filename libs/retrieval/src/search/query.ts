@@ -45,7 +45,7 @@ export function parseQuery(request: SearchRequest): Query {
   assertWithin('limit', limit, 1, mostPassages);
   assertWithin('neighbours', neighbours, 0, mostNeighbours);
   if (!searchModes.includes(mode)) {
-    throw invalidInput(`mode: ${String(mode)} does not exist; there are ${searchModes.join(', ')}`, { at: 'mode' });
+    throw invalidInput(`mode: ${mode as string} does not exist; there are ${searchModes.join(', ')}`, { at: 'mode' });
   }
   if (denseWeight !== undefined && !(denseWeight >= 0 && denseWeight <= 1)) {
     throw invalidInput(`dense_weight: ${denseWeight} is not within 0 and 1`, { at: 'dense_weight' });
