@@ -4,6 +4,7 @@ import { gptStep } from './gpt-step.ts';
 import { ppo } from './ppo.ts';
 import { rmReal } from './rm-real.ts';
 import { shakespeare } from './shakespeare.ts';
+import { tokenizer } from './tokenizer.ts';
 
 /** Every benchmark by the name it is asked for. */
 export const benchmarks: Readonly<Record<string, Benchmark>> = {
@@ -12,4 +13,5 @@ export const benchmarks: Readonly<Record<string, Benchmark>> = {
   forge,
   'rm-real': rmReal,
   ppo,
+  tokenizer,
 };

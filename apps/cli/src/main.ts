@@ -31,6 +31,10 @@ const commands: Readonly<Record<string, readonly [summary: string, load: () => P
     async () => (await import('./commands/eval.ts')).evalCommand(),
   ],
   models: ['list the models, or take one in', async () => (await import('./commands/models.ts')).modelsCommand()],
+  adapters: [
+    'take adapters in, merge them into models, load and unload them',
+    async () => (await import('./commands/adapters.ts')).adaptersCommand(),
+  ],
   pull: ['bring a model from a hub', async () => (await import('./commands/pull.ts')).pullCommand()],
   export: ['write a model for other programs', async () => (await import('./commands/export.ts')).exportCommand()],
   jobs: ['list or cancel training jobs', async () => (await import('./commands/jobs.ts')).jobsCommand()],

@@ -1,25 +1,29 @@
 import type { AddedToken } from './added-tokens.ts';
-import type { BpeModel } from './bpe.ts';
-import type { PreTokenizerStep } from './pre-tokenize.ts';
+import type { DecoderDefinition } from './decoders/decoder.ts';
+import { type ModelDefinition, vocabOf } from './models/model.ts';
+import type { NormalizerDefinition } from './normalizers/normalizer.ts';
+import type { PostProcessorDefinition } from './post-processors/post-processor.ts';
+import type { PreTokenizerDefinition } from './pre-tokenizers/pre-tokenizer.ts';
 
-export type NormalizationForm = 'NFC' | 'NFD' | 'NFKC' | 'NFKD';
-
-/** What tokenizer.json says, checked (parseTokenizerJson) or made by training. */
+/** What tokenizer.json says, checked (parseTokenizerJson) or made by training. Its parts are as the file has them. */
 export interface TokenizerDefinition {
-  /** Applied to plain text one after the other. */
-  readonly normalizers: readonly NormalizationForm[];
-  readonly preTokenizer: readonly PreTokenizerStep[];
-  readonly model: BpeModel;
-  /** Their ids, together with those of the vocabulary, go from 0 without gaps. */
+  readonly normalizer: NormalizerDefinition | null;
+  readonly preTokenizer: PreTokenizerDefinition | null;
+  readonly model: ModelDefinition;
+  readonly postProcessor: PostProcessorDefinition | null;
+  readonly decoder: DecoderDefinition | null;
   readonly addedTokens: readonly AddedToken[];
-  /** Kept for others as it was found: it adds special tokens around a text, which we leave to the caller. */
-  readonly postProcessor: unknown;
 }
 
-/** All tokens, index = id. */
-export function tokensOf({ model, addedTokens }: TokenizerDefinition): string[] {
-  const tokens: string[] = [];
-  for (const [token, id] of model.vocab) tokens[id] = token;
+/** All tokens, index = id. Ids that no token has are holes. */
+export function tokensOf({ model, addedTokens }: TokenizerDefinition): (string | undefined)[] {
+  const tokens: (string | undefined)[] = [];
+  for (const [token, id] of vocabOf(model)) tokens[id] = token;
   for (const { content, id } of addedTokens) tokens[id] = content;
   return tokens;
+}
+
+/** Ids by token. */
+export function idsOf({ model, addedTokens }: TokenizerDefinition): ReadonlyMap<string, number> {
+  return new Map([...vocabOf(model), ...addedTokens.map(({ content, id }) => [content, id] as const)]);
 }

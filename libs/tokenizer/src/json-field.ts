@@ -73,10 +73,33 @@ export class JsonField {
     return this.value;
   }
 
+  /** null for what is missing or null. */
+  stringOrNull(): string | null {
+    return this.isAbsent ? null : this.string();
+  }
+
+  /** A string of one character. */
+  character(): string {
+    const text = this.string();
+    if (Array.from(text).length !== 1) throw this.#expected('a single character');
+    return text;
+  }
+
+  oneOf<const T extends string>(allowed: readonly T[]): T {
+    const found = allowed.find((each) => each === this.value);
+    if (found === undefined) throw this.unsupported(allowed.join(', '));
+    return found;
+  }
+
   /** `absent` is what a missing or null field means; without it the field must be there. */
   boolean(absent?: boolean): boolean {
     if (this.isAbsent && absent !== undefined) return absent;
     if (typeof this.value !== 'boolean') throw this.#expected('true or false');
+    return this.value;
+  }
+
+  number(): number {
+    if (typeof this.value !== 'number' || !Number.isFinite(this.value)) throw this.#expected('a number');
     return this.value;
   }
 

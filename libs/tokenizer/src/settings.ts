@@ -10,14 +10,30 @@ export interface TokenizerSettings {
   readonly padToken?: string;
   /** Stands for what the vocabulary lacks; byte-level models never yield it. */
   readonly unkToken?: string;
+  /** Stands in front of a text whose meaning an encoder is asked for. */
+  readonly clsToken?: string;
+  /** Ends each text of a pair. */
+  readonly sepToken?: string;
+  /** Stands for what a model has to guess. */
+  readonly maskToken?: string;
   /** A Jinja template, as `apply_chat_template` of transformers takes it. */
   readonly chatTemplate?: string;
+  /** Further templates by name, such as `tool_use`. */
+  readonly namedChatTemplates?: Readonly<Record<string, string>>;
   /** The longest sequence that the model can read, in tokens. */
   readonly modelMaxLength?: number;
 }
 
 /** The settings that name a token. */
-export const tokenSettings = ['bosToken', 'eosToken', 'padToken', 'unkToken'] as const;
+export const tokenSettings = [
+  'bosToken',
+  'eosToken',
+  'padToken',
+  'unkToken',
+  'clsToken',
+  'sepToken',
+  'maskToken',
+] as const;
 
 /** Throws unless the settings are possible for a tokenizer that has the tokens of which `hasToken` says so. */
 export function assertSettings(settings: TokenizerSettings, hasToken: (token: string) => boolean): void {

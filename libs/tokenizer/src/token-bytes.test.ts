@@ -4,7 +4,8 @@ import { TokenBytes } from './token-bytes.ts';
 describe('TokenBytes', () => {
   const text = new TextDecoder();
   // "é" is in the byte alphabet, where it stands for the byte E9.
-  const tokens = new TokenBytes(['Ġthe', 'é', 'é', '<｜a b｜>', ''], (id) => id === 2);
+  const decoder = { type: 'ByteLevel', add_prefix_space: true, trim_offsets: true, use_regex: true } as const;
+  const tokens = new TokenBytes(['Ġthe', 'é', 'é', '<｜a b｜>', ''], decoder, (id) => id === 2);
 
   it('reads tokens in the byte alphabet', () => {
     expect(text.decode(tokens.of(0))).toBe(' the');

@@ -1,5 +1,5 @@
 import { invalidInput } from '@crucible/foundation';
-import { bytesFromAlphabet } from './byte-alphabet.ts';
+import { createTokenBytes, type DecoderDefinition } from './decoders/decoder.ts';
 
 /** A list of token ids, plain or typed. */
 export type TokenIds = ArrayLike<number> & Iterable<number>;
@@ -11,12 +11,17 @@ export class TokenBytes {
   readonly #offsets: Uint32Array;
 
   /**
-   * `tokens` by id. Tokens in the byte alphabet stand for its bytes; `literal` ones (added tokens) and those with a
-   * character from outside the alphabet stand for their own text.
+   * `tokens` by id, as the vocabulary writes them; what they stand for within a text is the decoder's to say. `literal`
+   * ones (added tokens) stand for their own text.
    */
-  constructor(tokens: readonly string[], literal: (id: number) => boolean) {
+  constructor(
+    tokens: readonly (string | undefined)[],
+    decoder: DecoderDefinition | null,
+    literal: (id: number) => boolean,
+  ) {
     const utf8 = new TextEncoder();
-    const parts = tokens.map((token, id) => (literal(id) ? undefined : bytesFromAlphabet(token)) ?? utf8.encode(token));
+    const decoded = createTokenBytes(decoder);
+    const parts = Array.from(tokens, (token = '', id) => (literal(id) ? utf8.encode(token) : decoded(token)));
     this.#offsets = new Uint32Array(tokens.length + 1);
     for (const [id, part] of parts.entries()) this.#offsets[id + 1] = this.#offsets[id]! + part.length;
     this.#buffer = new Uint8Array(this.#offsets[tokens.length]!);
@@ -25,7 +30,7 @@ export class TokenBytes {
 
   /** A view, not a copy. */
   of(id: number): Uint8Array {
-    this.#assertId(id);
+    this.assertId(id);
     return this.#buffer.subarray(this.#offsets[id], this.#offsets[id + 1]);
   }
 
@@ -34,7 +39,7 @@ export class TokenBytes {
     let size = 0;
     let position = 0;
     for (const id of ids) {
-      this.#assertId(id, position++);
+      this.assertId(id, position++);
       if (!skips(id)) size += this.#offsets[id + 1]! - this.#offsets[id]!;
     }
     const bytes = new Uint8Array(size);
@@ -47,7 +52,8 @@ export class TokenBytes {
     return bytes;
   }
 
-  #assertId(id: number, position?: number): void {
+  /** `position`: where in a list the id stands, for the error. */
+  assertId(id: number, position?: number): void {
     const size = this.#offsets.length - 1;
     if (Number.isInteger(id) && id >= 0 && id < size) return;
     const at = position === undefined ? 'id' : `ids[${position}]`;

@@ -1,8 +1,7 @@
 /** The settings as transformers keeps them: tokenizer_config.json and, on reading, special_tokens_map.json. */
+import { addedTokenFields } from './added-tokens.ts';
 import type { JsonField } from './json-field.ts';
-import { tokenSettings } from './settings.ts';
-import type { TokenizerSettings } from './settings.ts';
-import { addedTokenFields } from './tokenizer-json.ts';
+import { tokenSettings, type TokenizerSettings } from './settings.ts';
 import type { Tokenizer } from './tokenizer.ts';
 
 type TokenSetting = (typeof tokenSettings)[number];
@@ -12,6 +11,9 @@ const fieldNames: Readonly<Record<TokenSetting, string>> = {
   eosToken: 'eos_token',
   padToken: 'pad_token',
   unkToken: 'unk_token',
+  clsToken: 'cls_token',
+  sepToken: 'sep_token',
+  maskToken: 'mask_token',
 };
 
 /**
@@ -30,11 +32,11 @@ export function parseTokenizerConfig(
     const field = fields.find((each) => each !== undefined && !each.isAbsent);
     if (field !== undefined) tokens[setting] = parseToken(field, ids);
   }
-  const chatTemplate = config && parseChatTemplate(config.get('chat_template'));
+  const templates = config === undefined ? {} : parseChatTemplates(config.get('chat_template'));
   const modelMaxLength = config && parseModelMaxLength(config.get('model_max_length'));
   return {
     ...tokens,
-    ...(chatTemplate === undefined ? {} : { chatTemplate }),
+    ...templates,
     ...(modelMaxLength === undefined ? {} : { modelMaxLength }),
   };
 }
@@ -46,7 +48,7 @@ export function formatTokenizerConfig(tokenizer: Tokenizer): string {
     added_tokens_decoder: Object.fromEntries(byId),
     ...namedTokens(settings),
     additional_special_tokens: unnamedSpecialTokens(tokenizer),
-    chat_template: settings.chatTemplate,
+    chat_template: formatChatTemplates(settings),
     clean_up_tokenization_spaces: false,
     model_max_length: settings.modelMaxLength,
     tokenizer_class: 'PreTrainedTokenizerFast',
@@ -83,13 +85,23 @@ function parseToken(field: JsonField, ids: ReadonlyMap<string, number>): string 
   return token;
 }
 
-/** A template is a string, or one of several with names. */
-function parseChatTemplate(field: JsonField): string | undefined {
-  if (field.isAbsent) return undefined;
-  if (!Array.isArray(field.value)) return field.string();
-  const main = field.items().find((item) => item.get('name').value === 'default');
-  if (main === undefined) throw field.error('has no template with the name "default"');
-  return main.get('template').string();
+/** A template is a string; several have names, and the one without is called default. */
+function parseChatTemplates(field: JsonField): Pick<TokenizerSettings, 'chatTemplate' | 'namedChatTemplates'> {
+  if (field.isAbsent) return {};
+  if (!Array.isArray(field.value)) return { chatTemplate: field.string() };
+  const all = new Map(field.items().map((item) => [item.get('name').string(), item.get('template').string()]));
+  const chatTemplate = all.get('default');
+  all.delete('default');
+  return {
+    ...(chatTemplate === undefined ? {} : { chatTemplate }),
+    ...(all.size === 0 ? {} : { namedChatTemplates: Object.fromEntries(all) }),
+  };
+}
+
+function formatChatTemplates({ chatTemplate, namedChatTemplates }: TokenizerSettings): unknown {
+  if (namedChatTemplates === undefined) return chatTemplate;
+  const all = { ...(chatTemplate === undefined ? {} : { default: chatTemplate }), ...namedChatTemplates };
+  return Object.entries(all).map(([name, template]) => ({ name, template }));
 }
 
 /** Transformers writes 10^30 where it knows of no limit. */

@@ -101,9 +101,17 @@ describe('loadTokenizer', () => {
       { name: 'default', template: 'b' },
     ];
     saveAnd('tokenizer_config.json', { chat_template });
-    expect(loadTokenizer(folder).settings.chatTemplate).toBe('b');
+    expect(loadTokenizer(folder).settings).toMatchObject({ chatTemplate: 'b', namedChatTemplates: { tool_use: 'a' } });
     writeFileSync(join(folder, 'chat_template.jinja'), 'c');
-    expect(loadTokenizer(folder).settings.chatTemplate).toBe('c');
+    mkdirSync(join(folder, 'additional_chat_templates'));
+    writeFileSync(join(folder, 'additional_chat_templates', 'rag.jinja'), 'd');
+    writeFileSync(join(folder, 'additional_chat_templates', 'README.md'), 'e');
+    const loaded = loadTokenizer(folder);
+    const named = { tool_use: 'a', rag: 'd' };
+    expect(loaded.settings).toMatchObject({ chatTemplate: 'c', namedChatTemplates: named });
+    saveTokenizer(loaded, folder);
+    expect(readdirSync(folder).sort()).toEqual(['special_tokens_map.json', 'tokenizer.json', 'tokenizer_config.json']);
+    expect(loadTokenizer(folder).settings).toEqual(loaded.settings);
   });
 
   it('takes the length that transformers writes for none as none', () => {
@@ -144,11 +152,6 @@ describe('loadTokenizer', () => {
     ['tokenizer_config.json', { chat_template: 7 }, 'chat_template: 7 is not a string'],
     [
       'tokenizer_config.json',
-      { chat_template: [{ name: 'rag', template: '' }] },
-      'chat_template: has no template with the name "default"',
-    ],
-    [
-      'tokenizer_config.json',
       { chat_template: [{ name: 'default' }] },
       'chat_template[0].template: is missing; it is a string',
     ],
@@ -178,7 +181,7 @@ describe('loadTokenizer', () => {
   it('survives JSON of any depth', () => {
     for (const depth of [1_000, 100_000, 5_000_000]) {
       saveAnd('tokenizer.json', `{"normalizer":${'['.repeat(depth)}${']'.repeat(depth)}}`);
-      expect(() => loadTokenizer(folder)).toThrow(/tokenizer\.json: (decoder: |is not JSON)/);
+      expect(() => loadTokenizer(folder)).toThrow(/tokenizer\.json: (model: |is not JSON)/);
     }
   });
 });

@@ -1,5 +1,5 @@
 import type { Tokenizer } from '../tokenizer.ts';
-import { trainBpe } from '../train-bpe.ts';
+import { trainBpe } from '../training/train-bpe.ts';
 
 const text = `
 The smith heated the iron in the crucible until it glowed, and then she poured it into the mould. "It isn't ready," she

@@ -1,8 +1,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { GenerationEngine } from '@crucible/inference';
-import { temporaryFolder } from '@crucible/testing';
-import { trainBpe } from '@crucible/tokenizer';
+import { type Generation, GenerationEngine, type GenerationRequest } from '@crucible/inference';
+import { temporaryFolder, tinyLlama, tinyLlamaConfig } from '@crucible/testing';
+import { type Tokenizer, trainBpe } from '@crucible/tokenizer';
 import { describe, expect, it } from 'vitest';
 import { readUserData, type UserFiles } from './user-data.ts';
 
@@ -23,6 +23,24 @@ function userFiles(rows: Partial<Record<'instructions' | 'preferences', readonly
     return [path];
   };
   return { corpus: [corpus], instructions: fileOf('instructions'), preferences: fileOf('preferences') };
+}
+
+/** An engine that keeps the prompts and always says yes. */
+class Listener extends GenerationEngine {
+  readonly prompts: string[] = [];
+  readonly #tokenizer: Tokenizer;
+
+  constructor(tokenizer: Tokenizer) {
+    super();
+    this.#tokenizer = tokenizer;
+    this.setModel({ weights: tinyLlama(1), config: { ...tinyLlamaConfig, maxPositions: 256 }, version: 1 });
+  }
+
+  override generateAll(requests: readonly GenerationRequest[]): Promise<Generation[]> {
+    this.prompts.push(...requests.map(({ prompt }) => this.#tokenizer.decode([...prompt])));
+    const tokens = this.#tokenizer.encode('yes').map((id) => ({ id, logProbability: 0, alternatives: [] }));
+    return Promise.resolve(requests.map(() => ({ version: 1, tokens, finish: 'stop' })));
+  }
 }
 
 describe('readUserData()', () => {
@@ -63,6 +81,24 @@ describe('readUserData()', () => {
     }
     // The same when the iterations before were run by a process that is gone.
     expect(data.prompts!(tokenizer, 1).train(17, 5, 100)).toEqual(asked.slice(85, 90));
+  });
+
+  it('measures on questions from all over a file that is sorted by kind, on the same ones every time', async () => {
+    const sorted = Array.from({ length: 400 }, (_, i) => ({ question: `Is ${i} below 200?`, answer: 'yes' }));
+    const data = await readUserData(userFiles({ instructions: sorted }));
+    const tokenizer = await trainBpe(data.tokenizerTexts(), { vocabSize: 300 });
+    const numbersAsked = async (): Promise<number[]> => {
+      const engine = new Listener(tokenizer);
+      const { exact } = await data.evaluate!(engine, tokenizer, { count: 12 });
+      expect(exact).toBe(1);
+      return engine.prompts.map((prompt) => Number(/\d+/.exec(prompt)![0]));
+    };
+    const asked = await numbersAsked();
+    expect(asked).toHaveLength(12);
+    const low = asked.filter((number) => number < 200).length;
+    expect(low).toBeGreaterThan(1);
+    expect(low).toBeLessThan(11);
+    expect(await numbersAsked()).toEqual(asked);
   });
 
   it('compares answers in the order in which people put them', async () => {
