@@ -1,9 +1,10 @@
 /** Services in this process: what `crucible up` and `crucible serve` start. */
 import { createBus, type Bus } from '@crucible/bus';
 import { closeAll, createLogger, type LogLevel, type Service, type Settings } from '@crucible/service';
+import { targetFrom } from '@crucible/rpc';
 import { registryOf } from './registry.ts';
 
-export const serviceNames = ['policy', 'reward', 'trainer', 'gateway'] as const;
+export const serviceNames = ['policy', 'reward', 'trainer', 'retriever', 'gateway'] as const;
 
 export type ServiceName = (typeof serviceNames)[number];
 
@@ -49,7 +50,7 @@ async function start(
   log: ReturnType<typeof createLogger>,
   others: Readonly<Partial<Record<ServiceName, Service>>>,
 ): Promise<Service> {
-  const { host: address, ports, home, targets } = settings;
+  const { host: address, ports, home, targets, retrieverStore } = settings;
   const common = { log, host: address, port: ports[name] };
   switch (name) {
     case 'policy': {
@@ -64,9 +65,17 @@ async function start(
       const { createTrainerService } = await import('@crucible/trainer');
       return createTrainerService({ ...common, bus: bus!, home });
     }
+    case 'retriever': {
+      const { createRetrieverService } = await import('@crucible/retriever');
+      return createRetrieverService({ ...common, bus: bus!, home, store: retrieverStore });
+    }
     case 'gateway': {
       const { createGatewayService } = await import('@crucible/gateway');
-      return createGatewayService({ ...common, policyTarget: others.policy?.target ?? targets.policy });
+      return createGatewayService({
+        ...common,
+        policyTarget: others.policy?.target ?? targets.policy,
+        retrieverTarget: others.retriever?.target ?? targets.retriever ?? targetFrom(address, ports.retriever),
+      });
     }
   }
 }

@@ -37,6 +37,15 @@ const commands: Readonly<Record<string, readonly [summary: string, load: () => P
   ],
   pull: ['bring a model from a hub', async () => (await import('./commands/pull.ts')).pullCommand()],
   export: ['write a model for other programs', async () => (await import('./commands/export.ts')).exportCommand()],
+  ingest: [
+    'put documents into a collection, to be found by search',
+    async () => (await import('./commands/ingest.ts')).ingestCommand(),
+  ],
+  search: ['find passages in a collection', async () => (await import('./commands/search.ts')).searchCommand()],
+  knowledge: [
+    'list, train and remove collections and documents',
+    async () => (await import('./commands/knowledge.ts')).knowledgeCommand(),
+  ],
   jobs: ['list or cancel training jobs', async () => (await import('./commands/jobs.ts')).jobsCommand()],
   serve: ['run one service, over NATS', async () => (await import('./commands/serve.ts')).serveCommand()],
 };

@@ -8,15 +8,19 @@ import { bodyLimit } from 'hono/body-limit';
 import { CrucibleError, withDeadline } from '@crucible/foundation';
 import type { ModelInfo } from '@crucible/protos/model/v1';
 import { PolicyService } from '@crucible/protos/policy/v1';
+import { RetrieverService } from '@crucible/protos/retriever/v1';
 import { type ClientTls, createClient, targetFrom } from '@crucible/rpc';
 import type { Logger, Service } from '@crucible/service';
 import { createChatCompletionsRoute } from './chat-completions-route.ts';
+import { createKnowledgeRoutes, isUpload } from './knowledge-routes.ts';
 import { BodyTooLargeError, errorResponse } from './http-error.ts';
 import { Models, newestModel } from './models.ts';
 
 export interface GatewayDependencies {
   /** Where the policy serves, `host:port`. */
   readonly policyTarget: string;
+  /** Where the retriever serves, `host:port`. */
+  readonly retrieverTarget: string;
   readonly log: Logger;
   readonly host: string;
   /** 0: a free one. */
@@ -30,6 +34,7 @@ const goodbyeMs = 500;
 
 export async function createGatewayService({
   policyTarget,
+  retrieverTarget,
   log,
   host,
   port,
@@ -40,15 +45,18 @@ export async function createGatewayService({
     loadBalancing: 'round_robin',
     ...(policyTls && { tls: policyTls }),
   });
+  const retriever = createClient(RetrieverService, retrieverTarget, {
+    retry: ['search', 'getDocument', 'listDocuments', 'listCollections'],
+    loadBalancing: 'round_robin',
+  });
   const models = new Models(policy);
   const closing = new AbortController();
   const app = new Hono();
-  app.use(
-    bodyLimit({
-      maxSize: mostBodyBytes,
-      onError: (context) => errorResponse(context, new BodyTooLargeError(mostBodyBytes)),
-    }),
-  );
+  const limited = bodyLimit({
+    maxSize: mostBodyBytes,
+    onError: (context) => errorResponse(context, new BodyTooLargeError(mostBodyBytes)),
+  });
+  app.use((context, next) => (isUpload(context.req.method, context.req.path) ? next() : limited(context, next)));
 
   app.get('/healthz', async (context) => {
     try {
@@ -70,6 +78,7 @@ export async function createGatewayService({
     return context.json({ ...modelEntry(info), id: context.req.param('id') });
   });
   app.post('/v1/chat/completions', createChatCompletionsRoute({ policy, models, log, closing: closing.signal }));
+  app.route('/v1/knowledge', createKnowledgeRoutes(retriever));
   app.notFound((context) => {
     const { method, path } = context.req;
     return errorResponse(context, new CrucibleError('not-found', `${method} ${path} does not exist`));
@@ -83,6 +92,7 @@ export async function createGatewayService({
 
   const server = await listen(app, host, port).catch((reason: unknown) => {
     policy.close();
+    retriever.close();
     throw reason;
   });
   const target = targetFrom(host, (server.address() as AddressInfo).port);
@@ -101,6 +111,7 @@ export async function createGatewayService({
       await closed;
       clearInterval(sweep);
       policy.close();
+      retriever.close();
     },
   };
 }

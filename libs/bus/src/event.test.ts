@@ -85,6 +85,7 @@ describe('the catalogue', () => {
       'crucible.weights.published',
       'crucible.feedback.rated',
       'crucible.feedback.ranked',
+      'crucible.ingest.requested',
       'crucible.document.ingested',
       'crucible.document.deleted',
       'crucible.agent.step',

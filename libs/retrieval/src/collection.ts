@@ -12,7 +12,7 @@ import { CrucibleError, throwIfCancelled } from '@crucible/foundation';
 import type { Chunk } from './chunk/chunk-document.ts';
 import type { Embedder } from './embed/embedder.ts';
 import type { Metadata } from './parse/parsed-document.ts';
-import { queryTerms, termsOf } from './search/analyze.ts';
+import { isPair, queryTerms, termsOf } from './search/analyze.ts';
 import { defaultFitModel, fitProbability } from './search/confidence.ts';
 import { DenseIndex } from './search/dense-index.ts';
 import { type Candidate, fuse, type Fused } from './search/fusion.ts';
@@ -595,6 +595,8 @@ export class Collection {
     const present = new Set(termsOf(text));
     let [all, covered] = [0, 0];
     for (const [term, count] of terms) {
+      // Neighbours that are nowhere are no word that is missing.
+      if (isPair(term) && this.#lexical.documentFrequency(term) === 0) continue;
       const weight = count * this.#lexical.inverseFrequency(term);
       all += weight;
       if (present.has(term)) covered += weight;

@@ -12,3 +12,13 @@ export type {
 export { KnowledgeBase, assertCollectionName } from './knowledge-base.ts';
 export { digestSource, prepareSource } from './prepare-source.ts';
 export type { PreparedSource, PrepareOptions } from './prepare-source.ts';
+export { EncoderEmbedder } from './embed/encoder-embedder.ts';
+export { loadEmbedder } from './embed/load-embedder.ts';
+export type { Embedder } from './embed/embedder.ts';
+export { assertSourceSize, formatOf, mostSourceBytes } from './parse/parse-source.ts';
+export { metadataOf } from './parse/jsonl.ts';
+export type { Metadata, PartFailure } from './parse/parsed-document.ts';
+export { parseFilter } from './search/filter.ts';
+export { parseQuery, searchModes } from './search/query.ts';
+export type { SearchMode, SearchRequest } from './search/query.ts';
+export type { DocumentRecord } from './store/passage-store.ts';

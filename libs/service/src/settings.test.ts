@@ -8,8 +8,9 @@ describe('settings', () => {
       home: resolve('.crucible'),
       bus: `embedded:${resolve('.crucible/bus')}`,
       host: '127.0.0.1',
-      ports: { gateway: 8080, policy: 7001, reward: 7002, trainer: 7003 },
-      targets: { policy: '127.0.0.1:7001', trainer: undefined },
+      ports: { gateway: 8080, policy: 7001, reward: 7002, trainer: 7003, retriever: 7004 },
+      targets: { policy: '127.0.0.1:7001', trainer: undefined, retriever: undefined },
+      retrieverStore: resolve('.crucible/knowledge'),
       logLevel: 'info',
     });
   });
@@ -25,6 +26,9 @@ describe('settings', () => {
       CRUCIBLE_TRAINER_PORT: '9',
       CRUCIBLE_POLICY_TARGET: 'dns:///policy:7001',
       CRUCIBLE_TRAINER_TARGET: 'unix:/run/trainer.sock',
+      CRUCIBLE_RETRIEVER_PORT: '7',
+      CRUCIBLE_RETRIEVER_TARGET: 'retriever:7004',
+      CRUCIBLE_RETRIEVER_STORE: 's3://bucket/knowledge',
       CRUCIBLE_LOG_LEVEL: 'debug',
       PORT: 'none',
     });
@@ -32,8 +36,9 @@ describe('settings', () => {
       home: '/srv/crucible',
       bus: 'nats://nats:4222',
       host: '0.0.0.0',
-      ports: { gateway: 80, policy: 0, reward: 65_535, trainer: 9 },
-      targets: { policy: 'dns:///policy:7001', trainer: 'unix:/run/trainer.sock' },
+      ports: { gateway: 80, policy: 0, reward: 65_535, trainer: 9, retriever: 7 },
+      targets: { policy: 'dns:///policy:7001', trainer: 'unix:/run/trainer.sock', retriever: 'retriever:7004' },
+      retrieverStore: 's3://bucket/knowledge',
       logLevel: 'debug',
     });
   });
@@ -64,7 +69,7 @@ describe('settings', () => {
   const aBus = 'a bus is nats://HOST:PORT, tls://HOST:PORT, embedded:FOLDER, or embedded: for one in memory';
   const aTarget = 'a target is HOST:PORT or unix:/PATH';
   test.each([
-    ...['GATEWAY', 'POLICY', 'REWARD', 'TRAINER'].map((name) => [`CRUCIBLE_${name}_PORT`, 'http', aPort]),
+    ...['GATEWAY', 'POLICY', 'REWARD', 'TRAINER', 'RETRIEVER'].map((name) => [`CRUCIBLE_${name}_PORT`, 'http', aPort]),
     ...['65536', '-1', '80.5', '0x50', '1e3', ' 80', 'true', '٨٠'].map((value) => [
       'CRUCIBLE_GATEWAY_PORT',
       value,

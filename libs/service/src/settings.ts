@@ -28,10 +28,15 @@ const schema = z.object({
   CRUCIBLE_POLICY_PORT: port.default(7001),
   CRUCIBLE_REWARD_PORT: port.default(7002),
   CRUCIBLE_TRAINER_PORT: port.default(7003),
+  CRUCIBLE_RETRIEVER_PORT: port.default(7004),
   /** Where the gateway finds the policy. Default: the host and port above. */
   CRUCIBLE_POLICY_TARGET: target.optional(),
   /** The trainer that commands give their jobs to. Default: that of `crucible up`, or one of their own. */
   CRUCIBLE_TRAINER_TARGET: target.optional(),
+  /** Where the gateway finds the retriever. Default: the host and port above. */
+  CRUCIBLE_RETRIEVER_TARGET: target.optional(),
+  /** Where the retriever keeps its collections: a folder or `s3://BUCKET/PREFIX`. Default: in the home. */
+  CRUCIBLE_RETRIEVER_STORE: text.optional(),
   CRUCIBLE_LOG_LEVEL: level.default('info'),
 });
 
@@ -44,8 +49,16 @@ export interface Settings {
     readonly policy: number;
     readonly reward: number;
     readonly trainer: number;
+    readonly retriever: number;
   };
-  readonly targets: { readonly policy: string; readonly trainer: string | undefined };
+  readonly targets: {
+    readonly policy: string;
+    readonly trainer: string | undefined;
+    /** As it was given. */
+    readonly retriever: string | undefined;
+  };
+  /** Where the collections of the retriever are. */
+  readonly retrieverStore: string;
   readonly logLevel: z.infer<typeof level>;
 }
 
@@ -70,11 +83,14 @@ export function resolveSettings(environment: Readonly<Record<string, string | un
       policy: env.CRUCIBLE_POLICY_PORT,
       reward: env.CRUCIBLE_REWARD_PORT,
       trainer: env.CRUCIBLE_TRAINER_PORT,
+      retriever: env.CRUCIBLE_RETRIEVER_PORT,
     },
     targets: {
       policy: env.CRUCIBLE_POLICY_TARGET ?? targetFrom(host, env.CRUCIBLE_POLICY_PORT),
       trainer: env.CRUCIBLE_TRAINER_TARGET,
+      retriever: env.CRUCIBLE_RETRIEVER_TARGET,
     },
+    retrieverStore: env.CRUCIBLE_RETRIEVER_STORE ?? join(home, 'knowledge'),
     logLevel: env.CRUCIBLE_LOG_LEVEL,
   };
 }

@@ -65,6 +65,13 @@ export function queryTerms(query: string): Map<string, number> {
   return counts;
 }
 
+const pairs = new RegExp(`^[${unspaced}]\\p{M}*[${unspaced}]`, 'u');
+
+/** Whether a term is two neighbours of a script without spaces, which need not be a word. */
+export function isPair(term: string): boolean {
+  return pairs.test(term);
+}
+
 function addPairs(terms: Term[], run: string, start: number): void {
   let previous: Term | undefined;
   let at = start;
