@@ -3,6 +3,7 @@ import { forge } from './forge.ts';
 import { gptStep } from './gpt-step.ts';
 import { ppo } from './ppo.ts';
 import { rmReal } from './rm-real.ts';
+import { retrieval } from './retrieval.ts';
 import { shakespeare } from './shakespeare.ts';
 import { tokenizer } from './tokenizer.ts';
 
@@ -13,5 +14,6 @@ export const benchmarks: Readonly<Record<string, Benchmark>> = {
   forge,
   'rm-real': rmReal,
   ppo,
+  retrieval,
   tokenizer,
 };

@@ -27,7 +27,7 @@ const commands: Readonly<Record<string, readonly [summary: string, load: () => P
   train: ['run one stage of the forge', async () => (await import('./commands/train.ts')).trainCommand()],
   chat: ['talk to a model', async () => (await import('./commands/chat.ts')).chatCommand()],
   eval: [
-    'measure chat models on held-out questions of the built-in world',
+    'measure chat models on held-out questions of the built-in world, or retrieval',
     async () => (await import('./commands/eval.ts')).evalCommand(),
   ],
   models: ['list the models, or take one in', async () => (await import('./commands/models.ts')).modelsCommand()],

@@ -1,11 +1,11 @@
 /** The collections, as the rest of the service sees them: the engine's process, the reader's, and the events of documents. */
 import { type Bus, createEvent } from '@crucible/bus';
-import { CrucibleError } from '@crucible/foundation';
+import { CrucibleError, throwIfCancelled } from '@crucible/foundation';
 import type { IngestResult, PreparedSource, SearchRequest, SearchResult } from '@crucible/retrieval';
-import type { Logger } from '@crucible/service';
+import { type Logger, WorkerProcess } from '@crucible/service';
 import { Reader } from './reader.ts';
 import { RevivedWorker, uriVariable } from './workers.ts';
-import type { EmbedProgress, EngineMethods, NamedDigest } from './worker-protocol.ts';
+import type { EmbedderMethods, EmbedProgress, EngineMethods, NamedDigest } from './worker-protocol.ts';
 
 /** Events that are published side by side. */
 const mostAtOnce = 256;
@@ -13,10 +13,12 @@ const mostAtOnce = 256;
 export class Documents {
   readonly reader = new Reader();
   readonly #engine: RevivedWorker<EngineMethods>;
+  readonly #uri: string;
   readonly #bus: Bus;
   readonly #log: Logger;
 
   constructor({ uri, bus, log }: { readonly uri: string; readonly bus: Bus; readonly log: Logger }) {
+    this.#uri = uri;
     this.#bus = bus;
     this.#log = log;
     this.#engine = new RevivedWorker(new URL('./engine-worker.ts', import.meta.url), {
@@ -70,12 +72,17 @@ export class Documents {
   }
 
   async embed(
-    args: EngineMethods['embed']['args'],
+    args: EmbedderMethods['embed']['args'],
     signal: AbortSignal,
     onProgress: (progress: EmbedProgress) => void,
   ): Promise<void> {
-    await this.#engine.call('embed', args, { signal, onItem: onProgress });
-    if (signal.aborted) throw new CrucibleError('cancelled', 'the embedding was broken off');
+    await using worker = await WorkerProcess.start<EmbedderMethods>(new URL('./embedder-worker.ts', import.meta.url), {
+      name: 'the process of the embedder',
+      env: { [uriVariable]: this.#uri },
+      startDeadline: 120_000,
+    });
+    await worker.call('embed', args, { signal, onItem: onProgress });
+    throwIfCancelled(signal, 'the embedding');
   }
 
   async close(): Promise<void> {

@@ -48,11 +48,4 @@ serveWorker<EngineMethods>({
     await base.drop(collection);
     return undefined;
   },
-
-  embed: async ({ collection, folder }, { signal, emit }) => {
-    void folder;
-    const open = await base.get(collection);
-    await open.embedMissing({ signal, onProgress: (done, total) => void emit({ stage: 'embedding', done, total }) });
-    return undefined;
-  },
 });

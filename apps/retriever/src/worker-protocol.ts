@@ -1,4 +1,7 @@
-/** Between the service and its two processes: the engine, which holds the collections, and the reader, which opens files. */
+/**
+ * Between the service and its processes: the engine, which holds the collections; the reader, which opens files; and one for
+ * each job that gives a collection an embedder.
+ */
 import type {
   CollectionInfo,
   DocumentRecord,
@@ -60,7 +63,14 @@ export interface EngineMethods {
   readonly list: Call<{ collection: string; after: string; limit: number }, DocumentRecord[]>;
   readonly collections: Call<undefined, (CollectionInfo & { readonly name: string })[]>;
   readonly drop: Call<{ collection: string }, undefined>;
-  readonly embed: { readonly args: EmbedArgs; readonly result: undefined; readonly item: EmbedProgress };
+}
+
+export interface EmbedderMethods {
+  readonly embed: {
+    readonly args: EmbedArgs;
+    readonly result: { readonly version: string };
+    readonly item: EmbedProgress;
+  };
 }
 
 export interface FileToRead {

@@ -103,8 +103,11 @@ export interface CollectionInfo {
   readonly embedded: number;
 }
 
+/** A document in memory: its vectors are in the index. */
+type KnownDocument = Omit<StoredDocument, 'passages'> & { readonly passages: readonly Omit<StoredPassage, 'vector'>[] };
+
 interface Entry {
-  document: StoredDocument;
+  readonly document: KnownDocument;
   readonly slots: number[];
 }
 
@@ -121,6 +124,7 @@ export class Collection {
   readonly #lexical = new LexicalIndex();
   #dense: DenseIndex | undefined;
   #embedder: Embedder | undefined;
+  #embedderRevision = '';
   readonly #entries = new Map<string, Entry>();
   /** Ids of documents by what they came in. */
   readonly #sources = new Map<string, Set<string>>();
@@ -336,7 +340,7 @@ export class Collection {
   /** Keeps an embedder with the documents. Vectors are made by `embedMissing`; searches go on with what is there. */
   async setEmbedder(embedder: Embedder): Promise<void> {
     await this.#write(async () => {
-      await this.#store.writeEmbedder(embedder.version, embedder.serialize());
+      this.#embedderRevision = await this.#store.writeEmbedder(embedder.version, embedder.serialize());
       await this.#useEmbedder(embedder);
     });
   }
@@ -354,7 +358,7 @@ export class Collection {
       const stale = [...this.#entries.values()].filter(({ document }) => document.embedder !== embedder.version);
       if (stale.length === 0) return true;
       if (options.signal?.aborted) return false;
-      const batch: StoredDocument[] = [];
+      const batch: KnownDocument[] = [];
       for (let count = 0; batch.length < stale.length && count < 2000;) {
         const { document } = stale[batch.length]!;
         batch.push(document);
@@ -378,8 +382,10 @@ export class Collection {
       this.#lastLook = performance.now();
       if (version === this.#version) return;
       const kept = await this.#store.readEmbedder();
-      if (kept && kept.version !== this.#embedder?.version && this.#options.loadEmbedder)
+      if (kept && kept.revision !== this.#embedderRevision && this.#options.loadEmbedder) {
         await this.#useEmbedder(await this.#options.loadEmbedder(kept.bytes));
+        this.#embedderRevision = kept.revision;
+      }
       const revisions = await this.#store.revisions();
       const gone = [...this.#entries.keys()].filter((id) => !revisions.has(id));
       const changed = [...revisions].filter(([id, revision]) => this.#entries.get(id)?.document.revision !== revision);
@@ -481,7 +487,8 @@ export class Collection {
   #remember(document: StoredDocument, terms: readonly string[][]): void {
     const { id, source } = document.record;
     this.#forget(id);
-    const entry: Entry = { document, slots: [] };
+    const passages = document.passages.map(({ start, end, heading, page }) => ({ start, end, heading, page }));
+    const entry: Entry = { document: { ...document, passages }, slots: [] };
     document.passages.forEach((passage, ordinal) => {
       const slot = this.#free.pop() ?? this.#slotEntries.length;
       this.#slotEntries[slot] = entry;
@@ -518,13 +525,21 @@ export class Collection {
   }
 
   async #useEmbedder(embedder: Embedder): Promise<void> {
-    if (this.#embedder !== embedder) await this.#embedder?.dispose();
+    const previous = this.#embedder;
     this.#embedder = embedder;
-    this.#dense = new DenseIndex(embedder);
-    for (const { document, slots } of this.#entries.values()) {
-      if (document.embedder !== embedder.version) continue;
-      document.passages.forEach(({ vector }, ordinal) => vector && this.#dense!.add(slots[ordinal]!, vector));
+    if (previous?.version !== embedder.version) {
+      this.#dense = new DenseIndex(embedder);
+      // An embedder that was here before has left its vectors in the store.
+      const ids = [...this.#entries].flatMap(([id, { document }]) =>
+        document.embedder === embedder.version ? [id] : [],
+      );
+      for (const { record, revision, passages } of await this.#store.read(ids)) {
+        const entry = this.#entries.get(record.id);
+        if (entry?.document.revision !== revision) continue;
+        passages.forEach(({ vector }, ordinal) => vector && this.#dense!.add(entry.slots[ordinal]!, vector));
+      }
     }
+    if (previous !== embedder) await previous?.dispose();
   }
 
   async #embedQuery({ text, mode }: Query): Promise<Float32Array | undefined> {

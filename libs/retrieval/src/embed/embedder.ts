@@ -10,6 +10,8 @@ export interface Embedder {
   readonly embed: (texts: readonly string[], kind: 'query' | 'passage') => Promise<Float32Array[]>;
   /** What was fitted with it, on queries held out. */
   readonly fit: SearchFit | undefined;
+  /** The same embedder with what was fitted for it. */
+  readonly withFit: (fit: SearchFit) => Embedder;
   /** All of it, to be kept with the documents. */
   readonly serialize: () => Uint8Array;
   readonly dispose: () => Promise<void>;

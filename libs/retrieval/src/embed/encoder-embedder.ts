@@ -18,6 +18,8 @@ interface Parts {
   readonly prompts: Readonly<Record<string, string>>;
   readonly dimensions: number;
   readonly fit: SearchFit | undefined;
+  /** Embedders that share the encoder: the last one disposes of it. */
+  readonly users: { count: number };
 }
 
 export class EncoderEmbedder implements Embedder {
@@ -31,6 +33,7 @@ export class EncoderEmbedder implements Embedder {
 
   private constructor(parts: Parts) {
     this.#parts = parts;
+    parts.users.count++;
     this.version = parts.version;
     this.dimensions = parts.dimensions;
     this.coarse = parts.dimensions;
@@ -55,6 +58,7 @@ export class EncoderEmbedder implements Embedder {
       prompts,
       dimensions: config.hiddenSize,
       fit,
+      users: { count: 0 },
     });
   }
 
@@ -82,7 +86,7 @@ export class EncoderEmbedder implements Embedder {
 
   async dispose(): Promise<void> {
     await this.#last;
-    await this.#parts.encoder.dispose();
+    if (--this.#parts.users.count === 0) await this.#parts.encoder.dispose();
   }
 
   /** Too long texts lose their end, not the token that closes them. */

@@ -30,25 +30,30 @@ export function fuse(candidates: readonly Candidate[], denseWeight: number): Fus
 }
 
 /** Weights that are tried. */
-export const denseWeights = [0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.6, 0.7, 0.8, 0.9, 1] as const;
+const denseWeights = [0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.6, 0.7, 0.8, 0.9, 1] as const;
 
 export interface JudgedQuery {
   readonly candidates: readonly Candidate[];
   readonly isRelevant: (slot: number) => boolean;
 }
 
-/** The weight with the best mean reciprocal rank over judged queries; of equal ones the nearest to no dense leg. */
+/**
+ * The weight with the best mean reciprocal rank over judged queries, unless words alone do as well within the error of the
+ * measurement (one standard error of the differences): then it is 0. A weak leg must show that it helps.
+ */
 export function fitDenseWeight(queries: readonly JudgedQuery[]): number {
-  const quality = (weight: number): number =>
-    queries.reduce((sum, { candidates, isRelevant }) => {
+  const ranks = (weight: number): number[] =>
+    queries.map(({ candidates, isRelevant }) => {
       const rank = fuse(candidates, weight).findIndex(({ slot }) => isRelevant(slot));
-      return sum + (rank === -1 ? 0 : 1 / (rank + 1));
-    }, 0);
-  return denseWeights.reduce<{ weight: number; best: number }>(
-    ({ weight, best }, each) => {
-      const own = quality(each);
-      return own > best + 1e-9 ? { weight: each, best: own } : { weight, best };
-    },
-    { weight: 0, best: -1 },
-  ).weight;
+      return rank === -1 ? 0 : 1 / (rank + 1);
+    });
+  const alone = ranks(0);
+  let best = { weight: 0, gain: 0 };
+  for (const weight of denseWeights) {
+    const gains = ranks(weight).map((value, i) => value - alone[i]!);
+    const mean = gains.reduce((a, b) => a + b, 0) / gains.length;
+    const variance = gains.reduce((sum, gain) => sum + (gain - mean) ** 2, 0) / Math.max(1, gains.length - 1);
+    if (mean > best.gain && mean > Math.sqrt(variance / gains.length)) best = { weight, gain: mean };
+  }
+  return best.weight;
 }

@@ -244,18 +244,20 @@ export class PassageStore {
   }
 
   /** The embedder that is kept with the documents. */
-  async readEmbedder(): Promise<{ readonly version: string; readonly bytes: Uint8Array } | undefined> {
+  async readEmbedder(): Promise<{ readonly revision: string; readonly bytes: Uint8Array } | undefined> {
     const rows = await this.#table.query().where(`ordinal = ${embedderRow}`).toArrow();
     const [row] = rows.batches.flatMap((batch) => [...rowsIn(batch)]);
-    return row && { version: row.embedder, bytes: row.vector! };
+    return row && { revision: row.revision, bytes: row.vector! };
   }
 
-  async writeEmbedder(version: string, bytes: Uint8Array): Promise<void> {
+  /** Returns the revision. */
+  async writeEmbedder(version: string, bytes: Uint8Array): Promise<string> {
+    const revision = randomUUID();
     const row: Row = {
       id: '#embedder',
       key: '#embedder',
       ordinal: embedderRow,
-      revision: randomUUID(),
+      revision,
       embedder: version,
       vector: bytes,
     };
@@ -266,6 +268,7 @@ export class PassageStore {
       .whenNotMatchedInsertAll()
       .useIndex(false)
       .execute(tableOf([row]));
+    return revision;
   }
 
   /** How many data files there are, for tests of upkeep. */
