@@ -16,7 +16,7 @@ export interface RetrieverAccess extends AsyncDisposable {
  * none, one in this process.
  */
 export async function accessRetriever(settings: Settings): Promise<RetrieverAccess> {
-  const target = settings.targets.retriever ?? findRunning(settings.home)?.retriever;
+  const target = settings.retriever.target ?? findRunning(settings.home)?.retriever;
   if (target !== undefined) {
     const client = clientOf(target);
     return {

@@ -10,6 +10,7 @@ export interface Running {
   readonly reward: string;
   readonly trainer: string;
   readonly retriever: string;
+  readonly sandbox: string;
 }
 
 export function writeRunFile(home: string, running: Running): void {

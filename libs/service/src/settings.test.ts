@@ -8,9 +8,12 @@ describe('settings', () => {
       home: resolve('.crucible'),
       bus: `embedded:${resolve('.crucible/bus')}`,
       host: '127.0.0.1',
-      ports: { gateway: 8080, policy: 7001, reward: 7002, trainer: 7003, retriever: 7004 },
-      targets: { policy: '127.0.0.1:7001', trainer: undefined, retriever: undefined },
-      retrieverStore: resolve('.crucible/knowledge'),
+      device: 'cpu',
+      precision: 'float32',
+      ports: { gateway: 8080, policy: 7001, reward: 7002, trainer: 7003, retriever: 7004, sandbox: 7005 },
+      targets: { policy: '127.0.0.1:7001', retriever: '127.0.0.1:7004', sandbox: '127.0.0.1:7005', trainer: undefined },
+      retriever: { store: resolve('.crucible/knowledge'), target: undefined },
+      sandbox: { boundary: 'auto', target: undefined },
       logLevel: 'info',
     });
   });
@@ -26,9 +29,14 @@ describe('settings', () => {
       CRUCIBLE_TRAINER_PORT: '9',
       CRUCIBLE_POLICY_TARGET: 'dns:///policy:7001',
       CRUCIBLE_TRAINER_TARGET: 'unix:/run/trainer.sock',
+      CRUCIBLE_DEVICE: 'auto',
+      CRUCIBLE_PRECISION: 'float16',
+      CRUCIBLE_SANDBOX_PORT: '8',
       CRUCIBLE_RETRIEVER_PORT: '7',
       CRUCIBLE_RETRIEVER_TARGET: 'retriever:7004',
       CRUCIBLE_RETRIEVER_STORE: 's3://bucket/knowledge',
+      CRUCIBLE_SANDBOX_TARGET: 'sandbox:7005',
+      CRUCIBLE_SANDBOX_BOUNDARY: 'pyodide',
       CRUCIBLE_LOG_LEVEL: 'debug',
       PORT: 'none',
     });
@@ -36,9 +44,17 @@ describe('settings', () => {
       home: '/srv/crucible',
       bus: 'nats://nats:4222',
       host: '0.0.0.0',
-      ports: { gateway: 80, policy: 0, reward: 65_535, trainer: 9, retriever: 7 },
-      targets: { policy: 'dns:///policy:7001', trainer: 'unix:/run/trainer.sock', retriever: 'retriever:7004' },
-      retrieverStore: 's3://bucket/knowledge',
+      device: 'auto',
+      precision: 'float16',
+      ports: { gateway: 80, policy: 0, reward: 65_535, trainer: 9, retriever: 7, sandbox: 8 },
+      targets: {
+        policy: 'dns:///policy:7001',
+        retriever: 'retriever:7004',
+        sandbox: 'sandbox:7005',
+        trainer: 'unix:/run/trainer.sock',
+      },
+      retriever: { store: 's3://bucket/knowledge', target: 'retriever:7004' },
+      sandbox: { boundary: 'pyodide', target: 'sandbox:7005' },
       logLevel: 'debug',
     });
   });
@@ -69,7 +85,9 @@ describe('settings', () => {
   const aBus = 'a bus is nats://HOST:PORT, tls://HOST:PORT, embedded:FOLDER, or embedded: for one in memory';
   const aTarget = 'a target is HOST:PORT or unix:/PATH';
   test.each([
-    ...['GATEWAY', 'POLICY', 'REWARD', 'TRAINER', 'RETRIEVER'].map((name) => [`CRUCIBLE_${name}_PORT`, 'http', aPort]),
+    ...['GATEWAY', 'POLICY', 'REWARD', 'TRAINER'].map((name) => [`CRUCIBLE_${name}_PORT`, 'http', aPort]),
+    ['CRUCIBLE_DEVICE', 'gpu', 'a device is one of auto, cpu, webgpu, cuda'],
+    ['CRUCIBLE_PRECISION', 'half', 'a precision is one of float32, float16, bfloat16'],
     ...['65536', '-1', '80.5', '0x50', '1e3', ' 80', 'true', '٨٠'].map((value) => [
       'CRUCIBLE_GATEWAY_PORT',
       value,

@@ -92,6 +92,7 @@ function startGateway(options: Partial<GatewayDependencies> = {}): Promise<Servi
     port: 0,
     policyTarget: policy.target,
     retrieverTarget: '127.0.0.1:1',
+    sandboxTarget: '127.0.0.1:1',
     ...options,
   });
 }
