@@ -35,6 +35,7 @@ const schema = z.object({
   CRUCIBLE_POLICY_PORT: port.default(7001),
   CRUCIBLE_REWARD_PORT: port.default(7002),
   CRUCIBLE_TRAINER_PORT: port.default(7003),
+  CRUCIBLE_RETRIEVER_PORT: port.default(7004),
   CRUCIBLE_SANDBOX_PORT: port.default(7005),
   /** Where the gateway finds the policy. Default: the host and port above. */
   CRUCIBLE_POLICY_TARGET: target.optional(),
@@ -44,6 +45,10 @@ const schema = z.object({
   CRUCIBLE_DEVICE: device.default('cpu'),
   /** What matrix products of training are worked out in. */
   CRUCIBLE_PRECISION: precision.default('float32'),
+  /** Where the gateway finds the retriever. Default: the host and port above. */
+  CRUCIBLE_RETRIEVER_TARGET: target.optional(),
+  /** Where the retriever keeps its collections: a folder or `s3://BUCKET/PREFIX`. Default: in the home. */
+  CRUCIBLE_RETRIEVER_STORE: text.optional(),
   /** Where the gateway finds the sandbox. Default: the host and port above. */
   CRUCIBLE_SANDBOX_TARGET: target.optional(),
   /** What holds the programs that the sandbox runs. */
@@ -62,9 +67,21 @@ export interface Settings {
     readonly policy: number;
     readonly reward: number;
     readonly trainer: number;
+    readonly retriever: number;
     readonly sandbox: number;
   };
-  readonly targets: { readonly policy: string; readonly sandbox: string; readonly trainer: string | undefined };
+  readonly targets: {
+    readonly policy: string;
+    readonly retriever: string;
+    readonly sandbox: string;
+    readonly trainer: string | undefined;
+  };
+  readonly retriever: {
+    /** Where the collections are. */
+    readonly store: string;
+    /** As it was given. */
+    readonly target: string | undefined;
+  };
   readonly sandbox: {
     readonly boundary: z.infer<typeof boundary>;
     /** As it was given, for commands: without it they look for a running `crucible up`. */
@@ -98,15 +115,21 @@ export function resolveSettings(environment: Readonly<Record<string, string | un
       policy: env.CRUCIBLE_POLICY_PORT,
       reward: env.CRUCIBLE_REWARD_PORT,
       trainer: env.CRUCIBLE_TRAINER_PORT,
+      retriever: env.CRUCIBLE_RETRIEVER_PORT,
       sandbox: env.CRUCIBLE_SANDBOX_PORT,
     },
     targets: {
       policy: env.CRUCIBLE_POLICY_TARGET ?? targetFrom(host, env.CRUCIBLE_POLICY_PORT),
+      retriever: env.CRUCIBLE_RETRIEVER_TARGET ?? targetFrom(host, env.CRUCIBLE_RETRIEVER_PORT),
       sandbox: env.CRUCIBLE_SANDBOX_TARGET ?? targetFrom(host, env.CRUCIBLE_SANDBOX_PORT),
       trainer: env.CRUCIBLE_TRAINER_TARGET,
     },
     device: env.CRUCIBLE_DEVICE,
     precision: env.CRUCIBLE_PRECISION,
+    retriever: {
+      store: env.CRUCIBLE_RETRIEVER_STORE ?? join(home, 'knowledge'),
+      target: env.CRUCIBLE_RETRIEVER_TARGET,
+    },
     sandbox: { boundary: env.CRUCIBLE_SANDBOX_BOUNDARY, target: env.CRUCIBLE_SANDBOX_TARGET },
     logLevel: env.CRUCIBLE_LOG_LEVEL,
     cache: env.CRUCIBLE_CACHE === 'off' ? undefined : resolve(env.CRUCIBLE_CACHE ?? join(cachesOf(given), 'crucible')),

@@ -258,9 +258,6 @@ export class TrainStep<P extends object, B extends Batch, F extends object = obj
         metrics[name] = (metrics[name] ?? 0) + value;
     }
     this.#applying ??= await compileApplying(this.#carried, this.#admitting);
-    const { norm, ...carried } = await this.#applying.run({ ...this.#carried, ...scalars, gradients: sums });
-    return { ...carried, loss, norm: itemOf(norm), metrics };
-    this.#applying ??= await compileApplying(this.#carried, this.#options);
     const { norm, scale, ...carried } = await this.#applying.run({ ...this.#carried, ...scalars, gradients: sums });
     disposeArrays(sums);
     return { ...carried, loss, norm: itemOf(norm), metrics, scale: numberOf(scale) };
