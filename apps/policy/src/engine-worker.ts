@@ -18,7 +18,8 @@ import {
 } from '@crucible/inference';
 import type { DecoderConfig, ModelWeights, QuantizedWeights } from '@crucible/nn';
 import { countParameters } from '@crucible/optim';
-import { serveWorker, TaskQueue } from '@crucible/service';
+import { resolveSettings, serveWorker, TaskQueue } from '@crucible/service';
+import { chooseDevice } from '@crucible/tensor';
 import type { LoadedModel, LoadMethod } from '@crucible/serving';
 import type { PolicyEngineMethods, SequenceScore, TokenChoice } from './engine-protocol.ts';
 
@@ -39,6 +40,8 @@ interface LoadedAdapter extends ServedAdapter {
 /** Tokens of a conversation at most, whatever a model says of itself: attention takes memory for every pair of them. */
 const longestContext = 4096;
 
+const { device } = resolveSettings();
+
 const loaded = new Map<string, Loaded>();
 /** Programs of scorers run one at a time, and are released when those before have ended. */
 const scoring = new TaskQueue();
@@ -46,6 +49,8 @@ const scoring = new TaskQueue();
 const loading = new TaskQueue();
 
 serveWorker<PolicyEngineMethods>({
+  open: () => chooseDevice(device),
+
   load: (args) => loading.run(() => (partsOf(args.name).adapter === undefined ? loadWhole(args) : loadOne(args))),
 
   unload: ({ name }) =>
@@ -156,7 +161,7 @@ async function loadWhole({ name, version, folder }: LoadMethod['args']): Promise
   const isWhole = quantized.size + (old?.quantized?.size ?? 0) === 0;
   const isSame = isWhole && JSON.stringify(old?.config) === JSON.stringify(config);
   const entry: Loaded = {
-    engine: before?.engine ?? new GenerationEngine(),
+    engine: before?.engine ?? new GenerationEngine({ device }),
     model,
     ends,
     adapters,
@@ -169,6 +174,7 @@ async function loadWhole({ name, version, folder }: LoadMethod['args']): Promise
     vocabularySize: config.vocabularySize,
     parameterCount: countParameters(weights) + countQuantized(config, quantized),
     endTokenIds: ends,
+    device: (await chooseDevice(device)).device,
     dropped,
   };
 }
@@ -192,6 +198,7 @@ async function loadOne({ name: whole, version, folder }: LoadMethod['args']): Pr
       countQuantized(config, served.quantized ?? new Map()) +
       countParameters(adapter.parameters),
     endTokenIds: loadSpecialTokenIds(folder).eos ?? entry.ends,
+    device: (await chooseDevice(device)).device,
   };
 }
 
@@ -218,7 +225,7 @@ function scorerOf({ scorers, engine }: Loaded, adapter: LoadedAdapter | undefine
   const { weights, config, quantized = new Map() } = engine.model!;
   let scorer = scorers.get(key);
   if (!scorer) {
-    scorer = new LogProbabilityScorer(weights, config, { quantized, ...(adapter && { adapter }) });
+    scorer = new LogProbabilityScorer(weights, config, { quantized, device, ...(adapter && { adapter }) });
     scorers.set(key, scorer);
   }
   return scorer;
