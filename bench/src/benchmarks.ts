@@ -5,6 +5,8 @@ import { gptStep } from './gpt-step.ts';
 import { gpu } from './gpu.ts';
 import { ppo } from './ppo.ts';
 import { rmReal } from './rm-real.ts';
+import { retrieval } from './retrieval.ts';
+import { sandbox } from './sandbox.ts';
 import { shakespeare } from './shakespeare.ts';
 import { smollmStep } from './smollm-step.ts';
 import { tokenizer } from './tokenizer.ts';
@@ -19,5 +21,7 @@ export const benchmarks: Readonly<Record<string, Benchmark>> = {
   forge,
   'rm-real': rmReal,
   ppo,
+  retrieval,
   tokenizer,
+  sandbox,
 };

@@ -1,9 +1,10 @@
 /** Services in this process: what `crucible up` and `crucible serve` start. */
+import { join } from 'node:path';
 import { createBus, type Bus } from '@crucible/bus';
 import { closeAll, createLogger, type LogLevel, type Service, type Settings } from '@crucible/service';
 import { registryOf } from './registry.ts';
 
-export const serviceNames = ['policy', 'reward', 'trainer', 'gateway'] as const;
+export const serviceNames = ['policy', 'reward', 'trainer', 'retriever', 'sandbox', 'gateway'] as const;
 
 export type ServiceName = (typeof serviceNames)[number];
 
@@ -64,9 +65,27 @@ async function start(
       const { createTrainerService } = await import('@crucible/trainer');
       return createTrainerService({ ...common, bus: bus!, home, device, precision });
     }
+    case 'retriever': {
+      const { createRetrieverService } = await import('@crucible/retriever');
+      return createRetrieverService({ ...common, bus: bus!, home, store: settings.retriever.store });
+    }
+    case 'sandbox': {
+      const { createSandboxService } = await import('@crucible/sandbox-service');
+      return createSandboxService({
+        ...common,
+        bus,
+        boundary: settings.sandbox.boundary,
+        cache: join(home, 'sandbox'),
+      });
+    }
     case 'gateway': {
       const { createGatewayService } = await import('@crucible/gateway');
-      return createGatewayService({ ...common, policyTarget: others.policy?.target ?? targets.policy });
+      return createGatewayService({
+        ...common,
+        policyTarget: others.policy?.target ?? targets.policy,
+        retrieverTarget: others.retriever?.target ?? targets.retriever,
+        sandboxTarget: others.sandbox?.target ?? targets.sandbox,
+      });
     }
   }
 }

@@ -139,6 +139,12 @@ export const eventData = {
       comment: z.string().optional().describe('In the words of who ranked.'),
     })
     .describe('Somebody has put several answers to one prompt in order.'),
+  'crucible.ingest.requested': z
+    .object({
+      jobId: name.describe('The job, as the retriever knows it.'),
+      spec: z.record(z.string(), z.unknown()).describe('A crucible.retriever.v1.JobSpec as JSON.'),
+    })
+    .describe('Documents or an embedder wait to be worked on by the retriever. Feeds the queue `ingests`.'),
   'crucible.document.ingested': z
     .object({
       documentId: name,
@@ -152,6 +158,18 @@ export const eventData = {
   'crucible.document.deleted': z
     .object({ documentId: name, collection: name })
     .describe('A document cannot be found any more.'),
+  'crucible.program.executed': z
+    .object({
+      runId: name.describe('The run, as its caller or the sandbox named it.'),
+      boundary: name.describe('What held the program: bubblewrap, pyodide.'),
+      outcome: name.describe('ok, error, timeout, memory, output_limit, killed or cancelled.'),
+      exitCode: count.optional().describe('Where the program ended by itself.'),
+      wallMs: count.describe('Milliseconds in all.'),
+      cpuMs: count.describe('Milliseconds of processor time.'),
+      peakMemoryBytes: count.describe('The most memory at a time.'),
+      outputBytes: count.describe('Bytes of standard output and standard error.'),
+    })
+    .describe('The sandbox has run a program to its end. What the program was and said is not told.'),
   'crucible.agent.step': z
     .object({
       runId: name.describe('The run of the actor that took the step.'),
@@ -189,6 +207,7 @@ export type TypesOf<P extends EventPattern> = P extends 'crucible.>'
 export const queues = {
   jobs: 'crucible.job.submitted',
   rollouts: 'crucible.rollout.requested',
+  ingests: 'crucible.ingest.requested',
 } as const satisfies Record<string, EventType>;
 
 export type QueueName = keyof typeof queues;

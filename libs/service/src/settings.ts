@@ -17,6 +17,8 @@ const devices = ['auto', 'cpu', 'webgpu', 'cuda'] as const;
 const device = z.enum(devices, { error: `a device is one of ${devices.join(', ')}` });
 const precisions = ['float32', 'float16', 'bfloat16'] as const;
 const precision = z.enum(precisions, { error: `a precision is one of ${precisions.join(', ')}` });
+const boundaries = ['auto', 'bubblewrap', 'pyodide'] as const;
+const boundary = z.enum(boundaries, { error: `a boundary is one of ${boundaries.join(', ')}` });
 const bus = text.regex(/^(?:nats|tls):\/\/.|^embedded:(?!\/\/)/, {
   error: 'a bus is nats://HOST:PORT, tls://HOST:PORT, embedded:FOLDER, or embedded: for one in memory',
 });
@@ -33,6 +35,8 @@ const schema = z.object({
   CRUCIBLE_POLICY_PORT: port.default(7001),
   CRUCIBLE_REWARD_PORT: port.default(7002),
   CRUCIBLE_TRAINER_PORT: port.default(7003),
+  CRUCIBLE_RETRIEVER_PORT: port.default(7004),
+  CRUCIBLE_SANDBOX_PORT: port.default(7005),
   /** Where the gateway finds the policy. Default: the host and port above. */
   CRUCIBLE_POLICY_TARGET: target.optional(),
   /** The trainer that commands give their jobs to. Default: that of `crucible up`, or one of their own. */
@@ -41,6 +45,14 @@ const schema = z.object({
   CRUCIBLE_DEVICE: device.default('cpu'),
   /** What matrix products of training are worked out in. */
   CRUCIBLE_PRECISION: precision.default('float32'),
+  /** Where the gateway finds the retriever. Default: the host and port above. */
+  CRUCIBLE_RETRIEVER_TARGET: target.optional(),
+  /** Where the retriever keeps its collections: a folder or `s3://BUCKET/PREFIX`. Default: in the home. */
+  CRUCIBLE_RETRIEVER_STORE: text.optional(),
+  /** Where the gateway finds the sandbox. Default: the host and port above. */
+  CRUCIBLE_SANDBOX_TARGET: target.optional(),
+  /** What holds the programs that the sandbox runs. */
+  CRUCIBLE_SANDBOX_BOUNDARY: boundary.default('auto'),
   CRUCIBLE_LOG_LEVEL: level.default('info'),
   /** Where compiled programs are kept; `off`: nowhere. Default: `crucible` in the user's folder of caches. */
   CRUCIBLE_CACHE: text.optional(),
@@ -55,8 +67,26 @@ export interface Settings {
     readonly policy: number;
     readonly reward: number;
     readonly trainer: number;
+    readonly retriever: number;
+    readonly sandbox: number;
   };
-  readonly targets: { readonly policy: string; readonly trainer: string | undefined };
+  readonly targets: {
+    readonly policy: string;
+    readonly retriever: string;
+    readonly sandbox: string;
+    readonly trainer: string | undefined;
+  };
+  readonly retriever: {
+    /** Where the collections are. */
+    readonly store: string;
+    /** As it was given. */
+    readonly target: string | undefined;
+  };
+  readonly sandbox: {
+    readonly boundary: z.infer<typeof boundary>;
+    /** As it was given, for commands: without it they look for a running `crucible up`. */
+    readonly target: string | undefined;
+  };
   readonly device: z.infer<typeof device>;
   readonly precision: z.infer<typeof precision>;
   readonly logLevel: z.infer<typeof level>;
@@ -85,13 +115,22 @@ export function resolveSettings(environment: Readonly<Record<string, string | un
       policy: env.CRUCIBLE_POLICY_PORT,
       reward: env.CRUCIBLE_REWARD_PORT,
       trainer: env.CRUCIBLE_TRAINER_PORT,
+      retriever: env.CRUCIBLE_RETRIEVER_PORT,
+      sandbox: env.CRUCIBLE_SANDBOX_PORT,
     },
     targets: {
       policy: env.CRUCIBLE_POLICY_TARGET ?? targetFrom(host, env.CRUCIBLE_POLICY_PORT),
+      retriever: env.CRUCIBLE_RETRIEVER_TARGET ?? targetFrom(host, env.CRUCIBLE_RETRIEVER_PORT),
+      sandbox: env.CRUCIBLE_SANDBOX_TARGET ?? targetFrom(host, env.CRUCIBLE_SANDBOX_PORT),
       trainer: env.CRUCIBLE_TRAINER_TARGET,
     },
     device: env.CRUCIBLE_DEVICE,
     precision: env.CRUCIBLE_PRECISION,
+    retriever: {
+      store: env.CRUCIBLE_RETRIEVER_STORE ?? join(home, 'knowledge'),
+      target: env.CRUCIBLE_RETRIEVER_TARGET,
+    },
+    sandbox: { boundary: env.CRUCIBLE_SANDBOX_BOUNDARY, target: env.CRUCIBLE_SANDBOX_TARGET },
     logLevel: env.CRUCIBLE_LOG_LEVEL,
     cache: env.CRUCIBLE_CACHE === 'off' ? undefined : resolve(env.CRUCIBLE_CACHE ?? join(cachesOf(given), 'crucible')),
   };

@@ -34,6 +34,7 @@ export type { AnyArray } from './runtime/device-array.ts';
 export { canStay, PlacedTree, toDevice, toHost, treeToDevice, treeToHost } from './runtime/transfer.ts';
 export { precisions } from './rewrite/passes.ts';
 export type { Precision } from './rewrite/passes.ts';
+export type { MemoryEstimate } from './memory/estimate-memory.ts';
 export { sizeOf, formatShape, shapesEqual } from './shape.ts';
 export type { Shape } from './shape.ts';
 export { compile, trace, CompiledProgram, useCompileCache } from './trace/compile.ts';

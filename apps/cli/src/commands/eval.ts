@@ -7,6 +7,7 @@ import { useCompileCache } from '@crucible/tensor';
 import { loadTokenizer } from '@crucible/tokenizer';
 import { type ChatFigures, evaluateOnWorld } from '@crucible/training';
 import { print, printJson, settingsFor } from '../context.ts';
+import { evalRetrievalCommand } from './eval-retrieval.ts';
 import { registryOf } from '../registry.ts';
 import { parseCount, parseSeed } from '../stage-options.ts';
 import { table } from '../terminal/format.ts';
@@ -23,6 +24,7 @@ interface EvalOptions {
 /** Measures models on questions of the built-in world that they have never seen. */
 export function evalCommand(): Command {
   return new Command('eval')
+    .addCommand(evalRetrievalCommand())
     .option('--model <model>', 'NAME or NAME@VERSION (default: every language model)')
     .addOption(
       new Option('--split <split>', 'held-out questions, or ones with unseen names too')

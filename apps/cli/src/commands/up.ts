@@ -5,7 +5,7 @@ import { createLogger, runUntilStopped, type Settings } from '@crucible/service'
 import { defaultPreset, presets } from '@crucible/training';
 import { deviceOption, note, precisionOption, settingsFor } from '../context.ts';
 import { registryOf } from '../registry.ts';
-import { type Hosted, host } from '../hosting.ts';
+import { type Hosted, host, serviceNames } from '../hosting.ts';
 import { assertSucceeded, isFinal, JobClient } from '../job-client.ts';
 import { findRunning, removeRunFile, writeRunFile } from '../run-file.ts';
 import { parseSeed } from '../stage-options.ts';
@@ -53,13 +53,15 @@ async function up(settings: Settings, options: UpOptions): Promise<void> {
   }
   const logLevel = settings.logLevel === 'info' ? 'error' : settings.logLevel;
   const log = createLogger('crucible', logLevel);
-  const hosted = await host(settings, ['policy', 'reward', 'trainer', 'gateway'], logLevel);
-  const { policy, reward, trainer, gateway } = hosted.services;
+  const hosted = await host(settings, serviceNames, logLevel);
+  const { policy, reward, trainer, retriever, sandbox, gateway } = hosted.services;
   writeRunFile(settings.home, {
     pid: process.pid,
     policy: policy!.target,
     reward: reward!.target,
     trainer: trainer!.target,
+    retriever: retriever!.target,
+    sandbox: sandbox!.target,
     gateway: gateway!.target,
   });
   note(`Crucible serves at ${styled('bold', `http://${gateway!.target}/v1`)}  (chat: npx crucible chat)`);

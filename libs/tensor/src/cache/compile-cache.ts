@@ -11,6 +11,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import { removeLeftovers, writeFileWith, writeFully } from '@crucible/foundation';
+import type { MemoryEstimate } from '../memory/estimate-memory.ts';
 
 export interface CompileCacheOptions {
   /** Bytes that the folder holds at most; the programs that nobody has used for longest go. Default: 512 MiB. */
@@ -26,6 +27,8 @@ export interface CachedProgram {
   readonly outputs: readonly string[];
   /** Nodes of the ONNX graph as it was lowered. */
   readonly nodes: number;
+  /** What it takes, by its graph. */
+  readonly memory: MemoryEstimate;
 }
 
 const ending = '.program';
@@ -136,8 +139,8 @@ export class CompileCache {
   }
 }
 
-function entryOf(key: string, { model, outputs, nodes }: CachedProgram): Uint8Array[] {
-  const header = Buffer.from(JSON.stringify({ key, outputs, nodes }));
+function entryOf(key: string, { model, outputs, nodes, memory }: CachedProgram): Uint8Array[] {
+  const header = Buffer.from(JSON.stringify({ key, outputs, nodes, memory }));
   const length = Buffer.alloc(lengthBytes);
   length.writeUInt32LE(header.byteLength);
   return [sumOf([length, header, model]), length, header, model];
@@ -149,17 +152,27 @@ function parseEntry(bytes: Buffer, key: string): CachedProgram | undefined {
   if (!sumOf([bytes.subarray(sumBytes)]).equals(bytes.subarray(0, sumBytes))) return undefined;
   const end = start + bytes.readUInt32LE(sumBytes);
   const header = parseHeader(bytes.toString('utf8', start, end));
-  if (header?.key !== key || !Array.isArray(header.outputs) || typeof header.nodes !== 'number') return undefined;
-  if (!header.outputs.every((name) => typeof name === 'string')) return undefined;
-  return { model: bytes.subarray(end), outputs: header.outputs, nodes: header.nodes };
+  if (header?.key !== key) return undefined;
+  const { outputs, nodes, memory } = header;
+  return { model: bytes.subarray(end), outputs, nodes, memory };
 }
 
-function parseHeader(text: string): Partial<Record<'key' | 'outputs' | 'nodes', unknown>> | null | undefined {
+type Header = { readonly key: string } & Omit<CachedProgram, 'model'>;
+
+function parseHeader(text: string): Header | undefined {
   try {
-    return JSON.parse(text) as Partial<Record<'key' | 'outputs' | 'nodes', unknown>> | null;
+    const header = JSON.parse(text) as Partial<Record<keyof Header, unknown>> | null;
+    return isHeader(header) ? header : undefined;
   } catch {
     return undefined;
   }
+}
+
+function isHeader(value: Partial<Record<keyof Header, unknown>> | null): value is Header {
+  if (typeof value?.key !== 'string' || typeof value.nodes !== 'number' || !Array.isArray(value.outputs)) return false;
+  const memory = value.memory as Partial<MemoryEstimate> | null | undefined;
+  const sizes = [memory?.inputs, memory?.constants, memory?.between, memory?.results];
+  return value.outputs.every((name) => typeof name === 'string') && sizes.every((size) => typeof size === 'number');
 }
 
 function sumOf(parts: readonly Uint8Array[]): Buffer {

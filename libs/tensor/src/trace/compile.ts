@@ -5,7 +5,8 @@ import { compileKey } from '../cache/compile-key.ts';
 import { Graph, type Program, topologicalOrder } from '../ir/graph.ts';
 import { printProgram, printType } from '../ir/print.ts';
 import { isPrimitive, isTensor, type Tensor, type TensorType } from '../ir/tensor.ts';
-import { lowerProgram } from '../lower/lower.ts';
+import { type LoweredProgram, lowerProgram } from '../lower/lower.ts';
+import { estimateMemory, type MemoryEstimate } from '../memory/estimate-memory.ts';
 import type { Device, DeviceChoice } from '../device.ts';
 import type { NdArray } from '../nd-array.ts';
 import { optimize, type Precision, precisions } from '../rewrite/passes.ts';
@@ -38,6 +39,11 @@ export interface CompileOptions<Kept extends string = never> {
   readonly profile?: string;
   /** Whether the program is rewritten before it is lowered; without, it runs as it was traced. Default: true. */
   readonly optimize?: boolean;
+  /**
+   * Is told what the program will take of the host's memory before it is made; what it throws, `compile` throws. Not asked
+   * on other devices. Default: nothing.
+   */
+  readonly admit?: (memory: MemoryEstimate) => void;
   /**
    * Where compiled programs for the CPU are kept between processes. Default: what `useCompileCache` was given; none
    * without.
@@ -158,6 +164,7 @@ export async function compile<I, O, const Kept extends string = never>(
   const given = { device, ...(threads !== undefined && { threads }), ...(profile !== undefined && { profile }) };
   const create = async (): Promise<CreatedSession> => {
     const optimized = rewritten();
+    if (device === 'cpu') options.admit?.(estimateMemory(optimized));
     const lowered = lowerProgram(optimized, device);
     const rewriteMs = performance.now() - traced;
     const kept = keptOutputs(outputTree, lowered.outputs, options.keep ?? [], device);
@@ -166,7 +173,13 @@ export async function compile<I, O, const Kept extends string = never>(
   };
   // What ONNX Runtime makes of a model for a GPU belongs to its driver, too.
   const cache = device === 'cpu' ? (options.cache ?? defaultCache) : undefined;
-  const cached = { program, rewritten, options: { optimize: options.optimize !== false, precision }, start: traced };
+  const cached = {
+    program,
+    rewritten,
+    options: { optimize: options.optimize !== false, precision },
+    start: traced,
+    admit: options.admit,
+  };
   const created = await (cache ? createCached(cache, cached, given) : create());
   const { session, lowered, isCached, rewriteMs } = created;
   const bytesOf = (tensors: readonly Tensor[]): number =>
@@ -230,7 +243,7 @@ async function createSession(
 
 interface CreatedSession {
   readonly session: Session;
-  readonly lowered: CachedProgram;
+  readonly lowered: LoweredProgram;
   readonly isCached: boolean;
   readonly rewriteMs: number;
 }
@@ -241,27 +254,32 @@ interface ToCache {
   /** What else decides how the program is rewritten. */
   readonly options: Readonly<Record<string, unknown>>;
   readonly start: number;
+  readonly admit: ((memory: MemoryEstimate) => void) | undefined;
 }
 
 async function createCached(
   cache: CompileCache,
-  { program, rewritten, options, start }: ToCache,
+  { program, rewritten, options, start, admit }: ToCache,
   given: SessionOptions,
 ): Promise<CreatedSession> {
   const key = compileKey(program, options);
   const found = cache.load(key);
   if (found) {
+    admit?.(found.memory);
     const rewriteMs = performance.now() - start;
     const session = await sessionOfFound(program, found, given);
     if (session) return { session, lowered: found, isCached: true, rewriteMs };
     cache.remove(key);
   }
   return cache.withTemporaryFile(async (path) => {
-    const lowered = lowerProgram(rewritten());
+    const optimized = rewritten();
+    const memory = estimateMemory(optimized);
+    admit?.(memory);
+    const lowered = lowerProgram(optimized);
     const rewriteMs = performance.now() - start;
     const saveOptimized = lowered.model.byteLength <= largestCached ? path : undefined;
     const session = await Session.create(lowered.model, { ...given, saveOptimized });
-    if (saveOptimized !== undefined) cache.store(key, { ...lowered, model: readFileSync(saveOptimized) });
+    if (saveOptimized !== undefined) cache.store(key, { ...lowered, model: readFileSync(saveOptimized), memory });
     return { session, lowered, isCached: false, rewriteMs };
   });
 }
