@@ -11,12 +11,12 @@ const missing = [
 ].flatMap(([name, program]) => (existsSync(program) ? [] : [name]));
 
 if (missing.length > 0 && process.getuid?.() === 0 && existsSync('/usr/bin/apt-get')) {
-  run('update', '-qq');
-  run('install', '-y', '-qq', '--no-install-recommends', ...missing);
+  run('apt-get', 'update', '-qq');
+  run('apt-get', 'install', '-y', '-qq', '--no-install-recommends', ...missing);
 }
 
-function run(...parameters) {
-  spawnSync('apt-get', parameters, {
+function run(command, ...parameters) {
+  spawnSync(command, parameters, {
     stdio: ['ignore', 'ignore', 'inherit'],
     timeout: 300_000,
     env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
