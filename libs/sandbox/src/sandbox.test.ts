@@ -272,6 +272,6 @@ describe('the strongest boundary', () => {
     const boundary = await openTestBoundary();
     const isStrong = boundary.name === 'bubblewrap';
     expect(boundary.weaknesses.some((text) => text.startsWith('bubblewrap cannot be used: '))).toBe(!isStrong);
-    boundary.close();
+    await boundary.close();
   });
 });

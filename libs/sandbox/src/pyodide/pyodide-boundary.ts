@@ -68,7 +68,7 @@ export async function openPyodide({ cache, known = [] }: PyodideOptions = {}): P
     await boundary.probe();
     return boundary;
   } catch (reason) {
-    if (typeof groups !== 'string') groups.close();
+    if (typeof groups !== 'string') await groups.close();
     rmSync(folder, { recursive: true, force: true });
     const { message } = CrucibleError.from(reason);
     throw new CrucibleError('failed-precondition', `Pyodide cannot be used: ${message}`, { cause: reason });
@@ -139,8 +139,8 @@ class Pyodide implements Boundary {
     this.#python = `CPython ${String(JSON.parse(value.json))} (Pyodide)`;
   }
 
-  close(): void {
-    this.#parts.groups?.close();
+  async close(): Promise<void> {
+    await this.#parts.groups?.close();
     rmSync(this.#parts.folder, { recursive: true, force: true });
   }
 }
