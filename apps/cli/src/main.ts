@@ -26,6 +26,10 @@ const commands: Readonly<Record<string, readonly [summary: string, load: () => P
   ],
   train: ['run one stage of the forge', async () => (await import('./commands/train.ts')).trainCommand()],
   chat: ['talk to a model', async () => (await import('./commands/chat.ts')).chatCommand()],
+  ask: [
+    'ask by a strategy: few-shot, step by step, self-consistent, over texts, with actions',
+    async () => (await import('./commands/ask.ts')).askCommand(),
+  ],
   eval: [
     'measure chat models on held-out questions of the built-in world',
     async () => (await import('./commands/eval.ts')).evalCommand(),

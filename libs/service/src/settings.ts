@@ -12,12 +12,12 @@ const port = text
   .transform(Number);
 const levels = ['debug', 'info', 'warn', 'error', 'silent'] as const;
 const level = z.enum(levels, { error: `a log level is one of ${levels.join(', ')}` });
-const boundaries = ['auto', 'bubblewrap', 'pyodide'] as const;
-const boundary = z.enum(boundaries, { error: `a boundary is one of ${boundaries.join(', ')}` });
 const devices = ['auto', 'cpu', 'webgpu', 'cuda'] as const;
 const device = z.enum(devices, { error: `a device is one of ${devices.join(', ')}` });
 const precisions = ['float32', 'float16', 'bfloat16'] as const;
 const precision = z.enum(precisions, { error: `a precision is one of ${precisions.join(', ')}` });
+const boundaries = ['auto', 'bubblewrap', 'pyodide'] as const;
+const boundary = z.enum(boundaries, { error: `a boundary is one of ${boundaries.join(', ')}` });
 const bus = text.regex(/^(?:nats|tls):\/\/.|^embedded:(?!\/\/)/, {
   error: 'a bus is nats://HOST:PORT, tls://HOST:PORT, embedded:FOLDER, or embedded: for one in memory',
 });
@@ -39,14 +39,14 @@ const schema = z.object({
   CRUCIBLE_POLICY_TARGET: target.optional(),
   /** The trainer that commands give their jobs to. Default: that of `crucible up`, or one of their own. */
   CRUCIBLE_TRAINER_TARGET: target.optional(),
-  /** Where the gateway finds the sandbox. Default: the host and port above. */
-  CRUCIBLE_SANDBOX_TARGET: target.optional(),
-  /** What holds the programs that the sandbox runs. */
-  CRUCIBLE_SANDBOX_BOUNDARY: boundary.default('auto'),
   /** Where models answer and learn. */
   CRUCIBLE_DEVICE: device.default('cpu'),
   /** What matrix products of training are worked out in. */
   CRUCIBLE_PRECISION: precision.default('float32'),
+  /** Where the gateway finds the sandbox. Default: the host and port above. */
+  CRUCIBLE_SANDBOX_TARGET: target.optional(),
+  /** What holds the programs that the sandbox runs. */
+  CRUCIBLE_SANDBOX_BOUNDARY: boundary.default('auto'),
   CRUCIBLE_LOG_LEVEL: level.default('info'),
 });
 
@@ -100,9 +100,9 @@ export function resolveSettings(environment: Readonly<Record<string, string | un
       sandbox: env.CRUCIBLE_SANDBOX_TARGET ?? targetFrom(host, env.CRUCIBLE_SANDBOX_PORT),
       trainer: env.CRUCIBLE_TRAINER_TARGET,
     },
-    sandbox: { boundary: env.CRUCIBLE_SANDBOX_BOUNDARY, target: env.CRUCIBLE_SANDBOX_TARGET },
     device: env.CRUCIBLE_DEVICE,
     precision: env.CRUCIBLE_PRECISION,
+    sandbox: { boundary: env.CRUCIBLE_SANDBOX_BOUNDARY, target: env.CRUCIBLE_SANDBOX_TARGET },
     logLevel: env.CRUCIBLE_LOG_LEVEL,
   };
 }
