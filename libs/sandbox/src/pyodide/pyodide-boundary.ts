@@ -24,7 +24,7 @@ const own = { memoryBytes: 320 * 1024 * 1024, processes: 64 };
 /** Of JavaScript, in MiB; the program's own memory is WebAssembly's. */
 const heapMiB = 128;
 const nobody = 65_534;
-const pictureDeadline = 120_000;
+const pictureDeadline = 300_000;
 
 const worker = fileURLToPath(new URL('./interpreter.mjs', import.meta.url));
 const runner = fileURLToPath(new URL('../python/program_runner.py', import.meta.url));
@@ -199,6 +199,10 @@ async function makePicture(opened: Opened, picture: string, user: number | undef
     env: environment(opened),
     timeout: pictureDeadline,
     ...(user !== undefined && { uid: user, gid: user }),
+  }).catch((reason: unknown) => {
+    const { killed, stderr } = reason as { killed: boolean; stderr: string };
+    const why = killed ? `it took longer than ${pictureDeadline} ms` : stderr.trim().slice(-300);
+    throw new CrucibleError('unavailable', `Pyodide could not be loaded: ${why}`, { cause: reason });
   });
 }
 
