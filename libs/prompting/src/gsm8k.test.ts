@@ -57,7 +57,7 @@ describe.skipIf(!existsSync(folder))('GSM8K (needs ../shared/data)', () => {
       { sampling: { maxTokens: 200 } },
     );
     expect(reason).toBe('finished');
-    const { chosen, leftOut } = of('examples')[0]!; leftOut: number }];
+    const { chosen, leftOut } = of('examples')[0]!;
     expect(chosen.length).toBeGreaterThan(1);
     expect(chosen.length + leftOut).toBe(8);
     // Its own words: ducks that lay eggs.
