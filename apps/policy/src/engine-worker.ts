@@ -40,8 +40,7 @@ interface LoadedAdapter extends ServedAdapter {
 /** Tokens of a conversation at most, whatever a model says of itself: attention takes memory for every pair of them. */
 const longestContext = 4096;
 
-/** Tried out before the service says that it serves. */
-const { device, reason: deviceReason } = await chooseDevice(resolveSettings().device);
+const { device } = resolveSettings();
 
 const loaded = new Map<string, Loaded>();
 /** Programs of scorers run one at a time, and are released when those before have ended. */
@@ -50,6 +49,8 @@ const scoring = new TaskQueue();
 const loading = new TaskQueue();
 
 serveWorker<PolicyEngineMethods>({
+  open: () => chooseDevice(device),
+
   load: (args) => loading.run(() => (partsOf(args.name).adapter === undefined ? loadWhole(args) : loadOne(args))),
 
   unload: ({ name }) =>
@@ -173,8 +174,7 @@ async function loadWhole({ name, version, folder }: LoadMethod['args']): Promise
     vocabularySize: config.vocabularySize,
     parameterCount: countParameters(weights) + countQuantized(config, quantized),
     endTokenIds: ends,
-    device,
-    deviceReason,
+    device: (await chooseDevice(device)).device,
     dropped,
   };
 }
@@ -198,8 +198,7 @@ async function loadOne({ name: whole, version, folder }: LoadMethod['args']): Pr
       countQuantized(config, served.quantized ?? new Map()) +
       countParameters(adapter.parameters),
     endTokenIds: loadSpecialTokenIds(folder).eos ?? entry.ends,
-    device,
-    deviceReason,
+    device: (await chooseDevice(device)).device,
   };
 }
 

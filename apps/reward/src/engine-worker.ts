@@ -16,15 +16,16 @@ interface Loaded {
 /** Tokens of a sequence at most; of longer ones the end is read. */
 const longestContext = 4096;
 
-/** Tried out before the service says that it serves. */
-const { device, reason: deviceReason } = await chooseDevice(resolveSettings().device);
+const { device } = resolveSettings();
 
 const loaded = new Map<string, Loaded>();
 /** Programs of scorers run one at a time, and are released when those before have ended. */
 const scoring = new TaskQueue();
 
 serveWorker<RewardEngineMethods>({
-  load: ({ name, version, folder }) => {
+  open: () => chooseDevice(device),
+
+  load: async ({ name, version, folder }) => {
     const model = loadModel(folder);
     if (model.kind !== 'scalar') throw invalidInput(`${folder} holds no reward model`, { at: 'uri' });
     const { weights } = model;
@@ -42,8 +43,7 @@ serveWorker<RewardEngineMethods>({
       vocabularySize: config.vocabularySize,
       parameterCount: countParameters(weights),
       endTokenIds: [],
-      device,
-      deviceReason,
+      device: (await chooseDevice(device)).device,
     };
   },
 

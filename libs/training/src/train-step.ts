@@ -122,8 +122,8 @@ export class TrainStep<P extends object, B extends Batch, F extends object = obj
     const { parameters, state, scaling } = await treeToHost(this.#carried);
     return {
       parameters: parameters as P,
-      state: state as OptimizerState<NdArray>,
-      ...('scale' in scaling && { lossScale: itemOf(scaling.scale as NdArray) }),
+      state: state,
+      ...('scale' in scaling && { lossScale: itemOf(scaling.scale) }),
     };
   }
 
@@ -350,7 +350,7 @@ function updated(
   gradients: object,
   { optimizer, lossScaling }: TrainStepOptions,
 ) {
-  const advanced = optimizer.update(parameters, unscaled(gradients, scaling), state as OptimizerState<Tensor>, scalars);
+  const advanced = optimizer.update(parameters, unscaled(gradients, scaling), state, scalars);
   const next = nextScaling(scaling, advanced.norm, lossScaling);
   return { ...advanced, scaling: next, scale: 'scale' in next ? [next.scale] : [] };
 }
