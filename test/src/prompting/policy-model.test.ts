@@ -59,6 +59,7 @@ beforeAll(async () => {
     host: '127.0.0.1',
     port: 0,
     policyTarget: policy.target,
+    retrieverTarget: '127.0.0.1:1',
     sandboxTarget: '127.0.0.1:1',
   });
   client = createClient(PolicyService, policy.target);
