@@ -1,8 +1,8 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { createServer } from 'node:http';
+import { type Server, createServer } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
-import { type AddressInfo, type Server, connect } from 'node:net';
+import { type AddressInfo, connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
@@ -13,10 +13,10 @@ import { NetworkGuard, type NetworkPolicy } from './guard.ts';
 import { type GuardProxyOptions, type Refusal, startGuardProxy } from './guard-proxy.ts';
 import { createGuardedClient } from './guarded-fetch.ts';
 
-async function listening<T extends Server>(server: T, host = '127.0.0.1', port = 0): Promise<number> {
+async function listening(server: Server, host = '127.0.0.1', port = 0): Promise<number> {
   await new Promise<void>((resolve) => server.listen(port, host, resolve));
   onTestFinished(() => {
-    (server as unknown as { closeAllConnections: () => void }).closeAllConnections();
+    server.closeAllConnections();
     server.close();
   });
   return (server.address() as AddressInfo).port;

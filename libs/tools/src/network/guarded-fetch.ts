@@ -59,11 +59,11 @@ export async function readPage(
   let url = guard.parseUrl(address);
   try {
     for (let hop = 0; ; hop++) {
-      const response = (await client.fetch(url, {
+      const response = await client.fetch(url, {
         redirect: 'manual',
         signal: AbortSignal.any([signal, late]),
         headers: { accept: 'text/html, application/json;q=0.9, text/*;q=0.8, */*;q=0.1', 'user-agent': 'crucible' },
-      })) as unknown as Response;
+      });
       const location = redirects.has(response.status) ? response.headers.get('location') : null;
       if (location === null) {
         const { body, cut } = await readBody(response, mostBytes);
