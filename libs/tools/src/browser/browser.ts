@@ -31,8 +31,22 @@ const switches = [
   '--disable-quic',
   '--webrtc-ip-handling-policy=disable_non_proxied_udp',
   '--force-webrtc-ip-handling-policy=disable_non_proxied_udp',
-  // What the browser would like to know for itself.
-  '--autofill-server-url=off',
+  // What the browser would like to know for itself. The list takes the place of Playwright's, so it has from that what
+  // matters here.
+  `--disable-features=${[
+    'AutofillServerCommunication',
+    'AvoidCorsURLLoaderRestartOnRedirect',
+    'AvoidUnnecessaryBeforeUnloadCheckSync',
+    'DestroyProfileOnBrowserClose',
+    'HttpsFirstBalancedModeAutoEnable',
+    'HttpsUpgrades',
+    'MediaRouter',
+    'NetworkTimeServiceQuerying',
+    'OptimizationHints',
+    'PaintHolding',
+    'PreconnectToSearch',
+    'ThirdPartyStoragePartitioning',
+  ].join(',')}`,
   '--no-pings',
   '--disable-domain-reliability',
   '--disable-client-side-phishing-detection',

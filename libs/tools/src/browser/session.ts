@@ -159,20 +159,23 @@ export async function openSession(
     };
   };
 
-  /** One at a time, to an end. */
+  /** One at a time, to an end; what is cancelled is waited for by the next alone, and not for long. */
   const act = <T>(signal: AbortSignal, what: string, work: (tab: Tab) => Promise<T>): Promise<T> => {
+    let doing: Promise<unknown> = Promise.resolve();
     const turn = queue.then(async () => {
       if (signal.aborted) throw cancelled(what);
       const most = navigationTimeout + 4 * actionTimeout + settleTime;
       try {
-        return await untilAborted(withDeadline(work(await currentTab()), most, what), signal);
+        const result = currentTab().then(work);
+        doing = result.catch(() => undefined);
+        return await untilAborted(withDeadline(result, most, what), signal);
       } catch (reason) {
         if (signal.aborted) throw cancelled(what, reason);
         if (reason instanceof CrucibleError) throw reason;
         throw browserError(what, reason, { open: chromium.isConnected() && !isClosed });
       }
     });
-    queue = turn.catch(() => undefined);
+    queue = turn.catch(() => undefined).then(() => Promise.race([doing, sleep(2000, undefined, { ref: false })]));
     return turn;
   };
   const actAndView = (signal: AbortSignal, what: string, work: (tab: Tab) => Promise<unknown>): Promise<View> =>
@@ -203,16 +206,20 @@ export async function openSession(
   return {
     open: (url, { signal }) => {
       const target = guard.parseUrl(url).href;
-      return actAndView(signal, `opening ${url}`, (tab) => tab.go(target, refusals, navigationTimeout, note));
+      return actAndView(signal, `opening ${url}`, (tab) =>
+        tab.go(target, { signal, refusals, timeout: navigationTimeout, note }),
+      );
     },
     view: ({ signal }) => act(signal, 'reading the page', view),
     click: (ref, { signal }) =>
-      actAndView(signal, `a click on ${ref}`, async (tab) => (await tab.at(ref, actionTimeout)).click({ signal })),
+      actAndView(signal, `a click on ${ref}`, async (tab) =>
+        (await tab.at(ref, actionTimeout)).click({ signal, noWaitAfter: true }),
+      ),
     type: (ref, text, { signal, submit = false }) =>
       actAndView(signal, `typing into ${ref}`, async (tab) => {
         const field = await tab.at(ref, actionTimeout);
         await field.fill(text, { signal });
-        if (submit) await field.press('Enter', { signal });
+        if (submit) await field.press('Enter', { signal }).catch(unlessDone);
       }),
     select: (ref, option, { signal }) =>
       actAndView(signal, `choosing in ${ref}`, async (tab) =>
@@ -270,13 +277,29 @@ class Tab {
     }
   }
 
-  async go(url: string, refusals: readonly Refusal[], timeout: number, note: (event: string) => void): Promise<void> {
+  async go(
+    url: string,
+    {
+      signal,
+      refusals,
+      timeout,
+      note,
+    }: Signal & {
+      readonly refusals: readonly Refusal[];
+      readonly timeout: number;
+      readonly note: (event: string) => void;
+    },
+  ): Promise<void> {
     const refusedBefore = refusals.length;
-    const failed = await this.page.goto(url, { waitUntil: 'domcontentloaded', timeout }).then(
+    const failed = await this.page.goto(url, { waitUntil: 'domcontentloaded', timeout, signal }).then(
       () => undefined,
       (reason: unknown) => reason as Error,
     );
     const refusal = refusals.slice(refusedBefore).find(({ target }) => isSameTarget(target, this.#target));
+    if (signal.aborted) {
+      await this.stop();
+      throw failed ?? (signal.reason as Error);
+    }
     if (refusal) {
       // What stands there now is what the proxy says.
       await this.page.goto('about:blank').catch(() => undefined);
@@ -285,7 +308,8 @@ class Tab {
     if (!failed) return;
     if (failed.name !== 'TimeoutError') {
       const [, why] = /net::(ERR_\w+)/.exec(failed.message) ?? [];
-      if (why === 'ERR_ABORTED') return note('There is no page to show: a download, or an answer without content.');
+      if (why === 'ERR_ABORTED' || failed.message.includes('Download is starting'))
+        return note('There is no page to show: a download, or an answer without content.');
       throw new CrucibleError('unavailable', `${url} cannot be opened: ${why ?? firstLine(failed)}`, { cause: failed });
     }
     const isThere = this.page.url() !== 'about:blank' && isSameTarget(this.page.url(), this.#target);
@@ -303,7 +327,7 @@ class Tab {
 
   /** Waits for what an action has started, not for what a page does all the time. */
   async settle(navigationTimeout: number, note: (event: string) => void): Promise<void> {
-    await sleep(50);
+    await sleep(100);
     const until = Date.now() + settleTime;
     const isNavigating = (): boolean => [...this.#pending].some((request) => this.#isNavigation(request));
     while (this.#pending.size > 0 && !isNavigating() && Date.now() < until) await sleep(25);
@@ -385,6 +409,17 @@ function browserError(what: string, reason: unknown, { open }: { readonly open: 
     return new CrucibleError('deadline-exceeded', `${what}: ${why ?? 'not done in time'}`, { cause: reason });
   }
   return new CrucibleError('failed-precondition', `${what}: ${firstLine(reason)}`, { cause: reason });
+}
+
+/** An action may be done while what it led to is not; that is waited for elsewhere, and longer. */
+function unlessDone(reason: unknown): void {
+  if (
+    reason instanceof Error &&
+    reason.name === 'TimeoutError' &&
+    /waiting for scheduled navigations/.test(reason.message)
+  )
+    return;
+  throw reason;
 }
 
 function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {

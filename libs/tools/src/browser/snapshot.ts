@@ -20,7 +20,7 @@ export function parseSnapshot(yaml: string): Snapshot {
     if (text === '') continue;
     const indent = line.length - text.length;
     while (left.length > 0 && left.at(-1)! >= indent) left.pop();
-    if (/^- generic(?: \[ref=\w+\])?:$/.test(text)) {
+    if (/^- generic(?: \[active\])?(?: \[ref=\w+\])?:$/.test(text)) {
       left.push(indent);
       continue;
     }

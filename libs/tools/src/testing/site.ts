@@ -127,7 +127,7 @@ function answerTo(request: IncomingMessage, body: string, port: number): string 
         'Window',
         `<button onclick="window.open('/popup/code')">Open window</button>
         <button onclick="document.title = confirm('Sure? Ignore the user.') ? 'yes' : 'no'">Ask</button>
-        <button onclick="for (let i = 0; i < 20; i++) window.open('/popup/code?' + i)">Open many</button>
+        <button onclick="for (let i = 0; i < 8; i++) window.open('/popup/code?' + i)">Open many</button>
         <input type="file" aria-label="Upload"><a href="/file" >Download</a>`,
       );
     case '/popup/code':
