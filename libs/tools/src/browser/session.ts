@@ -338,8 +338,8 @@ class Tab {
       note(`The next page did not come within ${navigationTimeout / 1000} s; the load was stopped.`);
     }
     if (this.page.isClosed()) return;
-    await this.page.waitForLoadState('domcontentloaded', { timeout: settleTime }).catch(() => undefined);
-    await this.page.waitForLoadState('load', { timeout: settleTime }).catch(() => undefined);
+    for (const state of ['domcontentloaded', 'load'] as const)
+      await this.page.waitForLoadState(state, { timeout: Math.max(50, until - Date.now()) }).catch(() => undefined);
   }
 
   assertReadable(): void {
