@@ -4,7 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Browser as Chromium, BrowserContext, Locator, Page, Request } from 'playwright-core';
-import { CrucibleError, invalidInput, withDeadline } from '@crucible/foundation';
+import { CrucibleError, invalidInput, throwIfCancelled, withDeadline } from '@crucible/foundation';
 import type { NetworkGuard } from '../network/guard.ts';
 import { type Refusal, startGuardProxy } from '../network/guard-proxy.ts';
 import { type Snapshot, parseSnapshot } from './snapshot.ts';
@@ -32,7 +32,9 @@ export interface View {
   readonly tab: number;
 }
 
-type Signal = { readonly signal: AbortSignal };
+interface Signal {
+  readonly signal: AbortSignal;
+}
 
 export interface BrowserSession extends AsyncDisposable {
   readonly open: (url: string, options: Signal) => Promise<View>;
@@ -97,7 +99,7 @@ export async function openSession(
   const tabs: Tab[] = [];
   let current: Tab | undefined;
   let queue: Promise<unknown> = Promise.resolve();
-  const ended = Promise.withResolvers<void>();
+  const ended = Promise.withResolvers<undefined>();
   const note = (event: string): void => {
     if (events.length < mostEvents) events.push(event.length > 300 ? `${event.slice(0, 300)}…` : event);
   };
@@ -163,7 +165,7 @@ export async function openSession(
   const act = <T>(signal: AbortSignal, what: string, work: (tab: Tab) => Promise<T>): Promise<T> => {
     let doing: Promise<unknown> = Promise.resolve();
     const turn = queue.then(async () => {
-      if (signal.aborted) throw cancelled(what);
+      throwIfCancelled(signal, what);
       const most = navigationTimeout + 4 * actionTimeout + settleTime;
       try {
         const result = currentTab().then(work);
@@ -197,7 +199,7 @@ export async function openSession(
       isClosed = true;
       await proxy.close();
       await withDeadline(context.close(), 5000, 'end of the browser context').catch(() => undefined);
-      ended.resolve();
+      ended.resolve(undefined);
     }
     await ended.promise;
   };
@@ -308,8 +310,10 @@ class Tab {
     if (!failed) return;
     if (failed.name !== 'TimeoutError') {
       const [, why] = /net::(ERR_\w+)/.exec(failed.message) ?? [];
-      if (why === 'ERR_ABORTED' || failed.message.includes('Download is starting'))
-        return note('There is no page to show: a download, or an answer without content.');
+      if (why === 'ERR_ABORTED' || failed.message.includes('Download is starting')) {
+        note('There is no page to show: a download, or an answer without content.');
+        return;
+      }
       throw new CrucibleError('unavailable', `${url} cannot be opened: ${why ?? firstLine(failed)}`, { cause: failed });
     }
     const isThere = this.page.url() !== 'about:blank' && isSameTarget(this.page.url(), this.#target);
@@ -403,7 +407,7 @@ function browserError(what: string, reason: unknown, { open }: { readonly open: 
   if (!open) return new CrucibleError('unavailable', `${what}: the browser is closed`, { cause: reason });
   const text = reason instanceof Error ? reason.message : String(reason);
   if (reason instanceof Error && reason.name === 'TimeoutError') {
-    const why = /intercepts pointer events/.test(text)
+    const why = text.includes('intercepts pointer events')
       ? 'something else lies over the element'
       : /element is not (visible|enabled|stable|editable)/.exec(text)?.[0];
     return new CrucibleError('deadline-exceeded', `${what}: ${why ?? 'not done in time'}`, { cause: reason });
@@ -416,7 +420,7 @@ function unlessDone(reason: unknown): void {
   if (
     reason instanceof Error &&
     reason.name === 'TimeoutError' &&
-    /waiting for scheduled navigations/.test(reason.message)
+    reason.message.includes('waiting for scheduled navigations')
   )
     return;
   throw reason;

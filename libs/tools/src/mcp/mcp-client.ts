@@ -94,7 +94,7 @@ export async function connectMcpServer(spec: McpServerSpec, options: McpOptions 
       tools.push({
         name,
         description: visibleText(each.description ?? each.title ?? each.name).slice(0, longestDescription),
-        parameters: each.inputSchema as Tool['parameters'],
+        parameters: each.inputSchema,
         run: async (input, { signal }) =>
           resultOf(name, await server.call(each, input, { signal, timeout: callTimeout }), tokens),
       });

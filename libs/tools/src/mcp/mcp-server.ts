@@ -3,7 +3,7 @@
  * description and its schema, and is asked nothing that does not fit the schema.
  */
 import {
-  Server,
+  McpServer,
   createMcpHandler,
   fromJsonSchema,
   hostHeaderValidationResponse,
@@ -58,12 +58,14 @@ export function serveMcpOverStdio(
 function serverFactory(
   tools: readonly Tool[],
   { name = 'crucible', version = '0.1.0' }: McpServerOptions,
-): () => Server {
+): () => McpServer {
   const checked = new Map(
     tools.map((tool) => [tool.name, { tool, schema: fromJsonSchema<Record<string, unknown>>(tool.parameters) }]),
   );
   return () => {
-    const server = new Server({ name, version }, { capabilities: { tools: {} } });
+    const mcp = new McpServer({ name, version }, { capabilities: { tools: {} } });
+    // `registerTool` would have errors of its own shapes; a model reads these.
+    const { server } = mcp;
     server.setRequestHandler('tools/list', () => ({
       tools: tools.map((tool) => ({
         name: tool.name,
@@ -90,6 +92,6 @@ function serverFactory(
         return { content: [{ type: 'text', text: message }], isError: true };
       }
     });
-    return server;
+    return mcp;
   };
 }

@@ -4,7 +4,7 @@
  */
 import { exit } from 'node:process';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Server } from '@modelcontextprotocol/server';
+import { McpServer } from '@modelcontextprotocol/server';
 import { StdioServerTransport, serveStdio } from '@modelcontextprotocol/server/stdio';
 
 interface Definition {
@@ -30,8 +30,9 @@ let tools: Definition[] = [
   { name: 'bad', inputSchema: { type: 'object', properties: { x: { $ref: 'https://example.org/schema' } } } },
 ];
 
-function createServer(): Server {
-  const server = new Server({ name: 'test', version: '1.0.0' }, { capabilities: { tools: { listChanged: true } } });
+function createServer(): McpServer {
+  const mcp = new McpServer({ name: 'test', version: '1.0.0' }, { capabilities: { tools: { listChanged: true } } });
+  const { server } = mcp;
   server.setRequestHandler('tools/list', () => ({ tools }));
   server.setRequestHandler('tools/call', async ({ params }) => {
     const say = (words: string) => ({ content: [{ type: 'text' as const, text: words }] });
@@ -47,10 +48,10 @@ function createServer(): Server {
       case 'fail':
         return { ...say('it did not work'), isError: true };
       case 'slow':
-        await sleep(60_000);
+        await sleep(60_000, undefined, { ref: false });
         return say('late');
       case 'die':
-        console.error('about to die');
+        process.stderr.write('about to die\n');
         return exit(3);
       case 'mixed':
         return {
@@ -73,7 +74,7 @@ function createServer(): Server {
         throw new Error(`no tool ${params.name}`);
     }
   });
-  return server;
+  return mcp;
 }
 
 if (process.argv[2] === 'legacy') await createServer().connect(new StdioServerTransport());

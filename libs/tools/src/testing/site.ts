@@ -32,7 +32,7 @@ export async function startSite(): Promise<Site> {
       const host = request.headers.host!.replace(/:\d+$/, '');
       requests.push(`${request.method} ${host} ${request.url}${body === '' ? '' : ` ${body}`}`);
       const answer = answerTo(request, body, port);
-      if (answer === 'silent') return void waiting.add(() => response.destroy());
+      if (answer === undefined) return void waiting.add(() => response.destroy());
       if (typeof answer === 'string') return void response.writeHead(200, { 'content-type': 'text/html' }).end(answer);
       response.writeHead(answer.status ?? 200, { 'content-type': 'text/html', ...answer.headers });
       if (answer.part === true) {
@@ -87,7 +87,7 @@ interface Answer {
   readonly part?: boolean;
 }
 
-function answerTo(request: IncomingMessage, body: string, port: number): string | Answer | 'silent' {
+function answerTo(request: IncomingMessage, body: string, port: number): string | Answer | undefined {
   const url = new URL(request.url!, `http://${request.headers.host}`);
   const form = new URLSearchParams(body);
   const privateUrl = `http://private.test:${port}`;
@@ -170,7 +170,7 @@ function answerTo(request: IncomingMessage, body: string, port: number): string 
       );
     case '/slow':
     case '/slow/picture':
-      return 'silent';
+      return undefined;
     case '/slow/half':
       return { body: `<title>Half</title><h1>First half</h1><p>${'.'.repeat(2000)}</p>`, part: true };
     case '/slow/part':
