@@ -6,20 +6,29 @@ import type { Settings } from '@crucible/service';
 import { findRunning } from './run-file.ts';
 
 /** Loading a large model takes its time. */
-const deadlineMs = 600_000;
+export const loadDeadlineMs = 600_000;
 
 /** Tells a running `crucible up` with the same home of a version that no job made, so that it serves it. */
 export async function announceModel(
   settings: Settings,
-  { kind, name, version, uri, sha256 }: ModelVersion,
+  { kind, name, version, uri, sha256, parent }: ModelVersion,
 ): Promise<void> {
   const running = findRunning(settings.home);
-  if (!running || (kind !== 'language' && kind !== 'scalar')) return;
+  if (!running || (kind !== 'language' && kind !== 'scalar' && kind !== 'adapter')) return;
   const update = { model: name, version, uri, sha256 };
+  if (kind === 'adapter') {
+    using client = disposable(createClient(PolicyService, running.policy, { deadlineMs: loadDeadlineMs }));
+    const { models } = await client.getModelInfo({});
+    const base = parent?.split('@')[0];
+    // Its model may not be one that is served.
+    if (base !== undefined && models.some((model) => model.name === base))
+      await client.loadAdapter({ ...update, model: base, adapter: name });
+    return;
+  }
   using client =
     kind === 'language'
-      ? disposable(createClient(PolicyService, running.policy, { deadlineMs }))
-      : disposable(createClient(RewardService, running.reward, { deadlineMs }));
+      ? disposable(createClient(PolicyService, running.policy, { deadlineMs: loadDeadlineMs }))
+      : disposable(createClient(RewardService, running.reward, { deadlineMs: loadDeadlineMs }));
   await client.updateWeights(update);
 }
 

@@ -34,6 +34,11 @@ export function withSkippedRows(set: JsonObject): JsonObject {
   return { ...set, data: { ...(set['data'] as JsonObject | undefined), skipInvalidRows: true } };
 }
 
+/** What `--adapter` stands for, over the options that `--set` gave. */
+export function withAdapter(set: JsonObject, kind: string): JsonObject {
+  return { ...set, adapter: { ...(set['adapter'] as JsonObject | undefined), kind } };
+}
+
 export function collectPath(given: string, before: readonly string[] = []): readonly string[] {
   return [...before, resolve(given)];
 }

@@ -30,7 +30,7 @@ function corpus(): string {
 
 describe('--help', () => {
   it.each([
-    [[], ['up', 'forge', 'train', 'chat', 'eval', 'models', 'pull', 'export', 'jobs', 'serve', '--home']],
+    [[], ['up', 'forge', 'train', 'chat', 'ask', 'eval', 'models', 'pull', 'export', 'jobs', 'serve', '--home']],
     [['up'], ['--port', '--host', '--preset', '--seed', '--no-forge', '--home']],
     [
       ['forge'],
@@ -54,6 +54,32 @@ describe('--help', () => {
       ['--name', '--base', '--reward-model', '--prompts', '--skip-invalid', '--seed', '--set', '--json'],
     ],
     [['chat'], ['--model', '--system', '--temperature', '--max-tokens', '--url', '--json', '--home']],
+    [
+      ['ask'],
+      [
+        '--strategy',
+        '--model',
+        '--url',
+        '--system',
+        '--answer',
+        '--choices',
+        '--examples',
+        '--shots',
+        '--select',
+        '--documents',
+        '--samples',
+        '--actions',
+        '--wording',
+        '--temperature',
+        '--max-tokens',
+        '--seed',
+        '--seconds',
+        '--prompts',
+        '--json',
+        'self-consistency-then-react',
+        '--home',
+      ],
+    ],
     [['eval'], ['--model', '--split', '--count', '--seed', '--temperature', '--json', '--home']],
     [['models'], ['list', 'import', '--home']],
     [['models', 'list'], ['--json']],
@@ -127,6 +153,10 @@ describe('a wrong word', () => {
       "crucible: option '--split <split>' argument 'train' is invalid. Allowed choices are heldout, unseen.\n",
     ],
     [
+      ['ask', 'hi', '--strategy', 'guess'],
+      "crucible: option '--strategy <name>' argument 'guess' is invalid. Allowed choices are direct, few-shot, cot, step-by-step, self-consistency, rag, pal, react, react-then-self-consistency, self-consistency-then-react.\n",
+    ],
+    [
       ['serve', 'polcy'],
       "crucible: command-argument value 'polcy' is invalid for argument 'service'. Allowed choices are policy, reward, trainer, gateway.\n",
     ],
@@ -138,6 +168,8 @@ describe('a wrong word', () => {
     [['up', '--preset', 'huge'], /^crucible: --preset huge does not exist; there are tiny, .*smoke\n$/],
     [['up', '--port', '99999'], /^crucible: --port 99999: .*65535/],
     [['chat', 'hi', '--temperature', '3'], '--temperature 3: it must be a number from 0 to 2'],
+    [['ask', 'hi', '--strategy', 'rag'], '--strategy rag searches texts: name some with --documents'],
+    [['ask', 'hi', '--strategy', 'cot'], '--strategy cot shows solved examples: name a file with --examples'],
     [['serve', 'trainer', '--bus', 'foo://x'], /^crucible: --bus foo:\/\/x: .*nats:\/\/HOST:PORT/],
     [['forge', '--preset', 'huge'], /^crucible: preset huge does not exist; there are tiny, .*smoke\n$/],
     [['forge', '--set', 'sft.stepz=3'], /^crucible: option sft\.stepz does not exist; there are .*\bsteps, .*\n$/],
@@ -183,6 +215,14 @@ describe("a user's own data", () => {
     await expectRefusal(
       ['--home', temporaryFolder(), 'forge', '--corpus', corpus(), '--instructions', instructions, '--json'],
       new RegExp(`^crucible: ${instructions}:2: `),
+    );
+  });
+
+  it('must have answers: examples without are named with their line', async () => {
+    const examples = fileWith(['{"question": "q", "answer": "a", "reasoning": "r"}', '{"question": "What is 2 + 2?"}']);
+    await expectRefusal(
+      ['--home', temporaryFolder(), 'ask', 'hi', '--strategy', 'few-shot', '--examples', examples],
+      `${examples}:2: answer is missing`,
     );
   });
 

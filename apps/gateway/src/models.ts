@@ -41,6 +41,8 @@ export class Models {
       const known = [newestModel, ...models.map((model) => model.name)].join(', ');
       throw new CrucibleError('not-found', `model ${name} does not exist; there are ${known}`, { at: 'model' });
     }
-    return { info, tokenizer: this.#tokenizers.of(info) };
+    // An adapter may have come without the tokenizer, which is then the model's.
+    const owner = models.find((model) => !model.name.includes(':') && model.tokenizerSha256 === info.tokenizerSha256);
+    return { info, tokenizer: this.#tokenizers.of(owner ?? info) };
   }
 }

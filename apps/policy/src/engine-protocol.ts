@@ -4,8 +4,11 @@ import type { LoadMethod } from '@crucible/serving';
 
 export interface PolicyEngineMethods {
   load: LoadMethod;
+  /** Lets go of an adapter, by its whole name; answers that it writes go on. */
+  unload: { args: { readonly name: string }; result: null; item: never };
   generate: {
     args: {
+      /** `MODEL` or `MODEL:ADAPTER`, as for `score`. */
       readonly name: string;
       readonly prompt: readonly number[];
       readonly maxTokens: number | undefined;

@@ -1,15 +1,39 @@
 /** The engine process of the policy service: holds the weights and runs ONNX Runtime. */
-import { loadModel, loadSpecialTokenIds } from '@crucible/checkpoint';
-import { CrucibleError, invalidInput, throwIfCancelled } from '@crucible/foundation';
-import { GenerationEngine, LogProbabilityScorer, packSequences, rowTime, type ServedModel } from '@crucible/inference';
-import type { ModelWeights } from '@crucible/nn';
+import {
+  assertAdapterFits,
+  loadAdapter,
+  loadLanguageModel,
+  loadSpecialTokenIds,
+  type ModelDescription,
+} from '@crucible/checkpoint';
+import { CrucibleError, throwIfCancelled } from '@crucible/foundation';
+import {
+  GenerationEngine,
+  LogProbabilityScorer,
+  packSequences,
+  prepareAdapters,
+  rowTime,
+  type ServedAdapter,
+  type ServedModel,
+} from '@crucible/inference';
+import type { DecoderConfig, ModelWeights, QuantizedWeights } from '@crucible/nn';
 import { countParameters } from '@crucible/optim';
 import { serveWorker, TaskQueue } from '@crucible/service';
+import type { LoadedModel, LoadMethod } from '@crucible/serving';
 import type { PolicyEngineMethods, SequenceScore, TokenChoice } from './engine-protocol.ts';
 
 interface Loaded {
   readonly engine: GenerationEngine;
-  readonly scorer: LogProbabilityScorer;
+  readonly model: ModelDescription;
+  /** Tokens that end an answer of the model itself. */
+  readonly ends: readonly number[];
+  readonly adapters: ReadonlyMap<string, LoadedAdapter>;
+  /** By adapter; '' for none. Made when they are first needed. */
+  readonly scorers: Map<string, LogProbabilityScorer>;
+}
+
+interface LoadedAdapter extends ServedAdapter {
+  readonly folder: string;
 }
 
 /** Tokens of a conversation at most, whatever a model says of itself: attention takes memory for every pair of them. */
@@ -18,32 +42,32 @@ const longestContext = 4096;
 const loaded = new Map<string, Loaded>();
 /** Programs of scorers run one at a time, and are released when those before have ended. */
 const scoring = new TaskQueue();
+/** Loads follow one another: each begins with what those before have left. */
+const loading = new TaskQueue();
 
 serveWorker<PolicyEngineMethods>({
-  load: ({ name, version, folder }) => {
-    const model = loadModel(folder);
-    if (model.kind !== 'language') throw invalidInput(`${folder} holds no language model`, { at: 'uri' });
-    const { weights } = model;
-    const config = { ...model.config, maxPositions: Math.min(model.config.maxPositions, longestContext) };
-    const before = loaded.get(name);
-    const isSame = sameConfig(before?.engine.model, config);
-    const engine = before?.engine ?? new GenerationEngine();
-    engine.setModel({ weights, config, version });
-    if (!isSame) {
-      loaded.set(name, { engine, scorer: new LogProbabilityScorer(weights, config) });
-      if (before) void scoring.run(() => before.scorer.dispose());
-    }
-    return {
-      contextLength: config.maxPositions,
-      vocabularySize: config.vocabularySize,
-      parameterCount: countParameters(weights),
-      endTokenIds: loadSpecialTokenIds(folder).eos ?? [],
-    };
-  },
+  load: (args) => loading.run(() => (partsOf(args.name).adapter === undefined ? loadWhole(args) : loadOne(args))),
+
+  unload: ({ name }) =>
+    loading.run(async () => {
+      const { model, adapter } = partsOf(name);
+      const entry = loaded.get(model);
+      if (!entry || adapter === undefined || !entry.adapters.has(adapter)) return null;
+      const served = entry.engine.model!;
+      const adapters = new Map(entry.adapters);
+      adapters.delete(adapter);
+      await serve(model, { ...entry, adapters }, served);
+      return null;
+    }),
 
   generate: async ({ name, maxTokens, ...request }, { signal, emit }) => {
-    const { engine } = find(name);
-    const stream = engine.generate({ ...request, signal, ...(maxTokens === undefined ? {} : { maxTokens }) });
+    const { entry, adapter } = find(name);
+    const stream = entry.engine.generate({
+      ...request,
+      signal,
+      ...(adapter !== undefined && { adapter }),
+      ...(maxTokens === undefined ? {} : { maxTokens }),
+    });
     await emit({ kind: 'started', version: stream.version });
     // Tokens that come while the last message is on its way go together in the next.
     let collected: TokenChoice[] = [];
@@ -65,15 +89,19 @@ serveWorker<PolicyEngineMethods>({
   },
 
   score: async ({ name, sequences, temperature, alternatives }, { signal }) => {
-    const { engine, scorer } = find(name);
-    const { weights, config, version } = engine.model!;
+    const { entry, adapter } = find(name);
+    const { weights, config } = entry.engine.model!;
+    const own = adapter === undefined ? undefined : entry.adapters.get(adapter)!;
+    const version = own?.version ?? entry.engine.model!.version;
+    const context = config.maxPositions - (own && own.config.kind !== 'lora' ? own.config.tokens : 0);
+    const scorer = scorerOf(entry, own);
     const score = async (): Promise<SequenceScore[]> => {
       const scores: SequenceScore[] = [];
       const atOnce = 32;
       for (let first = 0; first < sequences.length; first += atOnce) {
         throwIfCancelled(signal, 'scoring');
         const part = sequences.slice(first, first + atOnce);
-        scores.push(...(await scorePart(scorer, weights, config.maxPositions, part, temperature, alternatives)));
+        scores.push(...(await scorePart(scorer, weights, context, part, temperature, alternatives)));
       }
       return scores;
     };
@@ -105,12 +133,117 @@ async function scorePart(
   });
 }
 
-function find(name: string): Loaded {
-  const found = loaded.get(name);
-  if (!found) throw new CrucibleError('not-found', `model ${name} is not loaded`, { at: 'model' });
-  return found;
+/** Loads a model; its adapters stay, and those that do not fit it are told. */
+async function loadWhole({ name, version, folder }: LoadMethod['args']): Promise<LoadedModel> {
+  const saved = loadLanguageModel(folder);
+  const { weights, quantized } = saved;
+  const model: ModelDescription = { kind: 'language', config: saved.config };
+  const config = { ...saved.config, maxPositions: Math.min(saved.config.maxPositions, longestContext) };
+  const before = loaded.get(name);
+  const adapters = new Map<string, LoadedAdapter>();
+  const dropped: string[] = [];
+  for (const [own, adapter] of before?.adapters ?? []) {
+    try {
+      assertAdapterFits(adapter, model, adapter.folder);
+      adapters.set(own, adapter);
+    } catch {
+      dropped.push(`${name}:${own}`);
+    }
+  }
+  const ends = loadSpecialTokenIds(folder).eos ?? [];
+  const old = before?.engine.model;
+  // Matrices of few bits are parts of programs.
+  const isWhole = quantized.size + (old?.quantized?.size ?? 0) === 0;
+  const isSame = isWhole && JSON.stringify(old?.config) === JSON.stringify(config);
+  const entry: Loaded = {
+    engine: before?.engine ?? new GenerationEngine(),
+    model,
+    ends,
+    adapters,
+    scorers: isSame && before ? before.scorers : new Map<string, LogProbabilityScorer>(),
+  };
+  await serve(name, entry, { weights, quantized, config, version });
+  if (before && !isSame) release(before.scorers.values());
+  return {
+    contextLength: config.maxPositions,
+    vocabularySize: config.vocabularySize,
+    parameterCount: countParameters(weights) + countQuantized(config, quantized),
+    endTokenIds: ends,
+    dropped,
+  };
 }
 
-function sameConfig(model: ServedModel | undefined, config: object): boolean {
-  return JSON.stringify(model?.config) === JSON.stringify(config);
+/** Loads an adapter of a model that is there, in the place of one of the same name. */
+async function loadOne({ name: whole, version, folder }: LoadMethod['args']): Promise<LoadedModel> {
+  const { model: name, adapter: own } = partsOf(whole);
+  const entry = loaded.get(name);
+  if (!entry || own === undefined) throw notLoaded(name);
+  const served = entry.engine.model!;
+  const { weights, config } = served;
+  const adapter = { ...loadAdapter(folder, entry.model), name: own, version, folder };
+  const adapters = new Map(entry.adapters).set(own, adapter);
+  await serve(name, { ...entry, adapters }, served);
+  const virtual = adapter.config.kind === 'lora' ? 0 : adapter.config.tokens;
+  return {
+    contextLength: config.maxPositions - virtual,
+    vocabularySize: config.vocabularySize,
+    parameterCount:
+      countParameters(weights) +
+      countQuantized(config, served.quantized ?? new Map()) +
+      countParameters(adapter.parameters),
+    endTokenIds: loadSpecialTokenIds(folder).eos ?? entry.ends,
+  };
+}
+
+/** Serves new calls from a model with its adapters; those that came before end with what they began with. */
+async function serve(name: string, entry: Loaded, model: ServedModel): Promise<void> {
+  const adapters = await prepareAdapters([...entry.adapters.values()], model);
+  entry.engine.setModel({ ...model, adapters });
+  const before = loaded.get(name);
+  loaded.set(name, entry);
+  // An adapter that has changed or gone: its scorer is made for the old one's parameters.
+  for (const [own, scorer] of entry.scorers) {
+    if (own === '' || before?.adapters.get(own) === entry.adapters.get(own)) continue;
+    entry.scorers.delete(own);
+    release([scorer]);
+  }
+}
+
+function release(scorers: Iterable<LogProbabilityScorer>): void {
+  for (const scorer of scorers) void scoring.run(() => scorer.dispose());
+}
+
+function scorerOf({ scorers, engine }: Loaded, adapter: LoadedAdapter | undefined): LogProbabilityScorer {
+  const key = adapter?.name ?? '';
+  const { weights, config, quantized = new Map() } = engine.model!;
+  let scorer = scorers.get(key);
+  if (!scorer) {
+    scorer = new LogProbabilityScorer(weights, config, { quantized, ...(adapter && { adapter }) });
+    scorers.set(key, scorer);
+  }
+  return scorer;
+}
+
+/** Numbers in matrices of few bits; one of a head that is tied is there once more, and counts once. */
+function countQuantized({ tieEmbeddings }: DecoderConfig, quantized: QuantizedWeights): number {
+  let count = 0;
+  for (const [module, { rows, columns }] of quantized)
+    if (module !== 'lm_head' || !tieEmbeddings) count += rows * columns;
+  return count;
+}
+
+function partsOf(name: string): { readonly model: string; readonly adapter: string | undefined } {
+  const [model = '', adapter] = name.split(':');
+  return { model, adapter };
+}
+
+function find(name: string): { readonly entry: Loaded; readonly adapter: string | undefined } {
+  const { model, adapter } = partsOf(name);
+  const entry = loaded.get(model);
+  if (!entry || (adapter !== undefined && !entry.adapters.has(adapter))) throw notLoaded(name);
+  return { entry, adapter };
+}
+
+function notLoaded(name: string): CrucibleError {
+  return new CrucibleError('not-found', `model ${name} is not loaded`, { at: 'model' });
 }

@@ -2,11 +2,16 @@
 import { FinishReason, PolicyService } from '@crucible/protos/policy/v1';
 import { implementService } from '@crucible/rpc';
 import type { Service } from '@crucible/service';
-import { createModelService, type ModelServiceDependencies, type ModelServiceParts } from '@crucible/serving';
+import {
+  adapterName,
+  createModelService,
+  type ModelServiceDependencies,
+  type ModelServiceParts,
+} from '@crucible/serving';
 import type { Choice } from '@crucible/inference';
 import type { PolicyEngineMethods } from './engine-protocol.ts';
 import { ItemStream } from './item-stream.ts';
-import { assertScoreRequest, resolveGenerateRequest } from './requests.ts';
+import { assertAdapterRequest, assertScoreRequest, resolveGenerateRequest } from './requests.ts';
 
 const finishReasons = {
   stop: FinishReason.STOP,
@@ -57,6 +62,21 @@ const implement: ModelServiceParts<PolicyEngineMethods>['implement'] = (worker, 
       const { finish } = await done;
       const usage = { promptTokenCount: resolved.prompt.length, completionTokenCount: count, cachedTokenCount: 0 };
       yield { event: { case: 'finished', value: { finishReason: finishReasons[finish], usage } } };
+    },
+
+    loadAdapter: async ({ model, adapter, version, uri, sha256, allowRollback }) => {
+      assertAdapterRequest({ model, adapter });
+      models.resolve(model);
+      const name = adapterName(model, adapter);
+      return { model: await models.update({ model: name, version, uri, sha256, allowRollback }) };
+    },
+
+    unloadAdapter: async ({ model, adapter }) => {
+      assertAdapterRequest({ model, adapter });
+      models.resolve(model);
+      const name = adapterName(model, adapter);
+      await models.remove(name, () => worker.call('unload', { name }));
+      return {};
     },
 
     score: async (request, { signal }) => {

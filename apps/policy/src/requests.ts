@@ -54,6 +54,22 @@ export function resolveGenerateRequest(
   };
 }
 
+/** Names of adapters are like those of models. */
+const adapterPattern = /^[a-z0-9][a-z0-9._-]{0,63}$/;
+
+export function assertAdapterRequest({ model, adapter }: { readonly model: string; readonly adapter: string }): void {
+  if (model === '' || model.includes(':'))
+    throw invalidInput(`model ${JSON.stringify(model)}: it names the model that the adapter belongs to`, {
+      at: 'model',
+    });
+  if (!adapterPattern.test(adapter)) {
+    throw invalidInput(
+      `adapter ${JSON.stringify(adapter)}: 1 to 64 of the characters a-z, 0-9, -, _ and ., the first a letter or digit`,
+      { at: 'adapter' },
+    );
+  }
+}
+
 export function assertScoreRequest(
   request: Pick<PolicyEngineMethods['score']['args'], 'sequences' | 'temperature' | 'alternatives'>,
   model: LoadedModel,

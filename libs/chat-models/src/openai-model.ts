@@ -17,8 +17,8 @@ export interface OpenAiModelOptions {
   /** Of the API, as `http://127.0.0.1:8080/v1`. */
   readonly url: string;
   readonly model: string;
-  /** The environment variable that holds the key; unset: none is sent. Default OPENAI_API_KEY. */
-  readonly keyVariable?: string;
+  /** Sent to this server alone; in no message of an error. Default: none. */
+  readonly key?: string;
   /** Default: not known. */
   readonly contextTokens?: number;
   /** Default general. */
@@ -37,23 +37,18 @@ export interface OpenAiModelOptions {
   readonly silenceMs?: number;
   /** How often a request is tried again that the server could not take yet. Default 2. */
   readonly retries?: number;
-  /** Where the key is looked up. Default: that of the process. */
-  readonly environment?: Readonly<Record<string, string | undefined>>;
 }
 
 export function createOpenAiModel(options: OpenAiModelOptions): ChatModel {
   const {
     model,
-    keyVariable = 'OPENAI_API_KEY',
     contextTokens,
     wording = 'general',
     plainToolMessages = false,
     nativeTools = true,
     mostSamples = 1,
-    environment = process.env,
   } = options;
   const endpoint = endpointOf(options.url);
-  const key = environment[keyVariable];
   return {
     name: model,
     wording,
@@ -61,7 +56,7 @@ export function createOpenAiModel(options: OpenAiModelOptions): ChatModel {
     nativeTools,
     mostSamples,
     ...(contextTokens !== undefined && { contextTokens }),
-    generate: (request) => generate({ endpoint, key, options }, request),
+    generate: (request) => generate({ endpoint, key: options.key, options }, request),
   };
 }
 
@@ -150,7 +145,7 @@ function bodyOf({ options }: Connection, request: ChatRequest): object {
   return {
     model: options.model,
     messages: request.messages.map(messageOf),
-    [options.maxTokensField ?? 'max_tokens']: request.maxTokens,
+    ...(request.maxTokens !== undefined && { [options.maxTokensField ?? 'max_tokens']: request.maxTokens }),
     stream: true,
     stream_options: { include_usage: true },
     ...(temperature !== undefined && { temperature }),
@@ -299,26 +294,34 @@ const codes: Readonly<Record<number, ErrorCode>> = {
 };
 
 async function errorOf(response: Response, connection: Connection): Promise<CrucibleError> {
+  const { status, headers } = response;
   const text = await response.text().catch(() => '');
-  let message = text.trim().slice(0, 300);
-  try {
-    message = z.object({ error: errorSchema }).parse(JSON.parse(text)).error;
-  } catch {
-    // Not in OpenAI's form: the text as it is.
-  }
-  const error = failure(
-    codes[response.status] ?? 'unavailable',
-    `HTTP ${response.status}${message === '' ? '' : `: ${message}`}`,
-    connection,
-  );
-  const seconds = Number(response.headers.get('retry-after') ?? NaN);
+  const code = codes[status] ?? 'unavailable';
+  const told = z.object({ error: errorSchema }).safeParse(jsonOf(text)).data?.error;
+  // What a server says about the request is for whoever made it; everything else is about the server.
+  if (told !== undefined && ['invalid-input', 'not-found'].includes(code))
+    return new CrucibleError(code, withoutKey(told, connection));
+  const message = told ?? text.trim().slice(0, 300);
+  const error = failure(code, `HTTP ${status}${message === '' ? '' : `: ${message}`}`, connection);
+  const seconds = Number(headers.get('retry-after') ?? NaN);
   return seconds >= 0 ? new BusyError(error.code, error.message, seconds * 1000) : error;
 }
 
-function failure(code: ErrorCode, message: string, { endpoint, key }: Connection, cause?: unknown): CrucibleError {
-  // Servers like to repeat a key that they do not know.
-  const told = key === undefined || key === '' ? message : message.replaceAll(key, '***');
-  return new CrucibleError(code, `${endpoint}: ${told}`, { cause });
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Servers like to repeat a key that they do not know. */
+function withoutKey(message: string, { key }: Connection): string {
+  return key === undefined || key === '' ? message : message.replaceAll(key, '***');
+}
+
+function failure(code: ErrorCode, message: string, connection: Connection, cause?: unknown): CrucibleError {
+  return new CrucibleError(code, `${connection.endpoint}: ${withoutKey(message, connection)}`, { cause });
 }
 
 /** Ends a request by the caller's signal, by its deadline, and when the server has been silent for too long. */

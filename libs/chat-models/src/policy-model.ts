@@ -64,7 +64,7 @@ export function createPolicyModel({
         model: model.name,
         promptTokenIds: [...prompt],
         sampling: {
-          maxTokens,
+          maxTokens: maxTokens ?? 0,
           ...(temperature !== undefined && { temperature }),
           ...(topP !== undefined && { topP }),
           ...(seed !== undefined && { seed: (seed + sample) % 2 ** 32 }),

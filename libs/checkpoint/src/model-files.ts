@@ -69,6 +69,11 @@ export function copyModelFiles(from: string, to: string): void {
   copyCompanions(from, to);
 }
 
+/** Copies files by their names. */
+export function copyFiles(from: string, to: string, paths: readonly string[]): void {
+  for (const path of paths) copy(from, to, path);
+}
+
 /** Files of a folder and of the folders in it. */
 function filesOf(folder: string): string[] {
   return readdirSync(folder).flatMap((entry) => {

@@ -1,5 +1,5 @@
 /** Models as Hugging Face folders: config.json, generation_config.json and the weights, beside the tokenizer's files. */
-import { rmSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { invalidInput } from '@crucible/foundation';
 import {
@@ -15,6 +15,7 @@ import {
   type ParameterSpec,
 } from '@crucible/nn';
 import { formatShape, type NdArray, shapesEqual, treeFromPaths } from '@crucible/tensor';
+import { adapterConfigFile } from './adapter-files.ts';
 import { architectureOf, type Described, describe, isDecoder, type ModelKind } from './architectures.ts';
 import { type JsonObject, readJsonObject, writeJson } from './json-file.ts';
 import { type TensorSource, tensorSources } from './safetensors.ts';
@@ -69,10 +70,16 @@ export function saveModelFrom(
 ): void {
   writeWeights(folder, model.kind === 'embedding' ? withoutBody(tensors, model.config) : tensors, options);
   writeJson(join(folder, 'config.json'), configJson(model, tokens, options));
-  const generation = join(folder, 'generation_config.json');
-  if (model.kind === 'language') writeJson(generation, { ...tokenFields(tokens, true), do_sample: true });
-  else rmSync(generation, { force: true });
+  if (model.kind === 'language') saveGenerationConfig(folder, tokens);
+  else rmSync(join(folder, generationFile), { force: true });
   if (model.kind === 'embedding') saveSentenceSettings(folder, model, model.config.hiddenSize);
+}
+
+const generationFile = 'generation_config.json';
+
+/** Writes the tokens that answers begin and end with. */
+export function saveGenerationConfig(folder: string, tokens: Partial<SpecialTokenIds>): void {
+  writeJson(join(folder, generationFile), { ...tokenFields(tokens, true), do_sample: true });
 }
 
 /** A class without a head, as an encoder that pools is, has no branch for its body. */
@@ -104,6 +111,9 @@ export interface OpenedModel extends Disposable {
 /** Opens a folder, and checks all but the values of its weights. */
 export function openModelWeights(folder: string, options: LoadOptions = {}): OpenedModel {
   const path = join(folder, 'config.json');
+  if (!existsSync(path) && existsSync(join(folder, adapterConfigFile))) {
+    throw invalidInput(`${folder} holds an adapter and no model: merge it into its base first`, { at: folder });
+  }
   const json = readJsonObject(path);
   const described = describe(json, path, wantedKind(folder, options));
   const model = modelOf(described, folder, json, path);
@@ -149,7 +159,7 @@ export function isDecoderConfig(config: DecoderConfig | EncoderConfig): config i
 }
 
 /** Parameters of a model, in the order of its tree. */
-function parametersOf(model: ModelDescription): Iterable<ParameterSpec> {
+export function parametersOf(model: ModelDescription): Iterable<ParameterSpec> {
   switch (model.kind) {
     case 'language':
       return decoderParameters(model.config, { kind: 'language' });
@@ -208,7 +218,7 @@ function matchTensors(files: WeightFiles, described: Described): TensorSource[] 
  * A parameter's path for a tensor's name: with the branch of the body, which files of a class without a head lack, and
  * with the names that the oldest checkpoints have for a norm's scale and shift.
  */
-function canonicalName(name: string, body: string): string {
+export function canonicalName(name: string, body: string): string {
   const renamed = name
     .replace(/\bLayerNorm\.gamma$/, 'LayerNorm.weight')
     .replace(/\bLayerNorm\.beta$/, 'LayerNorm.bias');
@@ -217,7 +227,7 @@ function canonicalName(name: string, body: string): string {
 }
 
 /** Branches that stand beside the body. */
-const headBranches = new Set(['lm_head', 'score', 'cls', 'classifier']);
+export const headBranches = new Set(['lm_head', 'score', 'cls', 'classifier']);
 
 /** What checkpoints may hold beside the parameters: copies of tied ones, what follows from config.json, other heads. */
 function isRedundant(path: string, { kind, family, config }: Described): boolean {
@@ -236,7 +246,8 @@ function parseBias(json: JsonObject, path: string): number {
   throw invalidInput(`${path}: ${biasKey} is ${JSON.stringify(bias)}, not a number`, { at: path });
 }
 
-function configJson(
+/** The fields of a model's config.json. */
+export function configJson(
   model: ModelDescription,
   tokens: Partial<SpecialTokenIds>,
   { floats = 'F32' }: WriteWeightsOptions,

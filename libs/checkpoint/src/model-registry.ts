@@ -11,6 +11,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } fr
 import { basename, join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { CrucibleError, invalidInput, publishFolder, removeLeftovers, writeFileAtomic } from '@crucible/foundation';
+import { adapterConfigFile, hashAdapter, isAdapterFolder } from './adapter-files.ts';
 import type { ModelKind } from './architectures.ts';
 import { readModelKind } from './model-folder.ts';
 import { hashFile, hashWeights } from './weight-files.ts';
@@ -21,12 +22,15 @@ export interface ModelCard {
   readonly version: number;
   /** The stage that made it: `pretrain`, `sft`, `reward`, `ppo`, or `import`. */
   readonly stage: string;
-  readonly kind: ModelKind;
+  /** What it is; an `adapter` changes a model, its parent, and is none by itself. */
+  readonly kind: ModelKind | 'adapter';
   /** Optimizer steps of the stage so far; a snapshot of an unfinished stage says so. */
   readonly step: number;
   readonly finished: boolean;
   /** `name@version` of the model that the stage began from. */
   readonly parent?: string;
+  /** The adapter that its weights contain, where one was merged into them: what takes it out again. */
+  readonly merged?: MergedAdapter;
   /** Where the first of its line came from, a folder or a repository; models made here from the start have none. */
   readonly origin?: string;
   readonly metrics: Readonly<Record<string, number>>;
@@ -36,6 +40,13 @@ export interface ModelCard {
   readonly sha256: string;
   /** SHA-256 of tokenizer.json, hexadecimal. */
   readonly tokenizerSha256: string;
+}
+
+export interface MergedAdapter {
+  /** `name@version` in the registry. */
+  readonly adapter: string;
+  /** SHA-256 of its parameters, hexadecimal. */
+  readonly sha256: string;
 }
 
 export interface ModelVersion extends ModelCard {
@@ -75,7 +86,7 @@ export class ModelRegistry {
     let card: ModelCard | undefined;
     await publishFolder(folder, async (temporary) => {
       await fill(temporary);
-      const sha256 = hashWeights(temporary);
+      const sha256 = model.kind === 'adapter' ? hashAdapter(temporary) : hashWeights(temporary);
       const tokenizerSha256 = hashFile(join(temporary, 'tokenizer.json'));
       card = { ...model, version, createdAt: new Date().toISOString(), sha256, tokenizerSha256 };
       writeFileAtomic(join(temporary, 'crucible.json'), `${JSON.stringify(card, null, 2)}\n`);
@@ -166,7 +177,7 @@ export class ModelRegistry {
  */
 export function openModelFolder(uri: string): ModelVersion {
   const folder = folderOf(uri);
-  if (!existsSync(join(folder, 'config.json'))) {
+  if (!existsSync(join(folder, 'config.json')) && !isAdapterFolder(folder)) {
     throw new CrucibleError('not-found', `${uri} is no folder of a model: it has no config.json`, { at: 'uri' });
   }
   const path = join(folder, 'crucible.json');
@@ -197,17 +208,25 @@ function readCard(path: string): ModelCard {
 }
 
 function describe(folder: string): ModelCard {
+  const common = { name: basename(folder), version: 1, stage: 'import', step: 0, finished: true, metrics: {} };
+  const changed = (file: string): string => statSync(join(folder, file)).mtime.toISOString();
+  const tokenizer = join(folder, 'tokenizer.json');
+  if (isAdapterFolder(folder)) {
+    return {
+      ...common,
+      kind: 'adapter',
+      createdAt: changed(adapterConfigFile),
+      sha256: hashAdapter(folder),
+      // PEFT saves none: then the model's own is meant.
+      tokenizerSha256: existsSync(tokenizer) ? hashFile(tokenizer) : '',
+    };
+  }
   return {
-    name: basename(folder),
-    version: 1,
-    stage: 'import',
+    ...common,
     kind: readModelKind(folder),
-    step: 0,
-    finished: true,
-    metrics: {},
-    createdAt: statSync(join(folder, 'config.json')).mtime.toISOString(),
+    createdAt: changed('config.json'),
     sha256: hashWeights(folder),
-    tokenizerSha256: hashFile(join(folder, 'tokenizer.json')),
+    tokenizerSha256: hashFile(tokenizer),
   };
 }
 

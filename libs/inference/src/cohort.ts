@@ -1,15 +1,21 @@
-import type { ModelWeights, DecoderConfig } from '@crucible/nn';
+import { CrucibleError } from '@crucible/foundation';
+import type { ModelWeights, DecoderConfig, QuantizedWeights } from '@crucible/nn';
 import { floats, ints, type NdArray } from '@crucible/tensor';
 import { batchBucket, nextPowerOfTwo, timeBucket } from './buckets.ts';
 import type { FinishReason, GeneratedToken, ResolvedRequest } from './generation.ts';
 import { KeyValueCache } from './key-value-cache.ts';
 import type { LanguagePrograms } from './language-programs.ts';
+import { type AdapterSet, noAdapters, type PrefixArrays } from './served-adapters.ts';
 import { chooseToken, isPlain, topTokens, uniformAt } from './sampling.ts';
 
 export interface ServedModel {
   readonly weights: ModelWeights;
   readonly config: DecoderConfig;
   readonly version: number;
+  /** Matrices of few bits, which are not among the weights. Default: none. */
+  readonly quantized?: QuantizedWeights;
+  /** What requests may ask for. Default: none. */
+  readonly adapters?: AdapterSet;
 }
 
 /** A request being answered. */
@@ -34,6 +40,7 @@ export class Cohort {
   readonly model: ServedModel;
   readonly #programs: LanguagePrograms;
   readonly #cache: KeyValueCache;
+  readonly #adapters: AdapterSet;
   /** Sequence i owns row i of the cache. */
   readonly #active: Sequence[] = [];
 
@@ -41,29 +48,58 @@ export class Cohort {
     this.model = model;
     this.#programs = programs;
     this.#cache = new KeyValueCache(model.config);
+    this.#adapters = model.adapters ?? noAdapters;
   }
 
   get size(): number {
     return this.#active.length;
   }
 
+  /** Tokens of the context that an adapter takes; throws where there is no such adapter. */
+  virtualTokens(adapter: string | undefined): number {
+    if (adapter === undefined) return 0;
+    if (!this.#adapters.versions.has(adapter))
+      throw new CrucibleError('not-found', `adapter ${adapter} is not loaded`, { at: 'adapter' });
+    return this.#prefix(adapter)?.keys[0]!.shape[2] ?? 0;
+  }
+
+  /** The version of what answers: the adapter's, where one is asked for. */
+  versionOf(adapter: string | undefined): number {
+    return (adapter === undefined ? undefined : this.#adapters.versions.get(adapter)) ?? this.model.version;
+  }
+
+  #prefix(adapter: string | undefined): PrefixArrays | undefined {
+    return adapter === undefined ? undefined : this.#adapters.prefixes.get(adapter);
+  }
+
   /** Reads the prompts of new sequences, a prompt of several once, and makes their first tokens. */
   async admit(sequences: readonly Sequence[]): Promise<void> {
-    // Prompts of like length share a pass, so that padding stays small.
     if (this.#active.length === 0) this.#cache.clear();
+    const longest = Math.max(...sequences.map(({ request }) => this.#promptLength(request)));
+    this.#cache.reserve(batchBucket(this.#active.length + sequences.length), longest + 1);
+    // A pass has the virtual tokens of one adapter, or none.
+    const byPrefix = Map.groupBy(sequences, ({ request }) => this.#prefix(request.adapter));
+    for (const [prefix, group] of byPrefix) await this.#admitBehind(prefix, group);
+  }
+
+  async #admitBehind(prefix: PrefixArrays | undefined, sequences: readonly Sequence[]): Promise<void> {
+    // Prompts of like length share a pass, so that padding stays small.
     const asked = byPrompt(sequences).sort((a, b) => a.prompt.length - b.prompt.length);
-    this.#cache.reserve(batchBucket(this.#active.length + sequences.length), asked.at(-1)!.prompt.length + 1);
+    const room = this.model.config.maxPositions - (prefix?.keys[0]!.shape[2] ?? 0);
     while (asked.length > 0) {
-      const longest = (count: number): number =>
-        timeBucket(asked[count - 1]!.prompt.length, this.model.config.maxPositions);
+      const longest = (count: number): number => timeBucket(asked[count - 1]!.prompt.length, room);
       let count = 1;
       while (count < Math.min(asked.length, prefillRows) && longest(count + 1) * (count + 1) <= prefillTokens) count++;
       const time = longest(count);
-      await this.#prefill(asked.splice(0, count), time);
+      await this.#prefill(asked.splice(0, count), time, prefix);
     }
   }
 
-  async #prefill(asked: readonly Asked[], time: number): Promise<void> {
+  #promptLength({ prompt, adapter }: ResolvedRequest): number {
+    return prompt.length + this.virtualTokens(adapter);
+  }
+
+  async #prefill(asked: readonly Asked[], time: number, prefix: PrefixArrays | undefined): Promise<void> {
     const sequences = asked.flatMap((one) => one.sequences);
     const rowOf = asked.flatMap((one, row) => one.sequences.map(() => row));
     const rows = nextPowerOfTwo(asked.length);
@@ -73,20 +109,38 @@ export class Cohort {
     asked.forEach(({ prompt }, row) => ids.set(prompt, row * time));
     sequences.forEach(({ request: { prompt } }, i) => (last[i] = rowOf[i]! * time + prompt.length - 1));
     const sampled = sampledInGraph(sequences);
-    const program = await this.#programs.prefill.get(rows, time, batch, Number(sampled));
+    const virtual = prefix?.keys[0]!.shape[2] ?? 0;
+    const program = await this.#programs.prefill.get(rows, time, batch, Number(sampled), virtual);
     const results = await program.run({
       weights: this.model.weights,
+      factors: this.#adapters.factors,
+      gates: this.#gates(
+        asked.map(({ adapter }) => adapter),
+        rows,
+      ),
+      prefix: prefix ?? { keys: [], values: [] },
       ids: ints([rows, time], ids),
       last: ints([batch], last),
       ...controls(sequences, batch),
     });
     const tokens = tokensOf(sequences, results);
     sequences.forEach((sequence, i) => {
-      this.#cache.fill(this.#active.length, sequence.request.prompt.length, rowOf[i]!, results.keys, results.values);
+      const row = this.#active.length;
+      if (prefix) this.#cache.fill({ row }, virtual, 0, prefix);
+      this.#cache.fill({ row, start: virtual }, sequence.request.prompt.length, rowOf[i]!, results);
       this.#active.push(sequence);
       this.#take(sequence, tokens[i]!);
     });
     this.#removeFinished();
+  }
+
+  /** What of the joined adapters each row sees; the rows that are padding see nothing. */
+  #gates(adapters: readonly (string | undefined)[], rows: number): NdArray[] {
+    const { rank, openGate } = this.#adapters;
+    if (rank === 0) return [];
+    const gates = new Float32Array(rows * rank);
+    adapters.forEach((adapter, row) => openGate(gates.subarray(row * rank, (row + 1) * rank), adapter));
+    return [floats([rows, 1, rank], gates)];
   }
 
   /** One more token for every sequence. */
@@ -94,7 +148,7 @@ export class Cohort {
     this.#removeFinished();
     const sequences = [...this.#active];
     if (sequences.length === 0) return;
-    const lengths = sequences.map(cachedLength);
+    const lengths = sequences.map((sequence) => this.#cachedLength(sequence));
     this.#cache.reserve(sequences.length, Math.max(...lengths) + 1);
     const batch = batchBucket(sequences.length);
     this.#cache.reserve(batch, 1);
@@ -102,6 +156,11 @@ export class Cohort {
     const program = await this.#programs.step.get(batch, this.#cache.capacity, Number(sampled));
     const results = await program.run({
       weights: this.model.weights,
+      factors: this.#adapters.factors,
+      gates: this.#gates(
+        sequences.map(({ request }) => request.adapter),
+        batch,
+      ),
       ids: ints(
         [batch],
         padded(
@@ -119,6 +178,11 @@ export class Cohort {
       this.#take(sequence, tokens[row]!);
     });
     this.#removeFinished();
+  }
+
+  /** The newest token is not in the cache yet: it goes in as it is read. */
+  #cachedLength({ request, generated }: Sequence): number {
+    return this.#promptLength(request) + generated - 1;
   }
 
   /** Ends every sequence with an error. */
@@ -147,26 +211,25 @@ export class Cohort {
   }
 }
 
-/** Sequences that answer the same prompt. */
+/** Sequences that answer the same prompt with the same adapter. */
 interface Asked {
   readonly prompt: readonly number[];
+  readonly adapter: string | undefined;
   readonly sequences: readonly Sequence[];
 }
 
 function byPrompt(sequences: readonly Sequence[]): Asked[] {
-  const groups = Map.groupBy(sequences, ({ request }) => request.prompt.join());
-  return [...groups.values()].map((group) => ({ prompt: group[0]!.request.prompt, sequences: group }));
+  const groups = Map.groupBy(sequences, ({ request }) => `${request.prompt.join()} ${request.adapter ?? ''}`);
+  return Array.from(groups.values(), (group) => {
+    const { prompt, adapter } = group[0]!.request;
+    return { prompt, adapter, sequences: group };
+  });
 }
 
 function finishReason({ request, generated, lastToken }: Sequence): FinishReason | undefined {
   if (generated > 0 && request.stopTokens.has(lastToken)) return 'stop';
   if (generated >= request.maxTokens) return 'length';
   return request.signal?.aborted ? 'cancelled' : undefined;
-}
-
-/** The newest token is not in the cache yet: it goes in as it is read. */
-function cachedLength({ request, generated }: Sequence): number {
-  return request.prompt.length + generated - 1;
 }
 
 function sampledInGraph(sequences: readonly Sequence[]): boolean {

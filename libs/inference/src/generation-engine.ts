@@ -69,7 +69,7 @@ export class GenerationEngine {
     const programs =
       current && sameShapes(current.cohort.model, model)
         ? current.programs
-        : createLanguagePrograms(model.weights, model.config, this.#options);
+        : createLanguagePrograms(model, this.#options);
     this.#cohorts.push({ cohort: new Cohort(model, programs), programs });
     // A run that is under way may hold what looks idle from here; it retires weights itself.
     if (!this.#running) void this.#retire();
@@ -78,7 +78,7 @@ export class GenerationEngine {
   /** Begins an answer. Throws at once when the request is wrong, no model is loaded, or too many wait. */
   generate(request: GenerationRequest): GenerationStream {
     const cohort = this.#newest();
-    const resolved = resolveRequest(request, cohort.model.config);
+    const resolved = resolveRequest(request, cohort.model.config, cohort.virtualTokens(request.adapter));
     if (this.#waiting.length >= (this.#options.maxWaiting ?? 1024)) {
       throw new CrucibleError(
         'resource-exhausted',
@@ -91,7 +91,9 @@ export class GenerationEngine {
   /** Answers all requests, however many, and returns them in order. Begins with none when one of them is wrong. */
   async generateAll(requests: readonly GenerationRequest[]): Promise<Generation[]> {
     const cohort = this.#newest();
-    const resolved = requests.map((request) => resolveRequest(request, cohort.model.config));
+    const resolved = requests.map((request) =>
+      resolveRequest(request, cohort.model.config, cohort.virtualTokens(request.adapter)),
+    );
     // Short prompts first: the room that the longest takes is then taken for few others.
     const order = resolved.map((_request, i) => i).sort((a, b) => lengthOf(resolved[a]!) - lengthOf(resolved[b]!));
     const streams = new Array<GenerationStream>(resolved.length);
@@ -152,7 +154,7 @@ export class GenerationEngine {
     // Who only reads the tokens learns of a failure there.
     finish.catch(() => undefined);
     this.#start();
-    return { version: cohort.model.version, tokens: queue, finish };
+    return { version: cohort.versionOf(request.adapter), tokens: queue, finish };
   }
 
   #start(): void {
@@ -231,7 +233,11 @@ async function disposePrograms({ prefill, step }: LanguagePrograms): Promise<voi
 
 function sameShapes(a: ServedModel, b: ServedModel): boolean {
   if (JSON.stringify(a.config) !== JSON.stringify(b.config)) return false;
-  const [left, right] = [flatten(a.weights, isNdArray), flatten(b.weights, isNdArray)];
+  // Matrices of few bits are parts of programs.
+  if (a.quantized !== b.quantized) return false;
+  const leavesOf = ({ weights, adapters }: ServedModel) =>
+    flatten({ weights, factors: adapters?.factors ?? {} }, isNdArray);
+  const [left, right] = [leavesOf(a), leavesOf(b)];
   return (
     left.length === right.length &&
     left.every(({ path, leaf }, i) => path === right[i]!.path && shapesEqual(leaf.shape, right[i]!.leaf.shape))

@@ -5,6 +5,8 @@ import { type Choice, resolveSampling, type ResolvedSampling, type Sampling } fr
 export interface GenerationRequest {
   /** Token ids, at least one. */
   readonly prompt: readonly number[];
+  /** Name of the adapter that the model answers with. Default: none. */
+  readonly adapter?: string;
   /** Tokens at most; prompt and answer must fit the context. Default: what the context leaves. */
   readonly maxTokens?: number;
   readonly sampling?: Sampling;
@@ -31,6 +33,7 @@ export interface Generation {
 
 export interface ResolvedRequest {
   readonly prompt: readonly number[];
+  readonly adapter: string | undefined;
   readonly maxTokens: number;
   readonly sampling: ResolvedSampling;
   readonly stopTokens: ReadonlySet<number>;
@@ -38,10 +41,10 @@ export interface ResolvedRequest {
   readonly signal: AbortSignal | undefined;
 }
 
-/** Checks a request against the model before any work. */
-export function resolveRequest(request: GenerationRequest, config: DecoderConfig): ResolvedRequest {
-  const { prompt, stopTokens = [], alternatives = 0, signal } = request;
-  const context = config.maxPositions;
+/** Checks a request against the model before any work. `virtual`: tokens of the context that its adapter takes. */
+export function resolveRequest(request: GenerationRequest, config: DecoderConfig, virtual = 0): ResolvedRequest {
+  const { prompt, adapter, stopTokens = [], alternatives = 0, signal } = request;
+  const context = config.maxPositions - virtual;
   if (prompt.length === 0) throw invalidInput('prompt is empty; at least one token is needed', { at: 'prompt' });
   if (prompt.length >= context) {
     throw invalidInput(
@@ -73,6 +76,7 @@ export function resolveRequest(request: GenerationRequest, config: DecoderConfig
   }
   return {
     prompt,
+    adapter,
     maxTokens,
     sampling: resolveSampling(request.sampling),
     stopTokens: new Set(stopTokens),

@@ -34,8 +34,8 @@ it('keeps prompts and later tokens through growth and moves', () => {
   const cache = new KeyValueCache(tinyLlamaConfig);
   cache.reserve(2, 5);
   const [keys, values] = [prompt(2, 16, 0), prompt(2, 16, 0.5)];
-  cache.fill(0, 5, 0, keys, values);
-  cache.fill(1, 4, 1, keys, values);
+  cache.fill({ row: 0 }, 5, 0, { keys, values });
+  cache.fill({ row: 1 }, 4, 1, { keys, values });
   expect(cache.capacity).toBe(64);
 
   const token = Array.from({ length: layers }, (_, layer) =>
@@ -74,7 +74,7 @@ it('takes as much room as new rows need, once the old ones are forgotten', () =>
   cache.reserve(1, 5);
   expect(cache.capacity).toBe(64);
   const [keys, values] = [prompt(1, 16, 0), prompt(1, 16, 0.5)];
-  cache.fill(0, 5, 0, keys, values);
+  cache.fill({ row: 0 }, 5, 0, { keys, values });
   const view = cache.view(1);
   expect(read(view.keys, 1, 0, 1, 4)).toEqual(Array.from({ length: size }, (_, i) => entry(1, 0, 1, 4, i)));
 });

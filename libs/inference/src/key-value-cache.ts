@@ -80,15 +80,23 @@ export class KeyValueCache {
     }
   }
 
-  /** Writes the first `length` tokens of a prompt's keys and values [batch, heads, time, size], row `from` of each. */
-  fill(row: number, length: number, from: number, keys: readonly NdArray[], values: readonly NdArray[]): void {
+  /**
+   * Writes the first `length` tokens of a prompt's keys and values [batch, heads, time, size], row `from` of each, from
+   * position `start` of row `row` on.
+   */
+  fill(
+    { row, start = 0 }: { readonly row: number; readonly start?: number },
+    length: number,
+    from: number,
+    { keys, values }: { readonly keys: readonly NdArray[]; readonly values: readonly NdArray[] },
+  ): void {
     const size = this.#size;
     const copy = (arena: Float32Array, { shape, data }: NdArray): void => {
       const time = shape[2]!;
       for (let head = 0; head < this.#heads; head++) {
-        const start = (from * this.#heads + head) * time * size;
-        const part = (data as Float32Array).subarray(start, start + length * size);
-        arena.set(part, (row * this.#heads + head) * this.#capacity * size);
+        const first = (from * this.#heads + head) * time * size;
+        const part = (data as Float32Array).subarray(first, first + length * size);
+        arena.set(part, ((row * this.#heads + head) * this.#capacity + start) * size);
       }
     };
     for (let layer = 0; layer < this.#keys.length; layer++) {

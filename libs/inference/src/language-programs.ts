@@ -5,10 +5,14 @@ import {
   hiddenRows,
   languageLogits,
   type ModelWeights,
-  type DecoderConfig,
+  type ParameterTree,
+  withLowRanks,
+  withQuantized,
 } from '@crucible/nn';
 import { compile, type Tensor, type TensorType } from '@crucible/tensor';
 import { ProgramCache } from './program-cache.ts';
+import type { ServedModel } from './cohort.ts';
+import { type JoinedFactors, noAdapters } from './served-adapters.ts';
 import { sampleInGraph } from './sample-in-graph.ts';
 
 export interface ProgramOptions {
@@ -19,8 +23,17 @@ export interface ProgramOptions {
 const ints = (...shape: number[]): TensorType => ({ shape, dtype: 'int32' });
 const floats = (...shape: number[]): TensorType => ({ shape, dtype: 'float32' });
 
-interface PrefillSignature {
+/** What of the adapters programs take, beside the weights. */
+interface AdapterSignature {
+  readonly factors: JoinedFactors;
+  /** Which of the joined ranks a row uses, [rows, 1, rank]; none without adapters of low rank. */
+  readonly gates: readonly TensorType[];
+}
+
+interface PrefillSignature extends AdapterSignature {
   readonly weights: ModelWeights;
+  /** Virtual tokens before all prompts, a [1, keyValueHeads, n, headSize] a layer; none without. */
+  readonly prefix: { readonly keys: readonly TensorType[]; readonly values: readonly TensorType[] };
   /** Prompts, padded on the right, int32 [rows, time]. */
   readonly ids: TensorType;
   /** For each answer, the index of its prompt's last token, counted over all rows, int32 [answers]. */
@@ -29,7 +42,7 @@ interface PrefillSignature {
   readonly uniform: TensorType;
 }
 
-interface StepSignature {
+interface StepSignature extends AdapterSignature {
   readonly weights: ModelWeights;
   readonly ids: TensorType;
   readonly lengths: TensorType;
@@ -54,9 +67,9 @@ interface StepResult {
  * the logits out (for top-k, top-p and alternatives, which the host works out).
  */
 export interface LanguagePrograms {
-  /** By (rows, time, answers, sampled 0 | 1): whole prompts, each of one answer or more. */
+  /** By (rows, time, answers, sampled 0 | 1, virtual tokens): whole prompts, each of one answer or more. */
   readonly prefill: ProgramCache<
-    [rows: number, time: number, answers: number, sampled: number],
+    [rows: number, time: number, answers: number, sampled: number, virtual: number],
     PrefillSignature,
     StepResult
   >;
@@ -64,14 +77,27 @@ export interface LanguagePrograms {
   readonly step: ProgramCache<[batch: number, capacity: number, sampled: number], StepSignature, StepResult>;
 }
 
+/** Programs that are kept of a model with matrices of few bits: each has its own copy of them. */
+const mostQuantized = 4;
+
 export function createLanguagePrograms(
-  weights: ModelWeights,
-  config: DecoderConfig,
+  { weights, quantized = new Map(), config, adapters = noAdapters }: Omit<ServedModel, 'version'>,
   options: ProgramOptions = {},
 ): LanguagePrograms {
-  const prefill: LanguagePrograms['prefill'] = new ProgramCache((rows, time, answers, sampled) => {
+  const most = quantized.size === 0 ? undefined : mostQuantized;
+  const { factors, rank } = adapters;
+  const read = (inputs: Gated): ParameterTree<Tensor> =>
+    gated({ ...inputs, weights: withQuantized(inputs.weights, quantized) });
+  const gatesOf = (rows: number): TensorType[] => (rank === 0 ? [] : [floats(rows, 1, rank)]);
+  const layers = <T>(each: T): T[] => Array.from({ length: config.layers }, () => each);
+
+  const prefill: LanguagePrograms['prefill'] = new ProgramCache((rows, time, answers, sampled, virtual) => {
+    const before = virtual === 0 ? [] : layers(floats(1, config.keyValueHeads, virtual, headSize(config)));
     const signature: PrefillSignature = {
       weights,
+      factors,
+      gates: gatesOf(rows),
+      prefix: { keys: before, values: before },
       ids: ints(rows, time),
       last: ints(answers),
       temperature: floats(answers),
@@ -80,36 +106,55 @@ export function createLanguagePrograms(
     return compile(
       signature,
       (inputs) => {
-        const { hidden, cache } = decode(inputs.weights, config, { ids: inputs.ids });
-        const logits = languageLogits(inputs.weights, config, hiddenRows(hidden, inputs.last));
+        const adapted = read(inputs);
+        const prefix = virtual === 0 ? undefined : inputs.prefix;
+        const { hidden, cache } = decode(adapted, config, { ids: inputs.ids, prefix });
+        const logits = languageLogits(adapted, config, hiddenRows(hidden, inputs.last));
         return { ...cache, ...choice(logits, inputs, sampled) };
       },
       { ...options, name: 'prefill' },
     );
-  });
+  }, most);
 
   const step: LanguagePrograms['step'] = new ProgramCache((batch, capacity, sampled) => {
     const cached = floats(batch, config.keyValueHeads, capacity, headSize(config));
     const signature: StepSignature = {
       weights,
+      factors,
+      gates: gatesOf(batch),
       ids: ints(batch),
       lengths: ints(batch),
-      keys: Array.from({ length: config.layers }, () => cached),
-      values: Array.from({ length: config.layers }, () => cached),
+      keys: layers(cached),
+      values: layers(cached),
       temperature: floats(batch),
       uniform: floats(batch),
     };
     return compile(
       signature,
       (inputs) => {
-        const { logits, newKeys, newValues } = decodeStep(inputs.weights, config, inputs);
+        const { logits, newKeys, newValues } = decodeStep(read(inputs), config, inputs);
         return { keys: newKeys, values: newValues, ...choice(logits, inputs, sampled) };
       },
       { ...options, name: 'decode step' },
     );
-  });
+  }, most);
 
   return { prefill, step };
+}
+
+interface Gated {
+  readonly weights: ParameterTree<Tensor>;
+  readonly factors: Readonly<Record<string, { readonly down: Tensor; readonly up: Tensor }>>;
+  readonly gates: readonly Tensor[];
+}
+
+/** The model with the joined adapters beside its matrices, of which each row sees its own. */
+function gated({ weights, factors, gates: [gate] }: Gated): ParameterTree<Tensor> {
+  if (!gate) return weights;
+  return withLowRanks(
+    weights,
+    new Map(Object.entries(factors).map(([module, own]) => [module, { ...own, scale: gate }])),
+  );
 }
 
 function choice(

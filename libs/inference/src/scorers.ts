@@ -1,9 +1,20 @@
 /** Forward passes over given tokens: log-probabilities of answers, and scores of reward and value models. */
-import { decode, type DecoderConfig, hiddenRows, languageLogits, type ModelWeights, scalarScores } from '@crucible/nn';
+import {
+  adaptDecoder,
+  decode,
+  type DecoderConfig,
+  hiddenRows,
+  languageLogits,
+  type ModelWeights,
+  type QuantizedWeights,
+  scalarScores,
+  withQuantized,
+} from '@crucible/nn';
 import { compile, ints, logProbability, mul, scalar, type Tensor, type TensorType } from '@crucible/tensor';
 import { blockHeight, packSequences, type PackedRows, type RowBlock, rowBlocks } from './packing.ts';
 import { type Choice, topTokens } from './sampling.ts';
 import { countBucket } from './buckets.ts';
+import type { ServedAdapter } from './served-adapters.ts';
 import { ProgramCache } from './program-cache.ts';
 import type { ProgramOptions } from './language-programs.ts';
 
@@ -17,6 +28,8 @@ interface RowSignature {
 
 type LanguageSignature = RowSignature & {
   readonly weights: ModelWeights;
+  /** Of the adapter; {} without. */
+  readonly learned: ModelWeights;
   readonly targets: TensorType;
   readonly inverseTemperature: TensorType;
 };
@@ -29,20 +42,46 @@ function rowTypes(rows: number, time: number, count: number): RowSignature {
   return { ids: grid, positions: grid, segments: grid, branches: grid, at: { shape: [count], dtype: 'int32' } };
 }
 
-/** Log-probabilities of tokens under a language model. Programs serve any weights of the same shapes. */
+/**
+ * Log-probabilities of tokens under a language model, with an adapter or without. Programs serve any weights of the same
+ * shapes.
+ */
 export class LogProbabilityScorer {
   readonly #programs: ProgramCache<RowSizes, LanguageSignature, { readonly values: Tensor }>;
   readonly #logits: ProgramCache<RowSizes, LanguageSignature, { readonly logits: Tensor }>;
+  readonly #learned: ModelWeights;
 
-  constructor(weights: ModelWeights, config: DecoderConfig, options: ProgramOptions = {}) {
+  constructor(
+    weights: ModelWeights,
+    config: DecoderConfig,
+    {
+      adapter,
+      quantized = new Map(),
+      ...options
+    }: ProgramOptions & {
+      readonly adapter?: Pick<ServedAdapter, 'config' | 'parameters'>;
+      readonly quantized?: QuantizedWeights;
+    } = {},
+  ) {
+    this.#learned = adapter?.parameters ?? {};
     const compileFor = <O>(finish: (logits: Tensor, targets: Tensor) => O, name: string) =>
       new ProgramCache<RowSizes, LanguageSignature, O>((rows, time, count) => {
         const types = rowTypes(rows, time, count);
         return compile<LanguageSignature, O>(
-          { weights, ...types, targets: types.at, inverseTemperature: { shape: [], dtype: 'float32' } },
+          {
+            weights,
+            learned: this.#learned,
+            ...types,
+            targets: types.at,
+            inverseTemperature: { shape: [], dtype: 'float32' },
+          },
           (inputs) => {
-            const { hidden } = decode(inputs.weights, config, inputs);
-            const logits = languageLogits(inputs.weights, config, hiddenRows(hidden, inputs.at));
+            const present = withQuantized(inputs.weights, quantized);
+            const adapted = adapter
+              ? adaptDecoder(present, config, inputs.learned, adapter.config)
+              : { weights: present, prefix: undefined };
+            const { hidden } = decode(adapted.weights, config, { ...inputs, prefix: adapted.prefix });
+            const logits = languageLogits(adapted.weights, config, hiddenRows(hidden, inputs.at));
             return finish(mul(logits, inputs.inverseTemperature), inputs.targets);
           },
           { ...options, name },
@@ -107,6 +146,7 @@ export class LogProbabilityScorer {
     const count = countBucket(at.length);
     const inputs = {
       weights,
+      learned: this.#learned,
       ...rows,
       at: ints([count], padded(at, count)),
       targets: ints([count], padded(targets, count)),

@@ -1,13 +1,17 @@
 /** What attention may look at. Masks are added to scores: 0 where a query may look, far below where not. */
 import {
   add,
+  broadcastTo,
   cast,
   causalMask,
+  concat,
   equal,
+  type Graph,
   less,
   maskedScore,
   maximum,
   mul,
+  pad,
   reshape,
   sub,
   type Tensor,
@@ -29,11 +33,31 @@ export function decoderMask({ ids, segments, branches }: DecoderInput): Tensor {
   return add(mul(sub(1, mul(same, maximum(sameBranch, beginning))), maskedScore), mask);
 }
 
-/** `mask` that hides keys `size` positions or more before the query as well; positions int32 [batch, time]. */
-export function windowed(mask: Tensor, positions: Tensor, size: number): Tensor {
+/** `mask` [..., time, time] with `count` keys before the first, which nobody is kept from. */
+export function withEarlierKeys(mask: Tensor, count: number): Tensor {
+  const none = mask.shape.map(() => 0);
+  return pad(mask, none.with(-1, count), none);
+}
+
+/**
+ * `mask` that hides keys `size` positions or more before the query as well; positions int32 [batch, time]. Keys that come
+ * before those of the queries, `earlier` of them, have the positions 0, 1, 2, …
+ */
+export function windowed(mask: Tensor, positions: Tensor, size: number, earlier = 0): Tensor {
   const [batch, time] = positions.shape as [number, number];
-  const distance = sub(reshape(positions, [batch, 1, time, 1]), reshape(positions, [batch, 1, 1, time]));
+  const ofKeys = earlier === 0 ? positions : concat([countUp(positions.graph, batch, earlier), positions], 1);
+  const distance = sub(reshape(positions, [batch, 1, time, 1]), reshape(ofKeys, [batch, 1, 1, earlier + time]));
   return add(mask, where(less(distance, size), 0, maskedScore));
+}
+
+/** 0, 1, 2, … in each of `batch` rows: int32 [batch, time]. */
+export function countUp(graph: Graph, batch: number, time: number): Tensor {
+  const row = graph.constant(
+    'int32',
+    [1, time],
+    Int32Array.from({ length: time }, (_, t) => t),
+  );
+  return broadcastTo(row, [batch, time]);
 }
 
 /** A cache's mask (see `cacheMask`) that hides keys `size` positions or more before the newest token as well. */

@@ -33,6 +33,17 @@ export interface DecoderInput {
    * numbers do not see each other. int32 [batch, time]; needs `segments`. Positions then go on from the beginning's.
    */
   readonly branches?: Tensor;
+  /**
+   * Keys and values that every token sees before all others, [1 | batch, keyValueHeads, n, headSize] a layer: of virtual
+   * tokens, see adapters/virtual-tokens.ts. They take the positions 0 … n - 1; those of the tokens count on from n.
+   */
+  readonly prefix?: KeysAndValues | undefined;
+}
+
+/** Keys and values of every layer as attention reads them, [batch, keyValueHeads, time, headSize]. */
+export interface KeysAndValues {
+  readonly keys: readonly Tensor[];
+  readonly values: readonly Tensor[];
 }
 
 /** What a layer asks of attention; the caller keeps keys and values, and knows who may look at what. */
@@ -49,9 +60,10 @@ interface AttentionInput {
 /** Attention of layer `layer`: [batch, time, heads · headSize]. */
 export type Attend = (layer: number, input: AttentionInput) => Tensor;
 
-/** Tokens to read: ids and positions int32 [batch, time]. */
+/** Tokens to read: their ids, int32 [batch, time], or what stands for them, [batch, time, hiddenSize]; and their positions. */
 export interface TokensAt {
-  readonly ids: Tensor;
+  readonly tokens: { readonly ids: Tensor } | { readonly embeddings: Tensor };
+  /** int32 [batch, time] */
   readonly positions: Tensor;
 }
 

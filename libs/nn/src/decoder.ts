@@ -1,27 +1,24 @@
 /** Decoders of every family: one forward pass over whole sequences, one token at a time over a cache, and heads. */
 import type { Random } from '@crucible/foundation';
 import {
+  add,
   broadcastTo,
   cachedAttention,
   cacheMask,
   causalAttention,
+  causalMask,
+  concat,
   floats,
   gather,
   reshape,
   type Tensor,
 } from '@crucible/tensor';
-import { decoderMask, windowed, windowedCache } from './attention-mask.ts';
-import type { DecoderInput } from './decoder-family.ts';
+import { countUp, decoderMask, windowed, windowedCache, withEarlierKeys } from './attention-mask.ts';
+import type { DecoderInput, KeysAndValues, TokensAt } from './decoder-family.ts';
 import { headSize } from './decoder-sizes.ts';
 import { type DecoderConfig, decoderFamily } from './families.ts';
-import { joinHeads, linear, splitHeads, type Weight } from './linear.ts';
+import { type Affine, joinHeads, linear, splitHeads, type Weight } from './linear.ts';
 import { initialParameters, type ModelWeights, type ParameterSpec, type ParameterTree } from './parameters.ts';
-
-/** Keys and values of every layer as attention reads them, [batch, keyValueHeads, time, headSize]. */
-export interface KeysAndValues {
-  readonly keys: Tensor[];
-  readonly values: Tensor[];
-}
 
 /** The head of a decoder: next tokens, or so many numbers a token (1: reward and value models). */
 export type DecoderHead = { readonly kind: 'language' } | { readonly kind: 'scores'; readonly count: number };
@@ -40,29 +37,66 @@ export function* decoderParameters(config: DecoderConfig, head: DecoderHead): Ge
   else if (!tieEmbeddings) yield { path: 'lm_head.weight', shape: [vocabularySize, hiddenSize], role: 'head' };
 }
 
-/** Hidden states after the last norm, [batch, time, hiddenSize], and what a decoding cache needs. */
+/** Hidden states after the last norm, [batch, time, hiddenSize], and what a decoding cache needs of the tokens. */
 export function decode(
   weights: ParameterTree<Tensor>,
   config: DecoderConfig,
   input: DecoderInput,
 ): { readonly hidden: Tensor; readonly cache: KeysAndValues } {
-  const { ids } = input;
-  const positions = input.positions ?? countUp(ids);
+  const { ids, prefix } = input;
+  const [batch, time] = ids.shape as [number, number];
+  const earlier = prefix?.keys[0]!.shape[2] ?? 0;
+  const counted = input.positions ?? countUp(ids.graph, batch, time);
+  const positions = earlier === 0 ? counted : add(counted, earlier);
   const mask = decoderMask(input);
-  const cache: KeysAndValues = { keys: [], values: [] };
+  return readWhole(weights, config, { tokens: { ids }, positions }, { mask, prefix });
+}
+
+/** Keys and values of tokens that are given by their embeddings [batch, time, hiddenSize], and that come first. */
+export function readEmbeddings(
+  weights: ParameterTree<Tensor>,
+  config: DecoderConfig,
+  embeddings: Tensor,
+): KeysAndValues {
+  const [batch, time] = embeddings.shape as [number, number];
+  const { graph } = embeddings;
+  const given = { tokens: { embeddings }, positions: countUp(graph, batch, time) };
+  return readWhole(weights, config, given, { mask: causalMask(graph, time), prefix: undefined }).cache;
+}
+
+interface Visible {
+  /** Among the tokens themselves. */
+  readonly mask: Tensor;
+  readonly prefix: KeysAndValues | undefined;
+}
+
+function readWhole(
+  weights: ParameterTree<Tensor>,
+  config: DecoderConfig,
+  given: TokensAt,
+  { mask: own, prefix }: Visible,
+): { readonly hidden: Tensor; readonly cache: KeysAndValues } {
+  const batch = given.positions.shape[0]!;
+  const earlier = prefix?.keys[0]!.shape[2] ?? 0;
+  const mask = earlier === 0 ? own : withEarlierKeys(own, earlier);
+  const [allKeys, allValues]: [Tensor[], Tensor[]] = [[], []];
+  const after = (first: Tensor | undefined, rest: Tensor): Tensor =>
+    first ? concat([broadcastTo(first, [batch, ...first.shape.slice(1)]), rest], 2) : rest;
   const hidden = decoderFamily(config).hidden(
     bodyOf(weights, config),
     config,
-    { ids, positions },
-    (_layer, { query, key, value, window }) => {
+    given,
+    (layer, { query, key, value, window }) => {
       const [keys, values] = [splitHeads(key, config.keyValueHeads), splitHeads(value, config.keyValueHeads)];
-      cache.keys.push(keys);
-      cache.values.push(values);
-      const visible = window === undefined ? mask : windowed(mask, positions, window);
-      return joinHeads(causalAttention(splitHeads(query, config.heads), keys, values, visible));
+      allKeys.push(keys);
+      allValues.push(values);
+      const visible = window === undefined ? mask : windowed(mask, given.positions, window, earlier);
+      const queries = splitHeads(query, config.heads);
+      const [seenKeys, seenValues] = [after(prefix?.keys[layer], keys), after(prefix?.values[layer], values)];
+      return joinHeads(causalAttention(queries, seenKeys, seenValues, visible, { earlier }));
     },
   );
-  return { hidden, cache };
+  return { hidden, cache: { keys: allKeys, values: allValues } };
 }
 
 export interface DecodeStepInput {
@@ -99,7 +133,7 @@ export function decodeStep(
   const hidden = decoderFamily(config).hidden(
     bodyOf(weights, config),
     config,
-    { ids: column(ids), positions: column(lengths) },
+    { tokens: { ids: column(ids) }, positions: column(lengths) },
     (layer, { query, key, value, window }) => {
       newKeys.push(reshape(key, [batch, width]));
       newValues.push(reshape(value, [batch, width]));
@@ -113,7 +147,9 @@ export function decodeStep(
 
 /** Next-token logits [..., vocabulary] of hidden states [..., hiddenSize]. */
 export function languageLogits(weights: ParameterTree<Tensor>, config: DecoderConfig, hidden: Tensor): Tensor {
-  if (!config.tieEmbeddings) return linear(hidden, weights['lm_head'] as unknown as Weight<Tensor>);
+  const head = weights['lm_head'] as unknown as Affine<Tensor> | undefined;
+  // A tied matrix may be there once more, of few bits.
+  if (head && (!config.tieEmbeddings || head.quantized)) return linear(hidden, head);
   return linear(hidden, { weight: embeddingsOf(weights, config) });
 }
 
@@ -152,15 +188,4 @@ export function withScalarHead(weights: ModelWeights, config: DecoderConfig, ran
   const scale = 1 / Math.sqrt(hiddenSize + 1);
   const values = Float32Array.from({ length: hiddenSize }, () => random.normal() * scale);
   return { [decoderFamily(config).body]: bodyOf(weights, config), score: { weight: floats([1, hiddenSize], values) } };
-}
-
-/** 0, 1, 2, … along the time axis of ids [batch, time]. */
-function countUp(ids: Tensor): Tensor {
-  const time = ids.shape[1]!;
-  const row = ids.graph.constant(
-    'int32',
-    [1, time],
-    Int32Array.from({ length: time }, (_, t) => t),
-  );
-  return broadcastTo(row, ids.shape);
 }

@@ -12,8 +12,9 @@ export {
   scalarScores,
   withScalarHead,
 } from './decoder.ts';
-export type { DecoderHead, DecodeStepInput, DecodeStepOutput, KeysAndValues } from './decoder.ts';
-export type { DecoderFamily, DecoderInput, DecoderSizes } from './decoder-family.ts';
+export { readEmbeddings } from './decoder.ts';
+export type { DecoderHead, DecodeStepInput, DecodeStepOutput } from './decoder.ts';
+export type { DecoderFamily, DecoderInput, DecoderSizes, KeysAndValues } from './decoder-family.ts';
 export { headSize } from './decoder-sizes.ts';
 export {
   assertEncoderConfig,
@@ -36,3 +37,24 @@ export type { RobertaConfig } from './families/roberta.ts';
 export type { Qwen3Config } from './families/qwen3.ts';
 export { ropeFrequencies } from './rope.ts';
 export type { ModelWeights, ParameterRole, ParameterSpec, ParameterTree } from './parameters.ts';
+export { adaptDecoder, adapterKinds } from './adapters/adapter.ts';
+export type { Adapted, AdapterConfig } from './adapters/adapter.ts';
+export {
+  allLinear,
+  chosenTargets,
+  initLora,
+  loraMerger,
+  loraParts,
+  loraScale,
+  loraTargets,
+  mergeLora,
+  withLora,
+  withLowRanks,
+} from './adapters/lora.ts';
+export type { LoraConfig, LoraFactors, LoraTarget } from './adapters/lora.ts';
+export type { LowRank } from './linear.ts';
+export { initPrompt, prefixParameters, virtualPrefix, virtualShape } from './adapters/virtual-tokens.ts';
+export type { PrefixConfig, PromptConfig, PromptStart } from './adapters/virtual-tokens.ts';
+export { ErrorMinimizer, roundToNearest } from './quantized/quantize-matrix.ts';
+export { withoutMatrices, withQuantized, withTaps } from './quantized/quantized-weights.ts';
+export type { QuantizedWeights } from './quantized/quantized-weights.ts';

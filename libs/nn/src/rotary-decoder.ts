@@ -4,12 +4,12 @@
  * names things.
  */
 import { invalidInput } from '@crucible/foundation';
-import { add, gather, mul, reshape, rmsNorm, rotary, type Tensor } from '@crucible/tensor';
+import { add, mul, reshape, rmsNorm, rotary, type Tensor } from '@crucible/tensor';
 import { activate, type ActivationName, activationNames } from './activation.ts';
 import type { ConfigFields } from './config-fields.ts';
 import type { Attend, DecoderFamily, DecoderSizes, TokensAt } from './decoder-family.ts';
 import { assertDecoderSizes, assertWhole, headSize } from './decoder-sizes.ts';
-import { type Affine, linear, type Weight } from './linear.ts';
+import { type Affine, embedded, linear, type Weight } from './linear.ts';
 import type { ParameterSpec, ParameterTree } from './parameters.ts';
 import { formatRope, parseRope } from './rope-config.ts';
 import { assertRopeScaling, type Rotation, rotationAt, type RopeScaling } from './rope.ts';
@@ -204,7 +204,7 @@ function* rotaryParameters(config: RotaryDecoderConfig, traits: RotaryTraits): G
 function rotaryHidden(
   tree: ParameterTree<Tensor>,
   config: RotaryDecoderConfig,
-  { ids, positions }: TokensAt,
+  { tokens, positions }: TokensAt,
   attend: Attend,
 ): Tensor {
   const body = tree as unknown as RotaryBody<Tensor>;
@@ -214,7 +214,7 @@ function rotaryHidden(
     theta: config.ropeTheta,
     scaling: config.ropeScaling,
   });
-  let hidden = gather(body.embed_tokens.weight, ids);
+  let hidden = embedded(body.embed_tokens.weight, tokens);
   body.layers.forEach(({ input_layernorm, self_attn, post_attention_layernorm, mlp }, i) => {
     const normed = rmsNorm(hidden, input_layernorm.weight, epsilon);
     const rotated = (projection: Affine<Tensor>, norm: Weight<Tensor> | undefined, heads: number): Tensor =>

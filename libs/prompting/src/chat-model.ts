@@ -28,8 +28,8 @@ export interface ToolDescription {
 
 export interface ChatRequest {
   readonly messages: readonly ChatMessage[];
-  /** The most tokens of one answer. */
-  readonly maxTokens: number;
+  /** The most tokens of one answer. Default: as many as the context leaves. */
+  readonly maxTokens?: number;
   /** Default: the model's. */
   readonly temperature?: number;
   readonly topP?: number;

@@ -36,6 +36,13 @@ describe('search', () => {
     ]);
   });
 
+  it('leaves the heading out', async () => {
+    const [withHeading] = createPageTools(
+      createLexicalRetriever([{ id: 'x', title: 'Ada', text: '# Ada\n\nShe wrote.' }]),
+    );
+    expect((await withHeading!.run({ title: 'ada' }, { signal })).text).toBe('She wrote.');
+  });
+
   it('knows a title in other spellings', async () => {
     expect(await searched('arzte die')).toBe('A band.');
     expect(await searched('Milhouse')).toBe('Another one.');

@@ -84,8 +84,8 @@ async function openPage(retriever: Retriever, document: Passage['document'], sig
   for (const passage of inOrder) {
     for (const sentence of sentencesOf(passage.text)) {
       const at = { text: sentence.text, start: passage.start + sentence.start, end: passage.start + sentence.end };
-      // Neighbouring passages may overlap.
-      if (at.end > end) sentences.push(at);
+      // Neighbouring passages may overlap; and the heading of a page says no more than its title.
+      if (at.end > end && !sameTitle(at.text, document.title)) sentences.push(at);
       end = Math.max(end, at.end);
     }
   }

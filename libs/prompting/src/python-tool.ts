@@ -6,9 +6,11 @@ import type { Tool } from './tool.ts';
 export interface PythonToolOptions {
   /** Default 10,000. */
   readonly timeoutMs?: number;
+  /** Of floats, behind the point. Default: all that a float has. Forged models have learned with 6. */
+  readonly decimals?: number;
 }
 
-export function createPythonTool(code: CodeRunner, { timeoutMs = 10_000 }: PythonToolOptions = {}): Tool {
+export function createPythonTool(code: CodeRunner, { timeoutMs = 10_000, decimals }: PythonToolOptions = {}): Tool {
   return {
     name: 'python',
     description: 'runs Python and shows what it prints, or the value of its last line; nothing is kept between uses',
@@ -19,7 +21,7 @@ export function createPythonTool(code: CodeRunner, { timeoutMs = 10_000 }: Pytho
       additionalProperties: false,
     },
     run: async ({ expression }, { signal }) => {
-      const { program, read } = withValue(String(expression));
+      const { program, read } = withValue(String(expression), decimals === undefined ? {} : { decimals });
       const { ended, stdout, stderr, value } = read(await code.run(program, { timeoutMs, signal }));
       switch (ended) {
         case 'finished':

@@ -227,6 +227,12 @@ it('stops all work when its steps are left', async () => {
   await expect.poll(() => model.open).toBe(0);
 });
 
+it('closes what a model holds open when its steps are left, though it does not listen', async () => {
+  const model = scriptedModel([{ text: 'more ', delayMs: 2, endless: true, deaf: true }]);
+  for await (const step of runStrategy(createDirect(), { question: 'q' }, { model })) if (step.kind === 'text') break;
+  await expect.poll(() => model.open).toBe(0);
+});
+
 it('has no time limit left running when it is over', async () => {
   const model = scriptedModel(['x']);
   await collectRun(runStrategy(createDirect(), { question: 'q' }, { model }, { limits: { timeMs: 30 } }));

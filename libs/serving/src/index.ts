@@ -4,5 +4,5 @@ export type { LoadMethod, ModelEngine } from './model-engine.ts';
 export { createModelService } from './model-service.ts';
 export type { ModelServiceDependencies, ModelServiceParts } from './model-service.ts';
 export type { LoadedModel, ModelDescription, ModelSource } from './model-source.ts';
-export { ServedModels } from './served-models.ts';
+export { adapterName, ServedModels } from './served-models.ts';
 export type { ServedModelsOptions, WeightUpdate } from './served-models.ts';

@@ -15,7 +15,7 @@ export interface ModelEngine {
 
 /** The method of an engine process that loads models. */
 export interface LoadMethod {
-  /** Loads a checkpoint folder and serves new calls to `name` from it. */
+  /** Loads a checkpoint folder and serves new calls to `name` from it: `MODEL`, or `MODEL:ADAPTER` for an adapter's. */
   readonly args: { readonly name: string; readonly version: number; readonly folder: string };
   readonly result: LoadedModel;
   readonly item: never;

@@ -4,12 +4,15 @@ export interface ModelDescription {
   readonly version: number;
   /** The training stage that made it. */
   readonly stage: string;
-  /** `language`, `scalar`, or one that nobody serves. */
+  /** `language`, `scalar`, `adapter` of a language model, or one that nobody serves. */
   readonly kind: string;
+  /** Of an adapter, `name@version` of the model that it belongs to. */
+  readonly parent?: string;
   readonly folder: string;
   readonly uri: string;
   /** Of the weights. */
   readonly sha256: string;
+  /** Of an adapter without a tokenizer, empty: the model's is meant. */
   readonly tokenizerSha256: string;
   /** ISO 8601. */
   readonly createdAt: string;
@@ -32,4 +35,6 @@ export interface LoadedModel {
   readonly parameterCount: number;
   /** Empty for a model that does not generate. */
   readonly endTokenIds: readonly number[];
+  /** Adapters of the model, by their whole names, that no longer fit it and are gone. Default: none. */
+  readonly dropped?: readonly string[];
 }

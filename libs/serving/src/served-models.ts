@@ -61,7 +61,7 @@ export class ServedModels {
       await this.#follow({ model, version, uri, sha256, allowRollback: false });
     });
     const { source, log } = this.#options;
-    for (const name of source.names()) {
+    for (const name of this.#namesInOrder()) {
       try {
         const { version, uri, sha256 } = source.resolve(name);
         await this.#follow({ model: name, version, uri, sha256, allowRollback: false });
@@ -71,30 +71,48 @@ export class ServedModels {
     }
   }
 
+  /** Of the registry; adapters come after the models that they belong to. */
+  #namesInOrder(): string[] {
+    const { source } = this.#options;
+    const isAdapter = (name: string): boolean => {
+      try {
+        return source.resolve(name).kind === 'adapter';
+      } catch {
+        // Said when it is loaded.
+        return false;
+      }
+    };
+    const { last = [], first = [] } = Object.groupBy(source.names(), (name) => (isAdapter(name) ? 'last' : 'first'));
+    return [...first, ...last];
+  }
+
   async stop(): Promise<void> {
     await this.#subscription?.close();
   }
 
   /** Name of the model that answers calls that name none; undefined while there is none. */
   get defaultName(): string | undefined {
-    const newest = [...this.#served.values()].sort((a, b) => b.model.createdAt.localeCompare(a.model.createdAt))[0];
-    return newest?.model.name;
+    const whole = [...this.#served.values()].filter(({ model }) => baseOf(model.name) === undefined);
+    return whole.sort((a, b) => b.model.createdAt.localeCompare(a.model.createdAt))[0]?.model.name;
   }
 
   /** The model for a call: `name`, or the default when it is empty. */
   resolve(name: string): { readonly name: string; readonly loaded: LoadedModel; readonly version: number } {
     const wanted = name === '' ? this.defaultName : name;
     if (wanted === undefined) throw new CrucibleError('failed-precondition', 'no model is loaded yet', { at: 'model' });
-    const served = this.#served.get(wanted);
-    if (!served) {
-      const known = [...this.#served.keys()].sort();
-      throw new CrucibleError(
-        'not-found',
-        `model ${wanted} is not served; served are ${known.length === 0 ? 'none yet' : known.join(', ')}`,
-        { at: 'model' },
-      );
-    }
-    return { name: wanted, loaded: served.loaded, version: served.model.version };
+    const { loaded, model } = this.#find(wanted);
+    return { name: wanted, loaded, version: model.version };
+  }
+
+  #find(name: string): Served {
+    const served = this.#served.get(name);
+    if (served) return served;
+    const known = [...this.#served.keys()].sort();
+    throw new CrucibleError(
+      'not-found',
+      `model ${name} is not served; served are ${known.length === 0 ? 'none yet' : known.join(', ')}`,
+      { at: 'model' },
+    );
   }
 
   /** What is known of one model, or of all. */
@@ -103,20 +121,37 @@ export class ServedModels {
     return names.map((one) => infoOf(this.#served.get(one)!));
   }
 
-  /** Swaps weights in; resolves when they serve. Repeating an update changes nothing. */
+  /**
+   * Swaps weights in; resolves when they serve. Repeating an update changes nothing. The adapter of a model is one of the
+   * name `MODEL:ADAPTER`.
+   */
   async update(update: WeightUpdate): Promise<MessageInitShape<typeof ModelInfoSchema>> {
     if (update.model === '') throw invalidInput('model is empty; it names the model to update', { at: 'model' });
     if (update.uri === '') throw invalidInput('uri is empty; it names the checkpoint folder', { at: 'uri' });
     if (update.version < 1) throw invalidInput('version is 0; versions count from 1', { at: 'version' });
-    const before = this.#updating.get(update.model) ?? Promise.resolve();
-    const own = before.catch(() => undefined).then(() => this.#swap(update));
-    this.#updating.set(update.model, own);
+    await this.#inTurn(update.model, () => this.#swap(update));
+    return infoOf(this.#served.get(update.model)!);
+  }
+
+  /** Stops serving a name; `release` has the engine let go of it. */
+  async remove(name: string, release: () => Promise<unknown>): Promise<void> {
+    await this.#inTurn(name, async () => {
+      if (!this.#served.delete(name)) return;
+      await release();
+      this.#options.log.info({ model: name }, 'no longer serving');
+    });
+  }
+
+  /** Updates of one name follow one another. */
+  async #inTurn(name: string, work: () => Promise<void>): Promise<void> {
+    const before = this.#updating.get(name) ?? Promise.resolve();
+    const own = before.catch(() => undefined).then(work);
+    this.#updating.set(name, own);
     try {
       await own;
     } finally {
-      if (this.#updating.get(update.model) === own) this.#updating.delete(update.model);
+      if (this.#updating.get(name) === own) this.#updating.delete(name);
     }
-    return infoOf(this.#served.get(update.model)!);
   }
 
   async #swap({ model: name, version, uri, sha256, allowRollback }: WeightUpdate): Promise<void> {
@@ -134,29 +169,37 @@ export class ServedModels {
       );
     }
     const found = source.open(uri);
-    if (found.kind !== kind) {
-      const needed = kind === 'language' ? 'a language model' : 'a reward model';
-      throw invalidInput(`${uri} holds a ${found.kind} model; ${needed} is needed`, { at: 'uri' });
+    const base = baseOf(name);
+    const wanted = base === undefined ? kind : 'adapter';
+    if (found.kind !== wanted) {
+      const held = found.kind === 'adapter' ? 'an adapter' : `a ${found.kind} model`;
+      const needed = { language: 'a language model', scalar: 'a reward model', adapter: 'an adapter' }[wanted];
+      throw invalidInput(`${uri} holds ${held}; ${needed} is needed`, { at: 'uri' });
     }
+    const tokenizer = base === undefined ? '' : this.#find(base).model.tokenizerSha256;
     if (sha256 !== '' && sha256 !== found.sha256) {
       throw new CrucibleError('data-loss', `${uri}: the weights' digest is ${found.sha256}, announced was ${sha256}`, {
         at: 'sha256',
       });
     }
-    const model = { ...found, name, version };
+    const model = { ...found, name, version, tokenizerSha256: found.tokenizerSha256 || tokenizer };
     const loaded = await engine.load(model);
     this.#served.set(name, { model, loaded, loadedAt: new Date() });
+    for (const gone of loaded.dropped ?? []) {
+      this.#served.delete(gone);
+      log.error({ model: gone }, 'an adapter does not fit the new weights and is no longer served');
+    }
     log.info({ model: name, version, stage: model.stage }, 'serving new weights');
   }
 
   /** Follows a published version; one that cannot be served is logged, and the old weights go on. */
   async #follow(update: WeightUpdate): Promise<void> {
-    const { log, source, kind } = this.#options;
+    const { log, source } = this.#options;
     for (let attempt = 1; ; attempt++) {
       try {
-        const current = this.#served.get(update.model)?.model.version ?? 0;
-        if (update.version <= current || source.open(update.uri).kind !== kind) return;
-        await this.update(update);
+        const name = this.#servedName(update.model, source.open(update.uri));
+        if (name === undefined || update.version <= (this.#served.get(name)?.model.version ?? 0)) return;
+        await this.update({ ...update, model: name });
         return;
       } catch (reason) {
         const { code, message } = CrucibleError.from(reason);
@@ -169,6 +212,14 @@ export class ServedModels {
         return;
       }
     }
+  }
+
+  /** The name that a published model is served under; undefined where it is not for this service. */
+  #servedName(name: string, { kind, parent }: ModelDescription): string | undefined {
+    if (kind === this.#options.kind) return name;
+    const base = parent?.split('@')[0];
+    if (kind !== 'adapter' || this.#options.kind !== 'language' || base === undefined) return undefined;
+    return this.#served.has(base) ? adapterName(base, name) : undefined;
   }
 
   /** What cannot be loaded again is no longer served; the others are. */
@@ -186,6 +237,17 @@ export class ServedModels {
       }
     }
   }
+}
+
+/** The name that a model with an adapter is served under. */
+export function adapterName(model: string, adapter: string): string {
+  return `${model}:${adapter}`;
+}
+
+/** The model that a name with an adapter is about; undefined for one without. */
+function baseOf(name: string): string | undefined {
+  const at = name.indexOf(':');
+  return at === -1 ? undefined : name.slice(0, at);
 }
 
 function infoOf({ model, loaded, loadedAt }: Served): MessageInitShape<typeof ModelInfoSchema> {

@@ -21,6 +21,8 @@ export * from './library/random.ts';
 export * from './library/reduction.ts';
 export * from './library/special.ts';
 export * from './nd-array.ts';
+export { blocksOf, quantizedBlock, QuantizedMatrix } from './quantized-matrix.ts';
+export type { QuantizedBits, QuantizedParts } from './quantized-matrix.ts';
 export { sizeOf, formatShape, shapesEqual } from './shape.ts';
 export type { Shape } from './shape.ts';
 export { compile, trace, CompiledProgram } from './trace/compile.ts';

@@ -1,3 +1,5 @@
+export { adapterOptimizer, newAdapter, trainingPlan } from './adapter-training.ts';
+export type { AdapterSettings } from './adapter-training.ts';
 export { estimateAdvantages, KlController, sequenceKl, tokenRewards, whiten } from './advantages.ts';
 export type { Advantages, Experience } from './advantages.ts';
 export { answerBatch, finiteAnswers, generatedAnswers } from './batches/answer-groups.ts';

@@ -1,5 +1,13 @@
 /** Losses as functions of symbolic parameters and batches; the stages choose among them. */
-import { decode, type DecoderConfig, hiddenRows, languageLogits, type ParameterTree, scalarScores } from '@crucible/nn';
+import {
+  decode,
+  type DecoderConfig,
+  hiddenRows,
+  type KeysAndValues,
+  languageLogits,
+  type ParameterTree,
+  scalarScores,
+} from '@crucible/nn';
 import {
   add,
   argMax,
@@ -24,6 +32,8 @@ export interface PackedInput {
   readonly positions: Tensor;
   readonly segments: Tensor;
   readonly branches: Tensor;
+  /** Of an adapter. Default: none. */
+  readonly prefix?: KeysAndValues | undefined;
 }
 
 /** Logits for the chosen tokens: `at` int32 [n] → [n, vocabulary]. */

@@ -8,10 +8,19 @@
  * reward model.
  */
 import { invalidInput, Random } from '@crucible/foundation';
+import type { SavedAdapter } from '@crucible/checkpoint';
 import { type RowOptions, ScalarScorer, scoreSequences } from '@crucible/inference';
 import { type DecoderConfig, type ModelWeights, withScalarHead } from '@crucible/nn';
 import { type OptimizerState, warmupDecay } from '@crucible/optim';
 import { type FloatArray, floats, type NdArray } from '@crucible/tensor';
+import {
+  adapterDefaults,
+  adapterOptimizer,
+  type AdapterSettings,
+  dropoutKey,
+  trainingPlan,
+  withHead,
+} from './adapter-training.ts';
 import {
   answerBatch,
   type AnswerBatch,
@@ -39,6 +48,8 @@ export interface RewardSettings {
   readonly weightDecay: number;
   readonly clipNorm: number;
   readonly validateEvery: number;
+  /** What is learned beside the head, if not all of the model. */
+  readonly adapter: AdapterSettings;
 }
 
 export const rewardDefaults: RewardSettings = {
@@ -52,6 +63,7 @@ export const rewardDefaults: RewardSettings = {
   weightDecay: 0.05,
   clipNorm: 1,
   validateEvery: 100,
+  adapter: adapterDefaults,
 };
 
 export interface RewardInputs {
@@ -64,6 +76,8 @@ export interface RewardInputs {
   readonly heldOut: readonly AnswerGroup[];
   /** Prompts with answers whose scores shall have mean 0 and deviation 1. Default: the held-out ones. */
   readonly reference?: readonly (readonly number[])[];
+  /** LoRA that is learned in place of the model's own matrices; the result has it in its weights. Default: none. */
+  readonly adapter?: SavedAdapter;
 }
 
 export interface RewardModel {
@@ -74,7 +88,7 @@ export interface RewardModel {
 
 /** Metrics: `loss`, `accuracy` and `margin` of the batch's pairs, `val_accuracy`, `grad_norm`, `lr`. */
 export async function trainRewardModel(
-  { config, base, source, pad, heldOut, reference }: RewardInputs,
+  { config, base, source, pad, heldOut, reference, adapter }: RewardInputs,
   given: Partial<RewardSettings> = {},
   context: StageContext<RewardModel> = {},
 ): Promise<{ readonly model: RewardModel; readonly metrics: Readonly<Record<string, number>> }> {
@@ -83,28 +97,33 @@ export async function trainRewardModel(
   if (heldOut.length === 0) throw invalidInput('reward model: there are no held-out answers to measure it on');
   assertFits('reward', settings, config);
   const identity = { ...settings, config };
-  const optimizer = decoderOptimizer({
-    ...settings,
-    config,
-    head: { kind: 'scores', count: 1 },
-    // What words mean is known by now; one figure an answer says little about it.
-    embeddingRateFactor: 0.1,
-  });
+  const initial = withScalarHead(base, config, Random.seeded(seed).fork('head'));
+  const plan = trainingPlan(initial, config, adapter && withHead(adapter, initial));
+  const optimizer = adapter
+    ? adapterOptimizer(settings)
+    : decoderOptimizer({
+        ...settings,
+        config,
+        head: { kind: 'scores', count: 1 },
+        // What words mean is known by now; one figure an answer says little about it.
+        embeddingRateFactor: 0.1,
+      });
   const schedule = warmupDecay({ steps, warmup: Math.min(settings.warmupSteps, steps), shape: 'linear' });
 
   const saved = context.checkpoint?.load(identity);
-  const training = new TrainStep<ModelWeights, AnswerBatch>(
-    (saved?.trees['parameters'] as ModelWeights | undefined) ??
-      withScalarHead(base, config, Random.seeded(seed).fork('head')),
-    (parameters, batch) => {
-      const scores = scoresAt(parameters, config, batch, batch.ends);
+  const training = new TrainStep<ModelWeights, AnswerBatch, ModelWeights>(
+    (saved?.trees['parameters'] as ModelWeights | undefined) ?? plan.parameters,
+    (parameters, batch, frozen) => {
+      const { weights } = plan.read(parameters, frozen, batch[dropoutKey]);
+      const scores = scoresAt(weights, config, batch, batch.ends);
       const { loss, accuracy, margin } = pairLoss(scores, batch.better, batch.worse, batch.weights);
       return { loss, metrics: { accuracy, margin } };
     },
-    { name: 'reward model', optimizer },
+    { name: 'reward model', optimizer, frozen: plan.frozen },
     saved && { state: saved.trees['optimizer'] as OptimizerState<NdArray>, steps: saved.step },
   );
-  const scorer = new ScalarScorer(training.parameters, config);
+  const scorer = new ScalarScorer(initial, config);
+  const whole = (): ModelWeights => plan.merged(training.parameters, { kind: 'scores', count: 1 });
 
   try {
     const metrics = await runLoop(
@@ -114,25 +133,26 @@ export async function trainRewardModel(
         saved,
         step: async (n) => {
           const learningRate = settings.learningRate * schedule(n);
-          const batch = answerBatch(source.groups(n, settings.groups), { time, pad });
+          const answers = answerBatch(source.groups(n, settings.groups), { time, pad });
+          const batch = { ...answers, ...plan.randomness(seed, n) };
           const { loss, gradientNorm, metrics: own } = await training.run(batch, learningRate);
           return { loss, ...own, grad_norm: gradientNorm, lr: learningRate };
         },
-        weights: () => ({ weights: training.parameters, bias: 0 }),
+        weights: () => ({ weights: whole(), bias: 0 }),
         state: () => ({
           step: training.steps,
           record: { settings: identity },
           trees: { parameters: training.parameters, optimizer: training.state },
         }),
         evaluate: async () => ({
-          val_accuracy: await pairAccuracy(scorer, training.parameters, heldOut, { time, pad }),
+          val_accuracy: await pairAccuracy(scorer, whole(), heldOut, { time, pad }),
         }),
         evaluateEvery: settings.validateEvery,
       },
       context,
     );
     const sequences = reference ?? heldOut.flat().map(({ ids }) => ids);
-    const model = await normalise(scorer, training.parameters, sequences, { time, pad });
+    const model = await normalise(scorer, whole(), sequences, { time, pad });
     await context.publish?.(model, { step: steps, finished: true, metrics });
     return { model, metrics };
   } finally {

@@ -10,6 +10,14 @@
 import type { DecoderConfig, ModelWeights } from '@crucible/nn';
 import { type OptimizerState, warmupDecay } from '@crucible/optim';
 import type { NdArray } from '@crucible/tensor';
+import type { SavedAdapter } from '@crucible/checkpoint';
+import {
+  adapterDefaults,
+  adapterOptimizer,
+  type AdapterSettings,
+  dropoutKey,
+  trainingPlan,
+} from './adapter-training.ts';
 import type { ChatSource } from './batches/chat-rows.ts';
 import type { PredictionBatch } from './batches/prediction.ts';
 import { logitsAt, predictionLoss } from './losses.ts';
@@ -32,6 +40,8 @@ export interface SftSettings {
   readonly weightDecay: number;
   readonly clipNorm: number;
   readonly validateEvery: number;
+  /** What is learned, if not all of the model. */
+  readonly adapter: AdapterSettings;
 }
 
 export const sftDefaults: SftSettings = {
@@ -46,6 +56,7 @@ export const sftDefaults: SftSettings = {
   weightDecay: 0.05,
   clipNorm: 1,
   validateEvery: 440,
+  adapter: adapterDefaults,
 };
 
 export interface SftInputs {
@@ -55,11 +66,13 @@ export interface SftInputs {
   readonly source: ChatSource;
   /** Held-out figures of the model as it is, by name. */
   readonly evaluate?: (weights: ModelWeights) => Promise<Readonly<Record<string, number>>>;
+  /** What is learned beside the model, which stays as it is. Default: the model itself is. */
+  readonly adapter?: SavedAdapter;
 }
 
-/** Metrics: `loss` (nats an answer token) and `token_accuracy`, weighted means; `grad_norm`, `lr`, `tokens_per_s`. */
+/** Returns what was learned: the model, or the adapter's parameters. Metrics: `loss` (nats an answer token) and `token_accuracy`, weighted means; `grad_norm`, `lr`, `tokens_per_s`. */
 export async function sft(
-  { config, base, source, evaluate }: SftInputs,
+  { config, base, source, evaluate, adapter }: SftInputs,
   given: Partial<SftSettings> = {},
   context: StageContext<ModelWeights> = {},
 ): Promise<{ readonly weights: ModelWeights; readonly metrics: Readonly<Record<string, number>> }> {
@@ -67,7 +80,10 @@ export async function sft(
   assertFits('sft', settings, config);
   const { steps, rows, time } = settings;
   const identity = { ...settings, config };
-  const optimizer = decoderOptimizer({ ...settings, config, head: { kind: 'language' } });
+  const plan = trainingPlan(base, config, adapter);
+  const optimizer = adapter
+    ? adapterOptimizer(settings)
+    : decoderOptimizer({ ...settings, config, head: { kind: 'language' } });
   const schedule = warmupDecay({
     steps,
     warmup: Math.min(settings.warmupSteps, steps),
@@ -76,14 +92,15 @@ export async function sft(
   });
 
   const saved = context.checkpoint?.load(identity);
-  const training = new TrainStep<ModelWeights, PredictionBatch>(
-    (saved?.trees['parameters'] as ModelWeights | undefined) ?? base,
-    (parameters, batch) => {
-      const logits = logitsAt(parameters, config, batch, batch.at);
+  const training = new TrainStep<ModelWeights, PredictionBatch, ModelWeights>(
+    (saved?.trees['parameters'] as ModelWeights | undefined) ?? plan.parameters,
+    (parameters, batch, frozen) => {
+      const { weights, prefix } = plan.read(parameters, frozen, batch[dropoutKey]);
+      const logits = logitsAt(weights, config, { ...batch, prefix }, batch.at);
       const { loss, accuracy } = predictionLoss(logits, batch.targets, batch.weights);
       return { loss, metrics: { token_accuracy: accuracy } };
     },
-    { name: 'fine-tuning', optimizer },
+    { name: 'fine-tuning', optimizer, frozen: plan.frozen },
     saved && { state: saved.trees['optimizer'] as OptimizerState<NdArray>, steps: saved.step },
   );
 
@@ -96,7 +113,8 @@ export async function sft(
         step: async (n) => {
           const start = performance.now();
           const learningRate = settings.learningRate * schedule(n);
-          const { loss, gradientNorm, metrics: own } = await training.run(source.batch(n, rows, time), learningRate);
+          const batch = { ...source.batch(n, rows, time), ...plan.randomness(settings.seed, n) };
+          const { loss, gradientNorm, metrics: own } = await training.run(batch, learningRate);
           const seconds = (performance.now() - start) / 1000;
           return { loss, ...own, grad_norm: gradientNorm, lr: learningRate, tokens_per_s: (rows * time) / seconds };
         },

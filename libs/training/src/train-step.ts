@@ -26,15 +26,21 @@ export type Batch = Readonly<Record<string, NdArray>>;
  * A loss as a sum over rows, divided by a scalar that the batch brings along: so it can be worked out in parts, whose
  * losses, metrics and gradients add up to the whole's.
  */
-export type LossFunction<P, B extends Batch> = (
+export type LossFunction<P, B extends Batch, F extends object = object> = (
   parameters: Symbols<P>,
   batch: Symbols<B>,
+  frozen: Symbols<F>,
 ) => { readonly loss: Tensor; readonly metrics?: Readonly<Record<string, Tensor>> };
 
-export interface TrainStepOptions {
+export interface TrainStepOptions<F extends object = object> {
   /** Named in errors. */
   readonly name: string;
   readonly optimizer: Optimizer;
+  /**
+   * Arrays that the loss reads and that stay as they are: no gradient by them is worked out, and they are never copied.
+   * Default: none.
+   */
+  readonly frozen?: F;
   /** Threads within an operator. Default: one per core. */
   readonly threads?: number;
 }
@@ -50,11 +56,12 @@ export interface StepResult {
  * Parameters and optimizer state, and the compiled programs that advance them: forward, backward and optimizer in one.
  * A program is compiled for each shape of batch when it first comes.
  */
-export class TrainStep<P extends object, B extends Batch> {
+export class TrainStep<P extends object, B extends Batch, F extends object = object> {
   #carried: Carried;
   #steps: number;
   readonly #loss: LossFunction<object, Batch>;
   readonly #options: TrainStepOptions;
+  readonly #frozen: object;
   readonly #whole = new Map<string, WholeProgram>();
   readonly #partial = new Map<string, PartProgram>();
   #applying: ApplyingProgram | undefined;
@@ -62,14 +69,15 @@ export class TrainStep<P extends object, B extends Batch> {
   /** `resumed`: optimizer state and number of steps to go on from. */
   constructor(
     parameters: P,
-    loss: LossFunction<P, B>,
-    options: TrainStepOptions,
+    loss: LossFunction<P, B, F>,
+    options: TrainStepOptions<F>,
     resumed?: { readonly state: OptimizerState<NdArray>; readonly steps: number },
   ) {
     this.#carried = { parameters, state: resumed?.state ?? options.optimizer.init(parameters) };
     this.#steps = resumed?.steps ?? 0;
     this.#loss = loss as unknown as LossFunction<object, Batch>;
     this.#options = options;
+    this.#frozen = options.frozen ?? {};
   }
 
   get parameters(): P {
@@ -117,8 +125,17 @@ export class TrainStep<P extends object, B extends Batch> {
   async #runWhole(batch: B, scalars: Scalars): Promise<Updated> {
     const key = shapeKey(batch);
     let program = this.#whole.get(key);
-    if (!program) this.#whole.set(key, (program = await compileWhole(this.#carried, batch, this.#loss, this.#options)));
-    const { loss, norm, metrics, ...carried } = await program.run({ ...this.#carried, ...scalars, batch });
+    if (!program)
+      this.#whole.set(
+        key,
+        (program = await compileWhole(this.#carried, this.#frozen, batch, this.#loss, this.#options)),
+      );
+    const { loss, norm, metrics, ...carried } = await program.run({
+      ...this.#carried,
+      ...scalars,
+      frozen: this.#frozen,
+      batch,
+    });
     return { ...carried, loss: itemOf(loss), norm: itemOf(norm), metrics: numbersOf(metrics) };
   }
 
@@ -130,8 +147,12 @@ export class TrainStep<P extends object, B extends Batch> {
     for (const part of parts) {
       const key = shapeKey(part);
       let program = this.#partial.get(key);
-      if (!program) this.#partial.set(key, (program = await compilePart(parameters, part, this.#loss, this.#options)));
-      const result = await program.run({ parameters, sums, part });
+      if (!program)
+        this.#partial.set(
+          key,
+          (program = await compilePart(parameters, this.#frozen, part, this.#loss, this.#options)),
+        );
+      const result = await program.run({ parameters, sums, frozen: this.#frozen, part });
       sums = result.sums;
       loss += itemOf(result.loss);
       for (const [name, value] of Object.entries(numbersOf(result.metrics)))
@@ -169,11 +190,17 @@ const scalarTypes: Readonly<Record<keyof Scalars, TensorType>> = {
 };
 
 /** The whole step: forward, backward, optimizer. */
-function compileWhole(carried: Carried, batch: Batch, lossOf: LossFunction<object, Batch>, options: TrainStepOptions) {
+function compileWhole(
+  carried: Carried,
+  frozen: object,
+  batch: Batch,
+  lossOf: LossFunction<object, Batch>,
+  options: TrainStepOptions,
+) {
   return compile(
-    { ...carried, ...scalarTypes, batch },
-    ({ parameters, state, batch: symbols, ...scalars }) => {
-      const { loss, metrics = {} } = lossOf(parameters, symbols);
+    { ...carried, ...scalarTypes, frozen, batch },
+    ({ parameters, state, frozen: constants, batch: symbols, ...scalars }) => {
+      const { loss, metrics = {} } = lossOf(parameters, symbols, constants);
       const updated = options.optimizer.update(parameters, gradient<object>(loss, parameters), state, scalars);
       return { loss, metrics: { ...metrics }, ...updated };
     },
@@ -182,11 +209,17 @@ function compileWhole(carried: Carried, batch: Batch, lossOf: LossFunction<objec
 }
 
 /** Adds one part's gradients to those so far. */
-function compilePart(parameters: object, part: Batch, lossOf: LossFunction<object, Batch>, options: TrainStepOptions) {
+function compilePart(
+  parameters: object,
+  frozen: object,
+  part: Batch,
+  lossOf: LossFunction<object, Batch>,
+  options: TrainStepOptions,
+) {
   return compile(
-    { parameters, sums: parameters, part },
+    { parameters, sums: parameters, frozen, part },
     (inputs) => {
-      const { loss, metrics = {} } = lossOf(inputs.parameters, inputs.part);
+      const { loss, metrics = {} } = lossOf(inputs.parameters, inputs.part, inputs.frozen);
       const gradients = new Map(
         flatten(gradient(loss, inputs.parameters), isTensor).map(({ path, leaf }) => [path, leaf]),
       );

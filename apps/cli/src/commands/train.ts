@@ -1,19 +1,33 @@
 import type { JsonObject } from '@bufbuild/protobuf';
 import { Command } from 'commander';
 import { invalidInput } from '@crucible/foundation';
+import { adapterKinds } from '@crucible/nn';
 import { defaultPreset, presets } from '@crucible/training';
 import { print, printJson, settingsFor } from '../context.ts';
 import type { JobSpecInit } from '../job-client.ts';
 import { runJob } from '../run-job.ts';
-import { collectOption, collectPath, parseSeed, skipInvalidOption, withSkippedRows } from '../stage-options.ts';
+import {
+  collectOption,
+  collectPath,
+  parseSeed,
+  skipInvalidOption,
+  withAdapter,
+  withSkippedRows,
+} from '../stage-options.ts';
 
 interface StageOptions {
   readonly name: string;
   readonly seed: number;
   readonly set?: JsonObject;
   readonly skipInvalid?: true;
+  readonly adapter?: string;
   readonly json?: true;
 }
+
+const adapterOption = [
+  '--adapter <kind>',
+  `learn an adapter and leave the base as it is: ${adapterKinds.join(', ')}; its options are --set adapter.rank=8 and the like`,
+] as const;
 
 type StageKind = 'pretrain' | 'sft' | 'reward' | 'ppo';
 
@@ -33,6 +47,7 @@ export function trainCommand(): Command {
   addStage(train, 'sft', 'a chat model from a base model and conversations')
     .requiredOption('--base <model>', 'the base model, NAME or NAME@VERSION')
     .requiredOption('--instructions <file>', 'JSONL of questions with answers; repeatable', collectPath)
+    .option(...adapterOption)
     .option(...skipInvalidOption)
     .action((options: StageOptions & { base: string; instructions: string[] }, command: Command) => {
       const value = {
@@ -46,6 +61,7 @@ export function trainCommand(): Command {
   addStage(train, 'reward', 'a reward model from a chat model and compared answers')
     .requiredOption('--base <model>', 'the chat model, NAME or NAME@VERSION')
     .requiredOption('--preferences <file>', 'JSONL of compared or graded answers; repeatable', collectPath)
+    .option(...adapterOption)
     .option(...skipInvalidOption)
     .action((options: StageOptions & { base: string; preferences: string[] }, command: Command) => {
       const value = {
@@ -84,12 +100,13 @@ function addStage(train: Command, kind: StageKind, makes: string): Command {
     .option('--json', 'print the result as JSON');
 }
 
-function common({ name, seed, set = {}, skipInvalid }: StageOptions): {
+function common({ name, seed, set = {}, skipInvalid, adapter }: StageOptions): {
   name: string;
   seed: number;
   options: JsonObject;
 } {
-  return { name, seed, options: skipInvalid ? withSkippedRows(set) : set };
+  const given = adapter === undefined ? set : withAdapter(set, adapter);
+  return { name, seed, options: skipInvalid ? withSkippedRows(given) : given };
 }
 
 async function runStage(command: Command, { json }: StageOptions, spec: JobSpecInit): Promise<void> {

@@ -7,7 +7,7 @@ import { add, gather, layerNorm, mul, sliceAxis, type Tensor } from '@crucible/t
 import { activate, type ActivationName, activationNames } from '../activation.ts';
 import type { Attend, DecoderFamily, DecoderSizes, TokensAt } from '../decoder-family.ts';
 import { assertDecoderSizes, assertWhole, headSize } from '../decoder-sizes.ts';
-import { type Affine, linearByColumns, type Weight } from '../linear.ts';
+import { type Affine, embedded, linearByColumns, type Weight } from '../linear.ts';
 import type { ParameterSpec, ParameterTree } from '../parameters.ts';
 
 export interface Gpt2Config extends DecoderSizes {
@@ -127,14 +127,14 @@ export const gpt2: DecoderFamily<Gpt2Config> = {
 function gpt2Hidden(
   tree: ParameterTree<Tensor>,
   config: Gpt2Config,
-  { ids, positions }: TokensAt,
+  { tokens, positions }: TokensAt,
   attend: Attend,
 ): Tensor {
   const body = tree as unknown as Gpt2Body<Tensor>;
   const width = config.hiddenSize;
   const norm = (x: Tensor, { weight, bias }: Required<Affine<Tensor>>): Tensor =>
     layerNorm(x, weight, bias, config.layerNormEpsilon);
-  let hidden = add(gather(body.wte.weight, ids), gather(body.wpe.weight, positions));
+  let hidden = add(embedded(body.wte.weight, tokens), gather(body.wpe.weight, positions));
   body.h.forEach(({ ln_1, attn, ln_2, mlp }, i) => {
     const joint = linearByColumns(norm(hidden, ln_1), attn.c_attn);
     const part = (n: number): Tensor => sliceAxis(joint, 2, n * width, (n + 1) * width);

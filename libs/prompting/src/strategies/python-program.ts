@@ -58,9 +58,10 @@ export interface ValuedProgram {
 /**
  * A program that ends by telling its value: that of its last line if that is an expression, else of `solution()`, else
  * of the variable `answer`, else what it printed last. (The four ways of PAL's authors, in the order in which none
- * hides another.) Truth values are yes and no; floats have 15 digits, so that 0.1 + 0.2 is 0.3.
+ * hides another.) Truth values are yes and no; floats have 15 digits, so that 0.1 + 0.2 is 0.3, and at most `decimals`
+ * of them behind the point.
  */
-export function withValue(source: string): ValuedProgram {
+export function withValue(source: string, { decimals }: { readonly decimals?: number } = {}): ValuedProgram {
   // No program knows it, so that none can print a value by accident.
   const mark = `value-${randomUUID()}`;
   const program = `import ast as _ast
@@ -79,7 +80,7 @@ def _text(value):
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
-        return format(value, ".15g")
+        return format(${decimals === undefined ? 'value' : `round(value, ${decimals})`}, ".15g")
     if isinstance(value, (list, tuple, set)):
         return ", ".join(_text(item) for item in (sorted(value, key=str) if isinstance(value, set) else value))
     return str(value)

@@ -151,6 +151,7 @@ describe('citations', () => {
     // The title of a document belongs to its passages.
     ['Horip Mill [1]', [[1, true]], 0],
     ['Horo [2] builds. Karvik [2]', [[2, false]], 1],
+    ['Karvik [2], Horo [2]', [[2, false]], 1],
   ])('%s', (answer, citations, flaws) => {
     expect(check(answer)).toEqual({ text: answer, citations, flaws });
   });

@@ -116,7 +116,7 @@ export interface Election {
 export function electionOf(outcomes: readonly Outcome[]): Election {
   const counts = new Map<string, { count: number; readonly first: Outcome }>();
   for (const outcome of outcomes) {
-    if (outcome.status !== 'answered' || outcome.key === undefined) continue;
+    if (outcome.key === undefined) continue;
     const known = counts.get(outcome.key);
     if (known) known.count++;
     else counts.set(outcome.key, { count: 1, first: outcome });

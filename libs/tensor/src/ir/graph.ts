@@ -73,6 +73,8 @@ export class Graph {
 
   #paramsKey<P extends Primitive>(primitive: P, params: PrimitiveParams[P]): string {
     if (primitive === 'constant') return this.#constantKey((params as PrimitiveParams['constant']).value);
+    // A matrix of few bits is the same where it is one object.
+    if ('weight' in params) return `${JSON.stringify(params)}@${this.#identity(params.weight)}`;
     if (!('body' in params || 'then' in params || 'backward' in params)) return JSON.stringify(params);
     // Programs within this one are the same where they are one object.
     return JSON.stringify(params, (_key, value: unknown) => (isProgram(value) ? `@${this.#identity(value)}` : value));

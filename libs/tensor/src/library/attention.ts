@@ -15,6 +15,8 @@ const defaultBlock = 128;
 export interface CausalAttentionOptions {
   /** Queries a block. Default: 128. */
   readonly block?: number;
+  /** Keys that come before that of the first query, and which every query may see. Default: 0. */
+  readonly earlier?: number;
 }
 
 /** 0 where query i may see key j ≤ i, far below where not: [time, time]. */
@@ -27,8 +29,8 @@ export function causalMask(graph: Graph, time: number): Tensor {
 
 /**
  * Scaled dot-product attention (Vaswani et al. 2017) in which no query sees a later key: queries [b, h, t, d] over keys
- * and values [b, kv, t, d] → [b, h, t, d]. `mask` is added to the scores and broadcasts to [b, h, t, t]; it must hide
- * what is later, as `causalMask` does, and may hide more. Queries that share keys (h > kv; Ainslie et al. 2023) are one
+ * and values [b, kv, earlier + t, d] → [b, h, t, d]. `mask` is added to the scores and broadcasts to [b, h, t, earlier + t];
+ * it must hide what is later, as `causalMask` does, and may hide more. Queries that share keys (h > kv; Ainslie et al. 2023) are one
  * product with them, keys are never repeated.
  *
  * Block by block of queries, each over the keys up to its end: the scores beyond, whose weights are 0, are not made.
@@ -38,14 +40,14 @@ export function causalAttention(
   keys: Tensor,
   values: Tensor,
   mask: Tensor,
-  { block = defaultBlock }: CausalAttentionOptions = {},
+  { block = defaultBlock, earlier = 0 }: CausalAttentionOptions = {},
 ): Tensor {
   const time = queries.shape[2]!;
   const blocks: Tensor[] = [];
   for (let start = 0; start < time; start += block) {
     const end = Math.min(start + block, time);
-    const visible = (x: Tensor): Tensor => sliceAxis(x, 2, 0, end);
-    const maskRows = sliceAxis(sliceAxis(mask, -2, start, end), -1, 0, end);
+    const visible = (x: Tensor): Tensor => sliceAxis(x, 2, 0, earlier + end);
+    const maskRows = sliceAxis(sliceAxis(mask, -2, start, end), -1, 0, earlier + end);
     blocks.push(attention(sliceAxis(queries, 2, start, end), visible(keys), visible(values), maskRows));
   }
   return blocks.length === 1 ? blocks[0]! : concat(blocks, 2);

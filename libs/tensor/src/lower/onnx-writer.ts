@@ -18,7 +18,7 @@ import {
 } from './generated/onnx_pb.ts';
 
 /** TensorProto.DataType of the format. */
-export const elementType = { float32: 1, int32: 6, int64: 7, bool: 9, uint32: 12 } as const;
+export const elementType = { float32: 1, uint8: 2, int32: 6, int64: 7, bool: 9, uint32: 12 } as const;
 
 interface OnnxType {
   readonly shape: Shape;
@@ -128,6 +128,11 @@ export class OnnxWriter {
 
   constant({ dtype, shape, data }: NdArray): string {
     return this.#initializer(elementType[dtype], shape, bytesOf(data));
+  }
+
+  /** Bytes: what is packed into them is for the operator that reads them. */
+  bytes(shape: Shape, data: Uint8Array): string {
+    return this.#initializer(elementType.uint8, shape, bytesOf(data));
   }
 
   /** A list of int64: shapes, axes, pads. Initializers stay on the host whatever the device. */

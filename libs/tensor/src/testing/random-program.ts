@@ -11,6 +11,7 @@ import { broadcastTo } from '../library/movement.ts';
 import { sum } from '../library/reduction.ts';
 import { ndArray, type NdArray } from '../nd-array.ts';
 import { type Shape, sizeOf } from '../shape.ts';
+import { randomQuantized } from './random-quantized.ts';
 
 export interface RandomProgram {
   readonly program: Program;
@@ -433,6 +434,11 @@ const draws: Readonly<Record<Primitive, Draw>> = {
     const [m, k, n] = [b.size(), b.size(), b.size()];
     const params = { transposeA: false, transposeB: false, alpha: b.random.pick([1, 2]) };
     return b.node('matmulAdd', [b.float([m, k]), b.float([k, n]), b.float(b.narrower([m, n]))], params);
+  },
+  matmulQuantized: (b) => {
+    const [m, k, n] = [b.size(), b.size(), b.size()];
+    const weight = randomQuantized(b.random, b.random.pick([4, 8]), [n, k]);
+    return b.node('matmulQuantized', [b.float([m, k])], { weight, precision: 'float32' });
   },
 
   reshape: (b) => {

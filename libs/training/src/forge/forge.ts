@@ -6,7 +6,7 @@
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadModel, type ModelRegistry, type ModelVersion, type SavedModel } from '@crucible/checkpoint';
-import { CrucibleError, publishFolder, Random, writeFileAtomic } from '@crucible/foundation';
+import { CrucibleError, invalidInput, publishFolder, Random, writeFileAtomic } from '@crucible/foundation';
 import { GenerationEngine, ScalarScorer, scoreSequences, throughputBatch } from '@crucible/inference';
 import type { DecoderConfig, ModelWeights } from '@crucible/nn';
 import { loadTokenizer, saveTokenizer, type Tokenizer, trainBpe } from '@crucible/tokenizer';
@@ -66,6 +66,15 @@ export async function forge(options: ForgeOptions): Promise<ForgeResult> {
   }
 }
 
+/** Each stage goes on from the weights of the one before. */
+function assertWhole(kind: string, stage: 'sft' | 'reward'): void {
+  if (kind === 'none') return;
+  const at = `${stage}.adapter.kind`;
+  throw invalidInput(`option ${at} is ${kind}; a forge learns whole models, and \`crucible train ${stage}\` adapters`, {
+    at,
+  });
+}
+
 class ForgeRun {
   readonly #options: ForgeOptions;
   readonly #engine = new GenerationEngine({ maxBatch: throughputBatch });
@@ -80,6 +89,7 @@ class ForgeRun {
   async run(): Promise<ForgeResult> {
     const { data, settings } = this.#options;
     modelConfig(settings);
+    for (const stage of ['sft', 'reward'] as const) assertWhole(settings[stage].adapter.kind, stage);
     const tokenizer = await this.#tokenizer();
     const config = modelConfig(settings, tokenizer.vocabSize);
 

@@ -1,6 +1,7 @@
 /** Sizes of the model and lengths of the training that a forge can be asked for by name. */
 import { invalidInput } from '@crucible/foundation';
 import type { LlamaConfig } from '@crucible/nn';
+import { assertAdapterSettings } from '../adapter-training.ts';
 import { assertDivides } from '../assert-divides.ts';
 import type { OptimizerName } from '../decoder-optimizer.ts';
 import { type PpoSettings, ppoDefaults } from '../ppo.ts';
@@ -95,7 +96,10 @@ export function resolvePreset(name: string, options: Readonly<Record<string, unk
   assertDivides('pretrain', settings.pretrain, 'rows', 'microBatches');
   assertDivides('ppo', settings.ppo, 'samples', 'minibatches');
   assertDivides('ppo', settings.ppo, 'samples', 'answersPerPrompt');
-  for (const stage of ['sft', 'reward'] as const) assertOptimizer(settings[stage].optimizer, `${stage}.optimizer`);
+  for (const stage of ['sft', 'reward'] as const) {
+    assertOptimizer(settings[stage].optimizer, `${stage}.optimizer`);
+    assertAdapterSettings(settings[stage].adapter, `${stage}.adapter`);
+  }
   return settings;
 }
 
@@ -116,6 +120,23 @@ const trainedElsewhere = {
   },
 } as const satisfies Partial<{ readonly [S in StageName]: Partial<ForgeSettings[S]> }>;
 
+/**
+ * What differs for an adapter, by its kind: AdamW at a rate that suits so few parameters. `ours` is that for models whose
+ * weights were made here, which are small.
+ */
+const adapterRates = {
+  lora: { learningRate: 5e-4, ours: 3e-3 },
+  prefix: { learningRate: 5e-3, ours: 5e-3 },
+  prompt: { learningRate: 1e-2, ours: 3e-2 },
+} as const;
+
+function adapterChanges({ adapter }: Readonly<Record<string, unknown>>, isImported: boolean): object {
+  const { kind } = (adapter ?? {}) as { readonly kind?: unknown };
+  if (typeof kind !== 'string' || !Object.hasOwn(adapterRates, kind)) return {};
+  const { learningRate, ours } = adapterRates[kind as keyof typeof adapterRates];
+  return { optimizer: 'adamw', learningRate: isImported ? learningRate : ours, weightDecay: 0 };
+}
+
 export interface StageDefaults {
   /** Of pre-training. Default: `tiny`. */
   readonly preset?: string;
@@ -133,7 +154,8 @@ export function resolveStage(
   { preset = '', isImported = false }: StageDefaults = {},
 ): ForgeSettings {
   const imported = isImported && stage !== 'pretrain' ? trainedElsewhere[stage] : {};
-  return resolvePreset(preset, { ...(data !== undefined && { data }), [stage]: { ...imported, ...own } });
+  const adapted = stage === 'sft' || stage === 'reward' ? adapterChanges(own, isImported) : {};
+  return resolvePreset(preset, { ...(data !== undefined && { data }), [stage]: { ...imported, ...adapted, ...own } });
 }
 
 function assertOptimizer(name: string, at: string): void {

@@ -1,12 +1,19 @@
 /** The stages one by one, from models of the registry and a user's files: what `crucible train STAGE` runs. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { loadFirstSpecialToken, loadModel, type ModelKind, type ModelVersion } from '@crucible/checkpoint';
+import {
+  loadFirstSpecialToken,
+  loadModel,
+  type ModelKind,
+  type ModelVersion,
+  type SavedAdapter,
+} from '@crucible/checkpoint';
 import { invalidInput, publishFolder } from '@crucible/foundation';
 import { ScalarScorer, scoreSequences } from '@crucible/inference';
 import { bodyOf, type DecoderConfig, decoderFamily, type ModelWeights } from '@crucible/nn';
 import { flatten, formatShape, isNdArray, type NdArray, shapesEqual } from '@crucible/tensor';
 import { loadTokenizer, saveTokenizer, type Tokenizer, trainBpe } from '@crucible/tokenizer';
+import { newAdapter } from '../adapter-training.ts';
 import { answerEnd, withChatFormat } from '../chat-format.ts';
 import { ppo, type PpoSettings } from '../ppo.ts';
 import { pretrain } from '../pretrain.ts';
@@ -76,10 +83,17 @@ export async function sftStage(
   const tokenizer = withChatFormat(own, loadFirstSpecialToken(base.folder));
   const source = await readChatSource(instructions, tokenizer, stage.seed, stage);
   const run = new Run(stage, 'sft', tokenizer, base);
+  const adapter = await newAdapter(settings.adapter, {
+    base: weights,
+    config,
+    head: { kind: 'language' },
+    seed: stage.seed,
+    encode: (text) => tokenizer.encode(text),
+  });
   const { metrics } = await sft(
-    { config, base: weights, source },
+    { config, base: weights, source, ...(adapter && { adapter }) },
     { ...settings, seed: stage.seed },
-    run.language(config),
+    adapter ? run.adapter(config, adapter) : run.language(config),
   );
   return run.result(metrics);
 }
@@ -100,7 +114,14 @@ export async function rewardStage(
   const { weights, config, tokenizer } = openLanguage(base);
   const data = await readPreferenceData(preferences, tokenizer, stage.seed, stage);
   const run = new Run(stage, 'reward', tokenizer, base);
-  const inputs = { config, base: weights, ...data, pad: tokenizer.padId ?? 0 };
+  const adapter = await newAdapter(settings.adapter, {
+    base: weights,
+    config,
+    head: { kind: 'scores', count: 1 },
+    seed: stage.seed,
+    encode: (text) => tokenizer.encode(text),
+  });
+  const inputs = { config, base: weights, ...data, pad: tokenizer.padId ?? 0, ...(adapter && { adapter }) };
   const { metrics } = await trainRewardModel(inputs, { ...settings, seed: stage.seed }, run.reward(config));
   return run.result(metrics);
 }
@@ -171,6 +192,19 @@ class Run {
     return createStageContext<ModelWeights>(this.#stage, {
       ...this.#common(),
       modelOf: (weights) => ({ kind: 'language', config, weights }),
+    });
+  }
+
+  adapter(config: DecoderConfig, adapter: SavedAdapter): StageContext<ModelWeights> {
+    const { folder } = this.#base!;
+    return createStageContext<ModelWeights>(this.#stage, {
+      ...this.#common(),
+      modelOf: (parameters) => ({
+        kind: 'adapter',
+        adapter: { ...adapter, parameters },
+        model: { kind: 'language', config },
+        base: folder,
+      }),
     });
   }
 

@@ -1,8 +1,12 @@
 import {
   loadSpecialTokenIds,
+  type ModelDescription,
   type ModelRegistry,
   type ModelVersion,
+  saveAdapter,
+  type SavedAdapter,
   type SavedModel,
+  saveGenerationConfig,
   saveModel,
   type SpecialTokenIds,
 } from '@crucible/checkpoint';
@@ -21,6 +25,14 @@ export interface StageHost {
   readonly published?: (model: ModelVersion) => Promise<void>;
 }
 
+/** An adapter, the model that it belongs to, and the name of that. */
+export interface AdapterToSave {
+  readonly kind: 'adapter';
+  readonly adapter: SavedAdapter;
+  readonly model: ModelDescription;
+  readonly base: string;
+}
+
 export interface PublishedStage<Weights> {
   readonly stage: StageName;
   /** Name of the model in the registry. */
@@ -30,7 +42,7 @@ export interface PublishedStage<Weights> {
   readonly base: ModelVersion | undefined;
   /** Where the stage's checkpoints go. */
   readonly folder: string;
-  readonly modelOf: (weights: Weights) => SavedModel;
+  readonly modelOf: (weights: Weights) => SavedModel | AdapterToSave;
   /** Called when the finished model is in the registry, before anybody is told. */
   readonly finished?: (version: ModelVersion, info: SnapshotInfo) => void;
 }
@@ -57,7 +69,13 @@ export function createStageContext<Weights>(host: StageHost, stage: PublishedSta
           ...(stage.base?.origin !== undefined && { origin: stage.base.origin }),
         },
         (folder) => {
-          saveModel(folder, model, specialTokenIds(stage.tokenizer, stage.base));
+          const tokens = specialTokenIds(stage.tokenizer, stage.base);
+          if (model.kind === 'adapter') {
+            saveAdapter(folder, model.adapter, model.model, model.base);
+            saveGenerationConfig(folder, tokens);
+          } else {
+            saveModel(folder, model, tokens);
+          }
           saveTokenizer(stage.tokenizer, folder);
         },
       );

@@ -16,6 +16,16 @@ export const linalgTypes: TypeRules<keyof LinalgParams> = {
     }
     return type;
   },
+  matmulQuantized: ([x], { weight }, primitive) => {
+    expectDtype(x!, ['float32'], primitive);
+    const [rows, inner] = x!.shape;
+    if (x!.shape.length !== 2 || inner !== weight.columns) {
+      throw invalidInput(
+        `matmulQuantized: ${formatShape(x!.shape)} and a matrix ${formatShape([weight.rows, weight.columns])} do not fit`,
+      );
+    }
+    return { shape: [rows!, weight.rows], dtype: 'float32' };
+  },
 };
 
 function matrixProduct(

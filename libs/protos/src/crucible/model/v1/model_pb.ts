@@ -51,6 +51,8 @@ export const ModelReferenceSchema: GenMessage<ModelReference> = /*@__PURE__*/
  */
 export type ModelInfo = Message<"crucible.model.v1.ModelInfo"> & {
   /**
+   * Of a model with an adapter, `MODEL:ADAPTER`; version, stage, uri and loaded_at are then the adapter's.
+   *
    * @generated from field: string name = 1;
    */
   name: string;

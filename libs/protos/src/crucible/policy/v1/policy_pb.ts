@@ -15,14 +15,15 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file crucible/policy/v1/policy.proto.
  */
 export const file_crucible_policy_v1_policy: GenFile = /*@__PURE__*/
-  fileDesc("Ch9jcnVjaWJsZS9wb2xpY3kvdjEvcG9saWN5LnByb3RvEhJjcnVjaWJsZS5wb2xpY3kudjEingEKD0dlbmVyYXRlUmVxdWVzdBINCgVtb2RlbBgBIAEoCRIYChBwcm9tcHRfdG9rZW5faWRzGAIgAygNEjgKCHNhbXBsaW5nGAMgASgLMiYuY3J1Y2libGUucG9saWN5LnYxLlNhbXBsaW5nUGFyYW1ldGVycxIUCgx0b3BfbG9ncHJvYnMYBCABKA0SEgoKcmVxdWVzdF9pZBgFIAEoCSKzAQoSU2FtcGxpbmdQYXJhbWV0ZXJzEhIKCm1heF90b2tlbnMYASABKA0SGAoLdGVtcGVyYXR1cmUYAiABKAJIAIgBARINCgV0b3BfaxgDIAEoDRISCgV0b3BfcBgEIAEoAkgBiAEBEhEKBHNlZWQYBSABKA1IAogBARIWCg5zdG9wX3Rva2VuX2lkcxgGIAMoDUIOCgxfdGVtcGVyYXR1cmVCCAoGX3RvcF9wQgcKBV9zZWVkIscBChBHZW5lcmF0ZVJlc3BvbnNlEjgKB3N0YXJ0ZWQYASABKAsyJS5jcnVjaWJsZS5wb2xpY3kudjEuR2VuZXJhdGlvblN0YXJ0ZWRIABI0CgVjaHVuaxgCIAEoCzIjLmNydWNpYmxlLnBvbGljeS52MS5HZW5lcmF0aW9uQ2h1bmtIABI6CghmaW5pc2hlZBgDIAEoCzImLmNydWNpYmxlLnBvbGljeS52MS5HZW5lcmF0aW9uRmluaXNoZWRIAEIHCgVldmVudCJPChFHZW5lcmF0aW9uU3RhcnRlZBINCgVtb2RlbBgBIAEoCRIPCgd2ZXJzaW9uGAIgASgNEhoKEnByb21wdF90b2tlbl9jb3VudBgDIAEoDSJ+Cg9HZW5lcmF0aW9uQ2h1bmsSEQoJdG9rZW5faWRzGAEgAygNEhAKCGxvZ3Byb2JzGAIgAygCEjUKDHRvcF9sb2dwcm9icxgDIAMoCzIfLmNydWNpYmxlLnBvbGljeS52MS5Ub3BMb2dwcm9icxIPCgd2ZXJzaW9uGAQgASgNIjIKC1RvcExvZ3Byb2JzEhEKCXRva2VuX2lkcxgBIAMoDRIQCghsb2dwcm9icxgCIAMoAiJ3ChJHZW5lcmF0aW9uRmluaXNoZWQSNwoNZmluaXNoX3JlYXNvbhgBIAEoDjIgLmNydWNpYmxlLnBvbGljeS52MS5GaW5pc2hSZWFzb24SKAoFdXNhZ2UYAiABKAsyGS5jcnVjaWJsZS5wb2xpY3kudjEuVXNhZ2UiXwoFVXNhZ2USGgoScHJvbXB0X3Rva2VuX2NvdW50GAEgASgNEh4KFmNvbXBsZXRpb25fdG9rZW5fY291bnQYAiABKA0SGgoSY2FjaGVkX3Rva2VuX2NvdW50GAMgASgNIpMBCgxTY29yZVJlcXVlc3QSDQoFbW9kZWwYASABKAkSNAoJc2VxdWVuY2VzGAIgAygLMiEuY3J1Y2libGUucG9saWN5LnYxLlNjb3JlU2VxdWVuY2USGAoLdGVtcGVyYXR1cmUYAyABKAJIAIgBARIUCgx0b3BfbG9ncHJvYnMYBCABKA1CDgoMX3RlbXBlcmF0dXJlIkcKDVNjb3JlU2VxdWVuY2USGAoQcHJvbXB0X3Rva2VuX2lkcxgBIAMoDRIcChRjb21wbGV0aW9uX3Rva2VuX2lkcxgCIAMoDSJTCg1TY29yZVJlc3BvbnNlEjEKBnNjb3JlcxgBIAMoCzIhLmNydWNpYmxlLnBvbGljeS52MS5TZXF1ZW5jZVNjb3JlEg8KB3ZlcnNpb24YAiABKA0iWAoNU2VxdWVuY2VTY29yZRIQCghsb2dwcm9icxgBIAMoAhI1Cgx0b3BfbG9ncHJvYnMYAiADKAsyHy5jcnVjaWJsZS5wb2xpY3kudjEuVG9wTG9ncHJvYnMiJAoTR2V0TW9kZWxJbmZvUmVxdWVzdBINCgVtb2RlbBgBIAEoCSJbChRHZXRNb2RlbEluZm9SZXNwb25zZRIsCgZtb2RlbHMYASADKAsyHC5jcnVjaWJsZS5tb2RlbC52MS5Nb2RlbEluZm8SFQoNZGVmYXVsdF9tb2RlbBgCIAEoCSJrChRVcGRhdGVXZWlnaHRzUmVxdWVzdBINCgVtb2RlbBgBIAEoCRIPCgd2ZXJzaW9uGAIgASgNEgsKA3VyaRgDIAEoCRIOCgZzaGEyNTYYBCABKAkSFgoOYWxsb3dfcm9sbGJhY2sYBSABKAgiRAoVVXBkYXRlV2VpZ2h0c1Jlc3BvbnNlEisKBW1vZGVsGAEgASgLMhwuY3J1Y2libGUubW9kZWwudjEuTW9kZWxJbmZvKnwKDEZpbmlzaFJlYXNvbhIdChlGSU5JU0hfUkVBU09OX1VOU1BFQ0lGSUVEEAASFgoSRklOSVNIX1JFQVNPTl9TVE9QEAESGAoURklOSVNIX1JFQVNPTl9MRU5HVEgQAhIbChdGSU5JU0hfUkVBU09OX0NBTkNFTExFRBADMpMDCg1Qb2xpY3lTZXJ2aWNlElwKCEdlbmVyYXRlEiMuY3J1Y2libGUucG9saWN5LnYxLkdlbmVyYXRlUmVxdWVzdBokLmNydWNpYmxlLnBvbGljeS52MS5HZW5lcmF0ZVJlc3BvbnNlIgOQAgEwARJRCgVTY29yZRIgLmNydWNpYmxlLnBvbGljeS52MS5TY29yZVJlcXVlc3QaIS5jcnVjaWJsZS5wb2xpY3kudjEuU2NvcmVSZXNwb25zZSIDkAIBEmYKDEdldE1vZGVsSW5mbxInLmNydWNpYmxlLnBvbGljeS52MS5HZXRNb2RlbEluZm9SZXF1ZXN0GiguY3J1Y2libGUucG9saWN5LnYxLkdldE1vZGVsSW5mb1Jlc3BvbnNlIgOQAgESaQoNVXBkYXRlV2VpZ2h0cxIoLmNydWNpYmxlLnBvbGljeS52MS5VcGRhdGVXZWlnaHRzUmVxdWVzdBopLmNydWNpYmxlLnBvbGljeS52MS5VcGRhdGVXZWlnaHRzUmVzcG9uc2UiA5ACAmIGcHJvdG8z", [file_crucible_model_v1_model]);
+  fileDesc("Ch9jcnVjaWJsZS9wb2xpY3kvdjEvcG9saWN5LnByb3RvEhJjcnVjaWJsZS5wb2xpY3kudjEingEKD0dlbmVyYXRlUmVxdWVzdBINCgVtb2RlbBgBIAEoCRIYChBwcm9tcHRfdG9rZW5faWRzGAIgAygNEjgKCHNhbXBsaW5nGAMgASgLMiYuY3J1Y2libGUucG9saWN5LnYxLlNhbXBsaW5nUGFyYW1ldGVycxIUCgx0b3BfbG9ncHJvYnMYBCABKA0SEgoKcmVxdWVzdF9pZBgFIAEoCSKzAQoSU2FtcGxpbmdQYXJhbWV0ZXJzEhIKCm1heF90b2tlbnMYASABKA0SGAoLdGVtcGVyYXR1cmUYAiABKAJIAIgBARINCgV0b3BfaxgDIAEoDRISCgV0b3BfcBgEIAEoAkgBiAEBEhEKBHNlZWQYBSABKA1IAogBARIWCg5zdG9wX3Rva2VuX2lkcxgGIAMoDUIOCgxfdGVtcGVyYXR1cmVCCAoGX3RvcF9wQgcKBV9zZWVkIscBChBHZW5lcmF0ZVJlc3BvbnNlEjgKB3N0YXJ0ZWQYASABKAsyJS5jcnVjaWJsZS5wb2xpY3kudjEuR2VuZXJhdGlvblN0YXJ0ZWRIABI0CgVjaHVuaxgCIAEoCzIjLmNydWNpYmxlLnBvbGljeS52MS5HZW5lcmF0aW9uQ2h1bmtIABI6CghmaW5pc2hlZBgDIAEoCzImLmNydWNpYmxlLnBvbGljeS52MS5HZW5lcmF0aW9uRmluaXNoZWRIAEIHCgVldmVudCJPChFHZW5lcmF0aW9uU3RhcnRlZBINCgVtb2RlbBgBIAEoCRIPCgd2ZXJzaW9uGAIgASgNEhoKEnByb21wdF90b2tlbl9jb3VudBgDIAEoDSJ+Cg9HZW5lcmF0aW9uQ2h1bmsSEQoJdG9rZW5faWRzGAEgAygNEhAKCGxvZ3Byb2JzGAIgAygCEjUKDHRvcF9sb2dwcm9icxgDIAMoCzIfLmNydWNpYmxlLnBvbGljeS52MS5Ub3BMb2dwcm9icxIPCgd2ZXJzaW9uGAQgASgNIjIKC1RvcExvZ3Byb2JzEhEKCXRva2VuX2lkcxgBIAMoDRIQCghsb2dwcm9icxgCIAMoAiJ3ChJHZW5lcmF0aW9uRmluaXNoZWQSNwoNZmluaXNoX3JlYXNvbhgBIAEoDjIgLmNydWNpYmxlLnBvbGljeS52MS5GaW5pc2hSZWFzb24SKAoFdXNhZ2UYAiABKAsyGS5jcnVjaWJsZS5wb2xpY3kudjEuVXNhZ2UiXwoFVXNhZ2USGgoScHJvbXB0X3Rva2VuX2NvdW50GAEgASgNEh4KFmNvbXBsZXRpb25fdG9rZW5fY291bnQYAiABKA0SGgoSY2FjaGVkX3Rva2VuX2NvdW50GAMgASgNIpMBCgxTY29yZVJlcXVlc3QSDQoFbW9kZWwYASABKAkSNAoJc2VxdWVuY2VzGAIgAygLMiEuY3J1Y2libGUucG9saWN5LnYxLlNjb3JlU2VxdWVuY2USGAoLdGVtcGVyYXR1cmUYAyABKAJIAIgBARIUCgx0b3BfbG9ncHJvYnMYBCABKA1CDgoMX3RlbXBlcmF0dXJlIkcKDVNjb3JlU2VxdWVuY2USGAoQcHJvbXB0X3Rva2VuX2lkcxgBIAMoDRIcChRjb21wbGV0aW9uX3Rva2VuX2lkcxgCIAMoDSJTCg1TY29yZVJlc3BvbnNlEjEKBnNjb3JlcxgBIAMoCzIhLmNydWNpYmxlLnBvbGljeS52MS5TZXF1ZW5jZVNjb3JlEg8KB3ZlcnNpb24YAiABKA0iWAoNU2VxdWVuY2VTY29yZRIQCghsb2dwcm9icxgBIAMoAhI1Cgx0b3BfbG9ncHJvYnMYAiADKAsyHy5jcnVjaWJsZS5wb2xpY3kudjEuVG9wTG9ncHJvYnMiJAoTR2V0TW9kZWxJbmZvUmVxdWVzdBINCgVtb2RlbBgBIAEoCSJbChRHZXRNb2RlbEluZm9SZXNwb25zZRIsCgZtb2RlbHMYASADKAsyHC5jcnVjaWJsZS5tb2RlbC52MS5Nb2RlbEluZm8SFQoNZGVmYXVsdF9tb2RlbBgCIAEoCSJrChRVcGRhdGVXZWlnaHRzUmVxdWVzdBINCgVtb2RlbBgBIAEoCRIPCgd2ZXJzaW9uGAIgASgNEgsKA3VyaRgDIAEoCRIOCgZzaGEyNTYYBCABKAkSFgoOYWxsb3dfcm9sbGJhY2sYBSABKAgiRAoVVXBkYXRlV2VpZ2h0c1Jlc3BvbnNlEisKBW1vZGVsGAEgASgLMhwuY3J1Y2libGUubW9kZWwudjEuTW9kZWxJbmZvInoKEkxvYWRBZGFwdGVyUmVxdWVzdBINCgVtb2RlbBgBIAEoCRIPCgdhZGFwdGVyGAIgASgJEg8KB3ZlcnNpb24YAyABKA0SCwoDdXJpGAQgASgJEg4KBnNoYTI1NhgFIAEoCRIWCg5hbGxvd19yb2xsYmFjaxgGIAEoCCJCChNMb2FkQWRhcHRlclJlc3BvbnNlEisKBW1vZGVsGAEgASgLMhwuY3J1Y2libGUubW9kZWwudjEuTW9kZWxJbmZvIjYKFFVubG9hZEFkYXB0ZXJSZXF1ZXN0Eg0KBW1vZGVsGAEgASgJEg8KB2FkYXB0ZXIYAiABKAkiFwoVVW5sb2FkQWRhcHRlclJlc3BvbnNlKnwKDEZpbmlzaFJlYXNvbhIdChlGSU5JU0hfUkVBU09OX1VOU1BFQ0lGSUVEEAASFgoSRklOSVNIX1JFQVNPTl9TVE9QEAESGAoURklOSVNIX1JFQVNPTl9MRU5HVEgQAhIbChdGSU5JU0hfUkVBU09OX0NBTkNFTExFRBADMuMECg1Qb2xpY3lTZXJ2aWNlElwKCEdlbmVyYXRlEiMuY3J1Y2libGUucG9saWN5LnYxLkdlbmVyYXRlUmVxdWVzdBokLmNydWNpYmxlLnBvbGljeS52MS5HZW5lcmF0ZVJlc3BvbnNlIgOQAgEwARJRCgVTY29yZRIgLmNydWNpYmxlLnBvbGljeS52MS5TY29yZVJlcXVlc3QaIS5jcnVjaWJsZS5wb2xpY3kudjEuU2NvcmVSZXNwb25zZSIDkAIBEmYKDEdldE1vZGVsSW5mbxInLmNydWNpYmxlLnBvbGljeS52MS5HZXRNb2RlbEluZm9SZXF1ZXN0GiguY3J1Y2libGUucG9saWN5LnYxLkdldE1vZGVsSW5mb1Jlc3BvbnNlIgOQAgESaQoNVXBkYXRlV2VpZ2h0cxIoLmNydWNpYmxlLnBvbGljeS52MS5VcGRhdGVXZWlnaHRzUmVxdWVzdBopLmNydWNpYmxlLnBvbGljeS52MS5VcGRhdGVXZWlnaHRzUmVzcG9uc2UiA5ACAhJjCgtMb2FkQWRhcHRlchImLmNydWNpYmxlLnBvbGljeS52MS5Mb2FkQWRhcHRlclJlcXVlc3QaJy5jcnVjaWJsZS5wb2xpY3kudjEuTG9hZEFkYXB0ZXJSZXNwb25zZSIDkAICEmkKDVVubG9hZEFkYXB0ZXISKC5jcnVjaWJsZS5wb2xpY3kudjEuVW5sb2FkQWRhcHRlclJlcXVlc3QaKS5jcnVjaWJsZS5wb2xpY3kudjEuVW5sb2FkQWRhcHRlclJlc3BvbnNlIgOQAgJiBnByb3RvMw", [file_crucible_model_v1_model]);
 
 /**
  * @generated from message crucible.policy.v1.GenerateRequest
  */
 export type GenerateRequest = Message<"crucible.policy.v1.GenerateRequest"> & {
   /**
-   * Empty: the server's default model (GetModelInfo names it).
+   * The name of a model, or of one with an adapter, `MODEL:ADAPTER`. Empty: the server's default model (GetModelInfo names
+   * it).
    *
    * @generated from field: string model = 1;
    */
@@ -318,7 +319,7 @@ export const UsageSchema: GenMessage<Usage> = /*@__PURE__*/
  */
 export type ScoreRequest = Message<"crucible.policy.v1.ScoreRequest"> & {
   /**
-   * Empty: the server's default model.
+   * As in GenerateRequest.
    *
    * @generated from field: string model = 1;
    */
@@ -455,14 +456,14 @@ export const GetModelInfoRequestSchema: GenMessage<GetModelInfoRequest> = /*@__P
  */
 export type GetModelInfoResponse = Message<"crucible.policy.v1.GetModelInfoResponse"> & {
   /**
-   * By name.
+   * By name; those with an adapter, `MODEL:ADAPTER`, among them.
    *
    * @generated from field: repeated crucible.model.v1.ModelInfo models = 1;
    */
   models: ModelInfo[];
 
   /**
-   * The model that answers requests that name none. Empty while no model is loaded.
+   * The model that answers requests that name none, never one with an adapter. Empty while no model is loaded.
    *
    * @generated from field: string default_model = 2;
    */
@@ -537,6 +538,114 @@ export type UpdateWeightsResponse = Message<"crucible.policy.v1.UpdateWeightsRes
  */
 export const UpdateWeightsResponseSchema: GenMessage<UpdateWeightsResponse> = /*@__PURE__*/
   messageDesc(file_crucible_policy_v1_policy, 15);
+
+/**
+ * @generated from message crucible.policy.v1.LoadAdapterRequest
+ */
+export type LoadAdapterRequest = Message<"crucible.policy.v1.LoadAdapterRequest"> & {
+  /**
+   * The model that the adapter belongs to.
+   *
+   * @generated from field: string model = 1;
+   */
+  model: string;
+
+  /**
+   * What it is called: 1 to 64 of the characters a-z, 0-9, `-`, `_` and `.`, the first a letter or digit.
+   *
+   * @generated from field: string adapter = 2;
+   */
+  adapter: string;
+
+  /**
+   * From 1.
+   *
+   * @generated from field: uint32 version = 3;
+   */
+  version: number;
+
+  /**
+   * The adapter's folder: a path that the server can read, or a file: URL.
+   *
+   * @generated from field: string uri = 4;
+   */
+  uri: string;
+
+  /**
+   * SHA-256 of the folder's adapter_model.safetensors, 64 lower-case hexadecimal digits. Empty: not compared.
+   *
+   * @generated from field: string sha256 = 5;
+   */
+  sha256: string;
+
+  /**
+   * As in UpdateWeightsRequest.
+   *
+   * @generated from field: bool allow_rollback = 6;
+   */
+  allowRollback: boolean;
+};
+
+/**
+ * Describes the message crucible.policy.v1.LoadAdapterRequest.
+ * Use `create(LoadAdapterRequestSchema)` to create a new message.
+ */
+export const LoadAdapterRequestSchema: GenMessage<LoadAdapterRequest> = /*@__PURE__*/
+  messageDesc(file_crucible_policy_v1_policy, 16);
+
+/**
+ * @generated from message crucible.policy.v1.LoadAdapterResponse
+ */
+export type LoadAdapterResponse = Message<"crucible.policy.v1.LoadAdapterResponse"> & {
+  /**
+   * Of the model with the adapter.
+   *
+   * @generated from field: crucible.model.v1.ModelInfo model = 1;
+   */
+  model?: ModelInfo | undefined;
+};
+
+/**
+ * Describes the message crucible.policy.v1.LoadAdapterResponse.
+ * Use `create(LoadAdapterResponseSchema)` to create a new message.
+ */
+export const LoadAdapterResponseSchema: GenMessage<LoadAdapterResponse> = /*@__PURE__*/
+  messageDesc(file_crucible_policy_v1_policy, 17);
+
+/**
+ * @generated from message crucible.policy.v1.UnloadAdapterRequest
+ */
+export type UnloadAdapterRequest = Message<"crucible.policy.v1.UnloadAdapterRequest"> & {
+  /**
+   * @generated from field: string model = 1;
+   */
+  model: string;
+
+  /**
+   * @generated from field: string adapter = 2;
+   */
+  adapter: string;
+};
+
+/**
+ * Describes the message crucible.policy.v1.UnloadAdapterRequest.
+ * Use `create(UnloadAdapterRequestSchema)` to create a new message.
+ */
+export const UnloadAdapterRequestSchema: GenMessage<UnloadAdapterRequest> = /*@__PURE__*/
+  messageDesc(file_crucible_policy_v1_policy, 18);
+
+/**
+ * @generated from message crucible.policy.v1.UnloadAdapterResponse
+ */
+export type UnloadAdapterResponse = Message<"crucible.policy.v1.UnloadAdapterResponse"> & {
+};
+
+/**
+ * Describes the message crucible.policy.v1.UnloadAdapterResponse.
+ * Use `create(UnloadAdapterResponseSchema)` to create a new message.
+ */
+export const UnloadAdapterResponseSchema: GenMessage<UnloadAdapterResponse> = /*@__PURE__*/
+  messageDesc(file_crucible_policy_v1_policy, 19);
 
 /**
  * @generated from enum crucible.policy.v1.FinishReason
@@ -651,6 +760,36 @@ export const PolicyService: GenService<{
     methodKind: "unary";
     input: typeof UpdateWeightsRequestSchema;
     output: typeof UpdateWeightsResponseSchema;
+  },
+  /**
+   * Loads an adapter of a model that is served, from a folder as PEFT saves it (LORA, PREFIX_TUNING, PROMPT_TUNING), and
+   * serves it beside the model as `MODEL:ADAPTER`; answers once it does. A model may have several, and those of one batch
+   * are decoded together. A name that is served already is replaced, under the rules of UpdateWeights: calls that came
+   * before finish with the adapter that they began with. When the model gets new weights, its adapters stay, unless they
+   * do not fit its new sizes.
+   *
+   * NOT_FOUND: the model is not served, or there is no such folder. INVALID_ARGUMENT: the folder holds no adapter, or one
+   * that does not fit the model, or that is not supported; or the version is 0. FAILED_PRECONDITION, ALREADY_EXISTS,
+   * DATA_LOSS: as for UpdateWeights.
+   *
+   * @generated from rpc crucible.policy.v1.PolicyService.LoadAdapter
+   */
+  loadAdapter: {
+    methodKind: "unary";
+    input: typeof LoadAdapterRequestSchema;
+    output: typeof LoadAdapterResponseSchema;
+  },
+  /**
+   * Stops serving an adapter; calls that came before finish with it. One that is not served is answered OK.
+   *
+   * NOT_FOUND: the model is not served.
+   *
+   * @generated from rpc crucible.policy.v1.PolicyService.UnloadAdapter
+   */
+  unloadAdapter: {
+    methodKind: "unary";
+    input: typeof UnloadAdapterRequestSchema;
+    output: typeof UnloadAdapterResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_crucible_policy_v1_policy, 0);
