@@ -4,10 +4,10 @@ import { CrucibleError, invalidInput } from '@crucible/foundation';
 import { htmlText } from './html-text.ts';
 import type { NetworkGuard } from './network/guard.ts';
 import { type GuardedClient, type PageRead, createGuardedClient, readPage } from './network/guarded-fetch.ts';
-import { untrusted, visibleText, withinTokens } from './observation.ts';
+import { dataCharacters, leastTokens, untrusted, visibleText, withinCharacters } from './observation.ts';
 
 export interface FetchToolOptions {
-  /** Of the text that one call shows. Default 1000. */
+  /** Of what one call shows, 150 or more. Default 1000. */
   readonly tokens?: number;
   /** Of a page, after decompression. Default 4 MiB. */
   readonly mostBytes?: number;
@@ -21,7 +21,7 @@ export interface FetchTool extends Tool, AsyncDisposable {
 
 export function createFetchTool(guard: NetworkGuard, options: FetchToolOptions = {}): FetchTool {
   const { tokens = 1000, mostBytes, timeout } = options;
-  if (!(tokens >= 10)) throw invalidInput(`tokens: ${tokens} is below 10`, { at: 'tokens' });
+  if (!(tokens >= leastTokens)) throw invalidInput(`tokens: ${tokens} is below ${leastTokens}`, { at: 'tokens' });
   const client: GuardedClient = createGuardedClient(guard);
   return {
     name: 'fetch',
@@ -53,17 +53,19 @@ function showPage(page: PageRead, start: number, tokens: number): string {
   const clean = visibleText(text);
   if (start > 0 && start >= clean.length)
     throw invalidInput(`start: ${start} is past the end; the text has ${clean.length} characters`, { at: 'start' });
-  const shown = withinTokens(clean.slice(start), tokens);
+  const head = visibleText(`Page: ${title.slice(0, 150)} (${page.url.slice(0, 300)})`.replace(/\s+/g, ' '));
+  const shown = withinCharacters(clean.slice(start), Math.max(1, dataCharacters(tokens) - head.length));
   const end = start + shown.text.length;
-  const about = [
-    `${page.url} (status ${page.status})${title === '' ? '' : `: ${visibleText(title).slice(0, 200)}`}`,
-    ...(shown.omitted > 0 || start > 0
-      ? [`Characters ${start} to ${end} of ${clean.length}${page.cut ? ' and more' : ''}.`]
+  const part =
+    shown.omitted > 0 || start > 0
+      ? ` Characters ${start} to ${end} of ${clean.length}${page.cut ? ' and more' : ''}.`
       : page.cut
-        ? ['The page was too large; this is its beginning.']
-        : []),
-  ].join('\n');
-  return untrusted(about, shown.text.trim() === '' ? '(no text)' : shown.text);
+        ? ' The page was too large; this is its beginning.'
+        : '';
+  return untrusted(
+    `Read, status ${page.status}.${part}`,
+    `${head}\n${shown.text.trim() === '' ? '(no text)' : shown.text}`,
+  );
 }
 
 function textOf({ body, contentType, url }: PageRead): { readonly title: string; readonly text: string } {

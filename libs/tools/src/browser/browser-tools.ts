@@ -1,12 +1,12 @@
 /** The browser as tools. Each shows the page as it is after the action, within a budget. */
 import type { Tool, ToolResult } from '@crucible/prompting';
 import { invalidInput } from '@crucible/foundation';
-import { untrusted, visibleText, withinTokens } from '../observation.ts';
+import { dataCharacters, leastTokens, untrusted, visibleText, withinCharacters } from '../observation.ts';
 import type { BrowserSession, View } from './session.ts';
 import { findInSnapshot, linesWithin, refPattern } from './snapshot.ts';
 
 export interface BrowserToolOptions {
-  /** Of what one call shows. Default 1000. */
+  /** Of what one call shows, 150 or more. Default 1000. */
   readonly tokens?: number;
   /** Takes screenshots (PNG), for the trace; without it there is no tool for them, as models here read text. */
   readonly onScreenshot?: (png: Uint8Array) => void | Promise<void>;
@@ -15,11 +15,10 @@ export interface BrowserToolOptions {
 type Schema = Readonly<Record<string, unknown>>;
 
 const ref: Schema = { type: 'string', pattern: refPattern, description: 'of an element in the snapshot, as e12' };
-const charactersPerToken = 3;
 
 export function createBrowserTools(session: BrowserSession, options: BrowserToolOptions = {}): readonly Tool[] {
   const { tokens = 1000, onScreenshot } = options;
-  if (!(tokens >= 50)) throw invalidInput(`tokens: ${tokens} is below 50`, { at: 'tokens' });
+  if (!(tokens >= leastTokens)) throw invalidInput(`tokens: ${tokens} is below ${leastTokens}`, { at: 'tokens' });
   const show = (did: string, view: View, start = 1): ToolResult => ({ text: showView(did, view, tokens, start) });
 
   const tool = (
@@ -131,13 +130,14 @@ function showView(did: string, view: View, tokens: number, start: number): strin
   const { url, title, snapshot, events, tabs, tab } = view;
   if (start > 1 && start > snapshot.length)
     throw invalidInput(`start: line ${start} is past the end; the page has ${snapshot.length}`, { at: 'start' });
+  const room = dataCharacters(tokens);
   const lines = [
     `Page: ${title.slice(0, 150)} (${url.slice(0, 300)})`,
     ...events.map((event) => `Event: ${event}`),
     ...(tabs.length > 1 ? tabs.map((each, place) => `Tab ${place + 1}: ${each.slice(0, 150)}`) : []),
   ];
-  const head = withinTokens(visibleText(lines.map((line) => line.replace(/\s+/g, ' ')).join('\n')), tokens / 2).text;
-  const shown = linesWithin(snapshot, start, tokens * charactersPerToken - head.length);
+  const head = withinCharacters(visibleText(lines.map((line) => line.replace(/\s+/g, ' ')).join('\n')), room / 2).text;
+  const shown = linesWithin(snapshot, start, room - head.length);
   const about = [
     did,
     ...(tabs.length > 1 ? [`Tab ${tab} of ${tabs.length}.`] : []),

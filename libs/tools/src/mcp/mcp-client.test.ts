@@ -26,7 +26,7 @@ describe.each([
     onTestFinished(() => {
       delete process.env['CRUCIBLE_TEST_SECRET'];
     });
-    const connection = await connect(era, { tokens: 100, callTimeout: 1000 });
+    const connection = await connect(era, { tokens: 200, callTimeout: 1000 });
     expect(connection.protocolVersion).toBe(version);
     expect(connection.tools[0]).toMatchObject({
       name: 'test_echo',
@@ -39,8 +39,8 @@ describe.each([
     expect(await call(connection, 'echo', { text: 'hello' })).toBe(`test_echo answered.\n${note}\nhello`);
     expect(await call(connection, 'mixed')).toContain('see\n(image, image/png, 3 bytes)\ninside\n(a: https://a.test/)');
     const long = await call(connection, 'long');
-    expect(long).toContain('499700 more characters were left out.');
-    expect(long.length).toBeLessThan(500);
+    expect(long).toMatch(/^test_long answered; 4996\d\d more characters were left out\./);
+    expect(long.length).toBeLessThanOrEqual(600);
     // It gets PATH and the like, and nothing else of ours.
     const names = await call(connection, 'environment');
     expect(names).toContain('PATH');

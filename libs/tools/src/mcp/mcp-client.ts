@@ -17,7 +17,7 @@ import type { Tool, ToolResult } from '@crucible/prompting';
 import { CrucibleError, invalidInput } from '@crucible/foundation';
 import type { NetworkGuard } from '../network/guard.ts';
 import { type GuardedClient, createGuardedClient } from '../network/guarded-fetch.ts';
-import { untrusted, visibleText, withinTokens } from '../observation.ts';
+import { dataCharacters, leastTokens, untrusted, visibleText, withinCharacters } from '../observation.ts';
 import { boundedFetch } from './bounded-fetch.ts';
 
 export type McpServerSpec = McpProgram | McpAddress;
@@ -47,7 +47,7 @@ export interface McpOptions {
    * machine; redirects stay with its origin in any case.
    */
   readonly guard?: NetworkGuard;
-  /** Of one result. Default 1000. */
+  /** Of one result, 150 or more. Default 1000. */
   readonly tokens?: number;
   /** Of one message of the server, in bytes. Default 4 MiB. */
   readonly mostBytes?: number;
@@ -77,6 +77,7 @@ export async function connectMcpServer(spec: McpServerSpec, options: McpOptions 
   const { tokens = 1000, mostBytes = 4 * 2 ** 20, connectTimeout = 20_000, callTimeout = 60_000 } = options;
   if (!/^[A-Za-z]\w{0,23}$/.test(spec.name))
     throw invalidInput(`name: "${spec.name}" is not a letter and up to 23 letters, digits and "_"`, { at: 'name' });
+  if (!(tokens >= leastTokens)) throw invalidInput(`tokens: ${tokens} is below ${leastTokens}`, { at: 'tokens' });
   const server = new Server(spec, { ...options, mostBytes, connectTimeout });
   try {
     await server.connect();
@@ -309,7 +310,7 @@ function resultOf(name: string, result: CallToolResult, tokens: number): ToolRes
   });
   if (parts.length === 0 && result.structuredContent !== undefined)
     parts.push(JSON.stringify(result.structuredContent));
-  const { text, omitted } = withinTokens(visibleText(parts.join('\n')), tokens);
+  const { text, omitted } = withinCharacters(visibleText(parts.join('\n')), dataCharacters(tokens));
   const about = `${name} ${result.isError === true ? 'failed' : 'answered'}${omitted > 0 ? `; ${omitted} more characters were left out` : ''}.`;
   const shown = untrusted(about, text.trim() === '' ? '(nothing)' : text);
   if (result.isError === true) throw new CrucibleError('failed-precondition', shown);
