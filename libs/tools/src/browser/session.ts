@@ -16,6 +16,8 @@ export interface SessionOptions {
   readonly navigationTimeout?: number;
   /** Of everything else that is done, in ms. Default 5,000. */
   readonly actionTimeout?: number;
+  /** For what an action has started to be there, in ms; what takes longer is seen later. Default 1,000. */
+  readonly settleTimeout?: number;
   /** Default 6; a page that opens more does not get them. */
   readonly mostTabs?: number;
 }
@@ -56,8 +58,6 @@ export interface BrowserSession extends AsyncDisposable {
 }
 
 const viewport = { width: 1280, height: 720 };
-/** For what an action starts. */
-const settleTime = 1000;
 const mostEvents = 20;
 
 /** Ways past a proxy; the switches of the browser close them too. */
@@ -70,6 +70,7 @@ export async function openSession(
   options: SessionOptions = {},
 ): Promise<BrowserSession> {
   const { mostBytes = 64 * 2 ** 20, navigationTimeout = 15_000, actionTimeout = 5000, mostTabs = 6 } = options;
+  const { settleTimeout = 1000 } = options;
   const refusals: Refusal[] = [];
   const proxy = await startGuardProxy(guard, {
     mostBytes,
@@ -98,14 +99,16 @@ export async function openSession(
   const events: string[] = [];
   const tabs: Tab[] = [];
   let current: Tab | undefined;
+  /** By us, not by a page. */
+  let isOpening = false;
   let queue: Promise<unknown> = Promise.resolve();
   const ended = Promise.withResolvers<undefined>();
   const note = (event: string): void => {
     if (events.length < mostEvents) events.push(event.length > 300 ? `${event.slice(0, 300)}…` : event);
   };
 
-  const adopt = (page: Page): Tab => {
-    const tab = new Tab(page);
+  const adopt = (page: Page, isWindow: boolean): Tab => {
+    const tab = new Tab(page, isWindow);
     tabs.push(tab);
     page.on('dialog', (dialog) => {
       note(`The page showed a dialog (${dialog.type()}): ${JSON.stringify(dialog.message())}. It was dismissed.`);
@@ -131,15 +134,16 @@ export async function openSession(
       void page.close().catch(() => undefined);
       return;
     }
-    current = adopt(page);
+    current = adopt(page, !isOpening);
     note(`A new tab was opened; it is the current one now.`);
   });
 
   const currentTab = async (): Promise<Tab> => {
     if (current) return current;
-    const page = await context.newPage();
+    isOpening = true;
+    const page = await context.newPage().finally(() => (isOpening = false));
     // The listener has adopted it.
-    current = tabs.find((tab) => tab.page === page) ?? adopt(page);
+    current = tabs.find((tab) => tab.page === page) ?? adopt(page, false);
     events.splice(0);
     return current;
   };
@@ -166,7 +170,7 @@ export async function openSession(
     let doing: Promise<unknown> = Promise.resolve();
     const turn = queue.then(async () => {
       throwIfCancelled(signal, what);
-      const most = navigationTimeout + 4 * actionTimeout + settleTime;
+      const most = navigationTimeout + 4 * actionTimeout + settleTimeout;
       try {
         const result = currentTab().then(work);
         doing = result.catch(() => undefined);
@@ -184,7 +188,7 @@ export async function openSession(
     act(signal, what, async (tab) => {
       await work(tab);
       // It may be another one now.
-      await (await currentTab()).settle(navigationTimeout, note);
+      await (await currentTab()).settle({ settleTimeout, navigationTimeout, note });
       return view();
     });
   const tabAt = (tab: number): Tab => {
@@ -257,11 +261,18 @@ export async function openSession(
 class Tab {
   readonly page: Page;
   readonly #pending = new Set<Request>();
+  readonly #isWindow: boolean;
+  #hasCommitted = false;
   /** What the page was last asked to become, redirects included. */
   #target = '';
 
-  constructor(page: Page) {
+  /** `isWindow`: a page has opened it. */
+  constructor(page: Page, isWindow: boolean) {
     this.page = page;
+    this.#isWindow = isWindow;
+    page.on('framenavigated', (frame) => {
+      if (frame === page.mainFrame() && frame.url() !== 'about:blank') this.#hasCommitted = true;
+    });
     page.on('request', (request) => {
       this.#pending.add(request);
       if (this.#isNavigation(request)) this.#target = request.url();
@@ -330,9 +341,22 @@ class Tab {
   }
 
   /** Waits for what an action has started, not for what a page does all the time. */
-  async settle(navigationTimeout: number, note: (event: string) => void): Promise<void> {
+  async settle({
+    settleTimeout,
+    navigationTimeout,
+    note,
+  }: {
+    readonly settleTimeout: number;
+    readonly navigationTimeout: number;
+    readonly note: (event: string) => void;
+  }): Promise<void> {
     await sleep(100);
-    const until = Date.now() + settleTime;
+    const until = Date.now() + settleTimeout;
+    // What a new window asks for is not seen from its beginning.
+    if (this.#isWindow && !this.#hasCommitted)
+      await this.page
+        .waitForURL((url) => url.href !== 'about:blank', { waitUntil: 'commit', timeout: settleTimeout })
+        .catch(() => undefined);
     const isNavigating = (): boolean => [...this.#pending].some((request) => this.#isNavigation(request));
     while (this.#pending.size > 0 && !isNavigating() && Date.now() < until) await sleep(25);
     const late = Date.now() + navigationTimeout;

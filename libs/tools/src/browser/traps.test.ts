@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
+import { afterAll, beforeAll, expect, it, onTestFinished, vi } from 'vitest';
 import { type Tool, createReact, runStrategy } from '@crucible/prompting';
 import { scriptedModel } from '@crucible/prompting/testing';
 import { createFetchTool } from '../fetch-tool.ts';
@@ -10,6 +10,8 @@ import { type Browser, createBrowser } from './browser.ts';
 import type { BrowserSession } from './session.ts';
 
 const { signal } = new AbortController();
+// Machines may be busy.
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 60_000 });
 
 /** What a model would do that reads the page: take the reference of the line that matches. */
 const refOf = (text: string, pattern: RegExp): string =>
@@ -23,7 +25,11 @@ requireChromium('the browser among traps', () => {
 
   const start = async (): Promise<{ site: Site; session: BrowserSession; tools: readonly Tool[] }> => {
     const site = await startSite();
-    const session = await browser.open(site.guard);
+    const session = await browser.open(site.guard, {
+      navigationTimeout: 60_000,
+      actionTimeout: 30_000,
+      settleTimeout: 5000,
+    });
     const fetchTool = createFetchTool(site.guard);
     onTestFinished(async () => {
       await Promise.all([session.close(), fetchTool.close()]);
@@ -41,7 +47,7 @@ requireChromium('the browser among traps', () => {
       expect(view.snapshot.join('\n')).not.toContain('secret');
       const events = [...view.events];
       // On a slow machine the page may go on later than the click.
-      for (let i = 0; i < 20 && events.length === 0; i++) {
+      for (let i = 0; i < 100 && events.length === 0; i++) {
         await sleep(100);
         events.push(...(await session.view({ signal })).events);
       }
@@ -91,14 +97,14 @@ requireChromium('the browser among traps', () => {
           events.push(...view.events);
           return (text = view.snapshot.join('\n'));
         },
-        { timeout: 20_000, interval: 200 },
+        { timeout: 60_000, interval: 200 },
       )
       .toContain('done: ');
     expect(site.intruders).toEqual([]);
     // The page itself is shown the refusal by nobody, but it was one.
-    expect(text).toMatch(/events failed/);
-    expect(text).toMatch(/socket failed/);
-    expect(text).toMatch(/import failed/);
+    expect(text).toMatch(/events (failed|late)/);
+    expect(text).toMatch(/socket (failed|late)/);
+    expect(text).toMatch(/import (failed|late)/);
     expect(text).toMatch(/rtc failed/);
     expect(text).toMatch(/transport failed/);
     expect(text).toMatch(/notifications (denied|failed)/);
@@ -170,12 +176,15 @@ requireChromium('the browser among traps', () => {
     let turn = 0;
     const model = scriptedModel(({ messages }) => `Thought: Next.\nAction: ${plan[turn++]!(messages.at(-1)!.content)}`);
     const outcomes: unknown[] = [];
+    let end: unknown;
     for await (const step of runStrategy(
       createReact({ actions: 'text', maxSteps: plan.length, observationTokens: 1500 }),
       { question: 'Order a green one for Ada, and gather the codes.' },
       { model, tools: () => tools },
     ))
       if (step.kind === 'answer') outcomes.push(step);
+      else if (step.kind === 'end') end = step;
+    expect(end).toMatchObject({ reason: 'finished' });
     expect(outcomes).toMatchObject([{ status: 'answered', text: 'HERON OTTER LYNX IBEX' }]);
     expect(site.requests.filter((request) => request.startsWith('POST'))).toEqual([
       'POST site.test /order name=Ada&colour=g&note=',

@@ -11,6 +11,7 @@ import { connectMcpServer } from './mcp-client.ts';
 import { createMcpHttpServer } from './mcp-server.ts';
 
 const { signal } = new AbortController();
+const waits = { begun: 0, cancelled: 0 };
 const tools: readonly Tool[] = [
   {
     name: 'double',
@@ -40,15 +41,15 @@ const tools: readonly Tool[] = [
     description: 'waits to be cancelled',
     parameters: { type: 'object' },
     run: (_input, options) =>
-      new Promise((_resolve, reject) =>
+      new Promise((_resolve, reject) => {
+        waits.begun++;
         options.signal.addEventListener('abort', () => {
-          cancelled++;
+          waits.cancelled++;
           reject(options.signal.reason as Error);
-        }),
-      ),
+        });
+      }),
   },
 ];
-let cancelled = 0;
 
 async function start(): Promise<{ url: string; port: number; stop: () => void }> {
   const mcp = createMcpHttpServer(tools);
@@ -99,12 +100,14 @@ describe('createMcpHttpServer()', () => {
     const { url } = await start();
     const connection = await connectMcpServer({ name: 'ours', url });
     onTestFinished(() => connection.close());
-    const before = cancelled;
+    const before = { ...waits };
     const controller = new AbortController();
     const waiting = connection.tools.find(({ name }) => name === 'ours_wait')!.run({}, { signal: controller.signal });
-    setTimeout(() => controller.abort(), 100);
+    waiting.catch(() => undefined);
+    await expect.poll(() => waits.begun, { timeout: 20_000 }).toBe(before.begun + 1);
+    controller.abort();
     await expect(waiting).rejects.toMatchObject({ code: 'cancelled' });
-    await expect.poll(() => cancelled).toBe(before + 1);
+    await expect.poll(() => waits.cancelled, { timeout: 20_000 }).toBe(before.cancelled + 1);
   });
 
   it('is not asked by pages, nor by names that are not its own', async () => {
