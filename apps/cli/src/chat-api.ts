@@ -21,7 +21,11 @@ export async function openChatApi(settings: Settings, url: string | undefined): 
   if (registryOf(settings).names().length === 0) {
     throw new CrucibleError('failed-precondition', 'there are no models yet; `crucible forge` makes some');
   }
-  const own: Settings = { ...settings, bus: 'embedded:', ports: { gateway: 0, policy: 0, reward: 0, trainer: 0 } };
+  const own: Settings = {
+    ...settings,
+    bus: 'embedded:',
+    ports: { gateway: 0, policy: 0, reward: 0, trainer: 0, sandbox: 0 },
+  };
   const hosted = await host(own, ['policy', 'gateway'], 'error');
   return { url: `http://${hosted.services.gateway!.target}/v1`, [Symbol.asyncDispose]: () => hosted.close(1000) };
 }

@@ -45,6 +45,7 @@ const commands: Readonly<Record<string, readonly [summary: string, load: () => P
   ],
   pull: ['bring a model from a hub', async () => (await import('./commands/pull.ts')).pullCommand()],
   export: ['write a model for other programs', async () => (await import('./commands/export.ts')).exportCommand()],
+  run: ['run a Python program in the sandbox', async () => (await import('./commands/run.ts')).runCommand()],
   jobs: ['list or cancel training jobs', async () => (await import('./commands/jobs.ts')).jobsCommand()],
   serve: ['run one service, over NATS', async () => (await import('./commands/serve.ts')).serveCommand()],
 };

@@ -30,7 +30,7 @@ function corpus(): string {
 
 describe('--help', () => {
   it.each([
-    [[], ['up', 'forge', 'train', 'chat', 'ask', 'eval', 'models', 'pull', 'export', 'jobs', 'serve', '--home']],
+    [[], ['up', 'forge', 'train', 'chat', 'ask', 'eval', 'models', 'pull', 'export', 'run', 'jobs', 'serve', '--home']],
     [['up'], ['--port', '--host', '--preset', '--seed', '--no-forge', '--home']],
     [
       ['forge'],
@@ -103,9 +103,24 @@ describe('--help', () => {
         '--home',
       ],
     ],
+    [
+      ['run'],
+      [
+        '--file',
+        '--out',
+        '--value',
+        '--timeout',
+        '--memory',
+        '--processes',
+        '--disk',
+        '--boundary',
+        '--json',
+        '--home',
+      ],
+    ],
     [['jobs'], ['list', 'cancel', '--home']],
     [['jobs', 'list'], ['--json']],
-    [['serve'], ['policy', 'reward', 'trainer', 'gateway', '--bus', '--host', '--port', '--home']],
+    [['serve'], ['policy', 'reward', 'trainer', 'sandbox', 'gateway', '--bus', '--host', '--port', '--home']],
   ])('of crucible %j names everything it takes', async (words, names) => {
     const { code, stdout, stderr } = await crucible([...words, '--help']);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
@@ -147,6 +162,14 @@ describe('a wrong word', () => {
       ['export', 'm', '--to', 'x', '--format', 'onnx', '--max-shard-size', '5 apples'],
       "crucible: option '--max-shard-size <size>' argument '5 apples' is invalid. it must be a number of bytes, as 500MB or 2GB\n",
     ],
+    [
+      ['run', 'x.py', '--timeout', 'long'],
+      "crucible: option '--timeout <seconds>' argument 'long' is invalid. it must be a number from 0.001 to 300\n",
+    ],
+    [
+      ['run', 'x.py', '--boundary', 'hope'],
+      "crucible: option '--boundary <name>' argument 'hope' is invalid. Allowed choices are auto, bubblewrap, pyodide.\n",
+    ],
     [['train', 'pretrain', '--name', 'x'], "crucible: required option '--corpus <path>' not specified\n"],
     [
       ['eval', '--split', 'train'],
@@ -158,7 +181,7 @@ describe('a wrong word', () => {
     ],
     [
       ['serve', 'polcy'],
-      "crucible: command-argument value 'polcy' is invalid for argument 'service'. Allowed choices are policy, reward, trainer, gateway.\n",
+      "crucible: command-argument value 'polcy' is invalid for argument 'service'. Allowed choices are policy, reward, trainer, sandbox, gateway.\n",
     ],
   ])('in crucible %j is named, with what was meant', async (args, message) => {
     expect(await crucible(args)).toMatchObject({ code: 2, stdout: '', stderr: `${message}(see --help)\n` });
@@ -186,6 +209,8 @@ describe('a wrong word', () => {
     ],
     [['eval', '--model', 'nope'], 'model nope does not exist; known are none yet'],
     [['jobs', 'cancel', 'nope'], 'job nope does not exist'],
+    [['run', '/no/such/program.py'], /^crucible: the program: \/no\/such\/program\.py cannot be read: ENOENT/],
+    [['run', '/'], 'the program: / is not a file'],
   ])('in crucible %j is refused before any work', async (args, message) => {
     await expectRefusal(['--home', temporaryFolder(), ...args], message);
   });

@@ -18,7 +18,8 @@ import {
 } from '@crucible/inference';
 import type { DecoderConfig, ModelWeights, QuantizedWeights } from '@crucible/nn';
 import { countParameters } from '@crucible/optim';
-import { serveWorker, TaskQueue } from '@crucible/service';
+import { resolveSettings, serveWorker, TaskQueue } from '@crucible/service';
+import { chooseDevice } from '@crucible/tensor';
 import type { LoadedModel, LoadMethod } from '@crucible/serving';
 import type { PolicyEngineMethods, SequenceScore, TokenChoice } from './engine-protocol.ts';
 
@@ -38,6 +39,9 @@ interface LoadedAdapter extends ServedAdapter {
 
 /** Tokens of a conversation at most, whatever a model says of itself: attention takes memory for every pair of them. */
 const longestContext = 4096;
+
+/** Tried out before the service says that it serves. */
+const { device, reason: deviceReason } = await chooseDevice(resolveSettings().device);
 
 const loaded = new Map<string, Loaded>();
 /** Programs of scorers run one at a time, and are released when those before have ended. */
@@ -156,7 +160,7 @@ async function loadWhole({ name, version, folder }: LoadMethod['args']): Promise
   const isWhole = quantized.size + (old?.quantized?.size ?? 0) === 0;
   const isSame = isWhole && JSON.stringify(old?.config) === JSON.stringify(config);
   const entry: Loaded = {
-    engine: before?.engine ?? new GenerationEngine(),
+    engine: before?.engine ?? new GenerationEngine({ device }),
     model,
     ends,
     adapters,
@@ -169,6 +173,8 @@ async function loadWhole({ name, version, folder }: LoadMethod['args']): Promise
     vocabularySize: config.vocabularySize,
     parameterCount: countParameters(weights) + countQuantized(config, quantized),
     endTokenIds: ends,
+    device,
+    deviceReason,
     dropped,
   };
 }
@@ -192,6 +198,8 @@ async function loadOne({ name: whole, version, folder }: LoadMethod['args']): Pr
       countQuantized(config, served.quantized ?? new Map()) +
       countParameters(adapter.parameters),
     endTokenIds: loadSpecialTokenIds(folder).eos ?? entry.ends,
+    device,
+    deviceReason,
   };
 }
 
@@ -218,7 +226,7 @@ function scorerOf({ scorers, engine }: Loaded, adapter: LoadedAdapter | undefine
   const { weights, config, quantized = new Map() } = engine.model!;
   let scorer = scorers.get(key);
   if (!scorer) {
-    scorer = new LogProbabilityScorer(weights, config, { quantized, ...(adapter && { adapter }) });
+    scorer = new LogProbabilityScorer(weights, config, { quantized, device, ...(adapter && { adapter }) });
     scorers.set(key, scorer);
   }
   return scorer;

@@ -3,7 +3,8 @@ import { loadModel, type SavedModel } from '@crucible/checkpoint';
 import { CrucibleError, invalidInput, throwIfCancelled } from '@crucible/foundation';
 import { rowTime, ScalarScorer, scoreSequences } from '@crucible/inference';
 import { countParameters } from '@crucible/optim';
-import { serveWorker, TaskQueue } from '@crucible/service';
+import { resolveSettings, serveWorker, TaskQueue } from '@crucible/service';
+import { chooseDevice } from '@crucible/tensor';
 import type { RewardEngineMethods } from './engine-protocol.ts';
 
 interface Loaded {
@@ -14,6 +15,9 @@ interface Loaded {
 
 /** Tokens of a sequence at most; of longer ones the end is read. */
 const longestContext = 4096;
+
+/** Tried out before the service says that it serves. */
+const { device, reason: deviceReason } = await chooseDevice(resolveSettings().device);
 
 const loaded = new Map<string, Loaded>();
 /** Programs of scorers run one at a time, and are released when those before have ended. */
@@ -30,7 +34,7 @@ serveWorker<RewardEngineMethods>({
     loaded.set(name, {
       model: { ...model, config },
       version,
-      scorer: isSame ? before.scorer : new ScalarScorer(weights, config),
+      scorer: isSame ? before.scorer : new ScalarScorer(weights, config, { device }),
     });
     if (before && !isSame) void scoring.run(() => before.scorer.dispose());
     return {
@@ -38,6 +42,8 @@ serveWorker<RewardEngineMethods>({
       vocabularySize: config.vocabularySize,
       parameterCount: countParameters(weights),
       endTokenIds: [],
+      device,
+      deviceReason,
     };
   },
 

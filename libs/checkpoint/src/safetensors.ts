@@ -5,7 +5,7 @@
  */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { CrucibleError, invalidInput, writeFileWith, writeFully } from '@crucible/foundation';
-import { type DType, flatten, formatShape, isNdArray, type NdArray, type Shape, sizeOf } from '@crucible/tensor';
+import { type HostType, flatten, formatShape, isNdArray, type NdArray, type Shape, sizeOf } from '@crucible/tensor';
 import { isRecord } from './is-record.ts';
 import {
   arrayFromBytes,
@@ -34,7 +34,7 @@ export interface StoredTensor {
 /** A tensor to be written, which may be made when its turn comes. */
 export interface TensorSource {
   readonly name: string;
-  readonly dtype: DType;
+  readonly dtype: HostType;
   readonly shape: Shape;
   readonly read: () => NdArray;
 }

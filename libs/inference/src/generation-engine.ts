@@ -114,7 +114,8 @@ export class GenerationEngine {
     await this.#running;
     // What was being taken in meanwhile.
     this.#failAll();
-    for (const programs of new Set(this.#cohorts.map((entry) => entry.programs))) await disposePrograms(programs);
+    for (const { cohort } of this.#cohorts) cohort.dispose();
+    for (const programs of new Set(this.#cohorts.map((entry) => entry.programs))) await programs.dispose();
     this.#cohorts.length = 0;
   }
 
@@ -216,19 +217,15 @@ export class GenerationEngine {
         : 'idle',
     );
     this.#cohorts.splice(0, this.#cohorts.length, ...needed);
+    for (const { cohort } of idle) cohort.dispose();
     const kept = new Set(needed.map(({ programs }) => programs));
     for (const programs of new Set(idle.map((entry) => entry.programs)))
-      if (!kept.has(programs)) await disposePrograms(programs);
+      if (!kept.has(programs)) await programs.dispose();
   }
 }
 
 function lengthOf({ prompt }: ResolvedRequest): number {
   return prompt.length;
-}
-
-async function disposePrograms({ prefill, step }: LanguagePrograms): Promise<void> {
-  await prefill.dispose();
-  await step.dispose();
 }
 
 function sameShapes(a: ServedModel, b: ServedModel): boolean {

@@ -13,7 +13,6 @@ import {
   loraTargets,
   type LoraTarget,
   type ModelWeights,
-  type ParameterTree,
   type QuantizedWeights,
   roundToNearest,
   withoutMatrices,
@@ -145,7 +144,7 @@ async function gramMatrices(
   const program = await compile(
     { weights: rest, ids: ints([rows, time], new Int32Array(rows * time)) },
     (given) => {
-      const present = withQuantized(given.weights as ParameterTree<Tensor>, quantized);
+      const present = withQuantized(given.weights, quantized);
       const tell = (module: string, x: Tensor): void => {
         members.set(x, [...(members.get(x) ?? []), byModule.get(module)!]);
       };
@@ -197,7 +196,7 @@ export async function perplexity(
   const program = await compile(
     { weights, ids: line, targets: line },
     (given) => {
-      const present = withQuantized(given.weights as ParameterTree<Tensor>, quantized);
+      const present = withQuantized(given.weights, quantized);
       const logits = languageLogits(present, config, decode(present, config, { ids: given.ids }).hidden);
       return { value: mean(logProbability(logits, given.targets)) };
     },

@@ -108,7 +108,7 @@ function joined(
         up: floats([outputs, rank], new Float32Array(outputs * rank)),
       };
       const { down: allDown, up: allUp } = result[module];
-      (allDown.data as Float32Array).set(down.data as Float32Array, start * inputs);
+      (allDown.data as Float32Array).set(down.data, start * inputs);
       for (let out = 0; out < outputs; out++)
         for (let r = 0; r < own; r++) allUp.data[out * rank + start + r] = scale * up.data[out * own + r]!;
     }

@@ -83,7 +83,7 @@ export interface RunInit {
 const defaultMaxTokens = 512;
 
 /** At most this share of the context is kept free for the answer when nothing else is said. */
-const answerShare = 0.5;
+const answerShare = 1 / 3;
 
 /** A token of more characters on average is no text: the model did not stop where it was told to. */
 const mostCharactersPerToken = 16;

@@ -14,6 +14,8 @@ export interface ModelServiceDependencies {
   /** 0: a free one. */
   readonly port: number;
   readonly tls?: ServerTls;
+  /** Where the engine computes. Default: what CRUCIBLE_DEVICE says. */
+  readonly device?: string;
 }
 
 export interface ModelServiceParts<M extends WorkerMethods<M>> {
@@ -31,9 +33,10 @@ type SharedCalls = ReturnType<typeof sharedCalls>;
 /** A service that answers from the newest weights: an engine in a process of its own, and calls that look into it. */
 export async function createModelService<M extends WorkerMethods<M> & { load: LoadMethod }>(
   { name, kind, engine, implement }: ModelServiceParts<M>,
-  { bus, source, log, host, port, tls }: ModelServiceDependencies,
+  { bus, source, log, host, port, tls, device }: ModelServiceDependencies,
 ): Promise<Service> {
-  const worker = await EngineWorker.start<M>(engine, `the ${name} engine`, log);
+  const env = device === undefined ? {} : { CRUCIBLE_DEVICE: device };
+  const worker = await EngineWorker.start<M>(engine, { name: `the ${name} engine`, log, env });
   const models = new ServedModels({ kind, source, log, engine: modelEngine(worker) });
   let server: Server | undefined;
   const stop = async (graceMs: number): Promise<void> => {

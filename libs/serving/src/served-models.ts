@@ -189,7 +189,8 @@ export class ServedModels {
       this.#served.delete(gone);
       log.error({ model: gone }, 'an adapter does not fit the new weights and is no longer served');
     }
-    log.info({ model: name, version, stage: model.stage }, 'serving new weights');
+    const { device, deviceReason } = loaded;
+    log.info({ model: name, version, stage: model.stage, device, deviceReason }, 'serving new weights');
   }
 
   /** Follows a published version; one that cannot be served is logged, and the old weights go on. */
@@ -262,6 +263,7 @@ function infoOf({ model, loaded, loadedAt }: Served): MessageInitShape<typeof Mo
     uri: model.uri,
     loadedAt: timestampFromDate(loadedAt),
     endTokenIds: [...loaded.endTokenIds],
+    device: loaded.device,
   };
 }
 

@@ -1,4 +1,5 @@
 /** What a tool has answered, as a model is shown it; and whether the run goes in circles. */
+import { createHash } from 'node:crypto';
 import type { Run } from '../run.ts';
 import { onOneLine, quoted, shortened } from '../untrusted-text.ts';
 
@@ -42,11 +43,9 @@ export class LoopDetector {
     input: Readonly<Record<string, unknown>>,
     result: string,
   ): { readonly count: number; readonly firstStep: number } {
-    const key = JSON.stringify([
-      tool.toLowerCase(),
-      Object.entries(input).sort(([a], [b]) => (a < b ? -1 : 1)),
-      result,
-    ]);
+    const done = JSON.stringify([tool.toLowerCase(), Object.entries(input).sort(([a], [b]) => (a < b ? -1 : 1))]);
+    // A digest, so that results of megabytes are not kept.
+    const key = createHash('sha256').update(`${done}\n${result}`).digest('base64');
     const known = this.#seen.get(key) ?? { count: 0, step };
     known.count++;
     this.#seen.set(key, known);

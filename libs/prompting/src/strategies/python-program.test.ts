@@ -67,8 +67,9 @@ describe.skipIf(python === undefined)(
       ['nothing', 'x = 5', undefined],
       ['nothing, though solution() is there and answer too', 'answer = 5\ndef solution():\n    pass', undefined],
     ])('come to %s', async (_what, source, value) => {
-      expect(await valueOf(source)).toMatchObject({ ended: 'finished', stderr: '' });
-      expect((await valueOf(source)).value).toBe(value);
+      const result = await valueOf(source);
+      expect(result).toMatchObject({ ended: 'finished', stderr: '' });
+      expect(result.value).toBe(value);
     });
 
     it('print what they print, without the value', async () => {
@@ -88,10 +89,7 @@ describe.skipIf(python === undefined)(
     });
 
     it('that do not end are ended', async () => {
-      expect(await valueOf('print("begun", flush=True)\nwhile True: pass', 700)).toMatchObject({
-        ended: 'timeout',
-        stdout: 'begun\n',
-      });
+      expect(await valueOf('while True: pass', 500)).toMatchObject({ ended: 'timeout' });
     });
   },
 );

@@ -1,7 +1,7 @@
 /** For tests: random small programs over all primitives, with inputs drawn for them. */
 import { Random } from '@crucible/foundation';
 import { gradient } from '../autodiff/gradient.ts';
-import { createHostArray, type DType } from '../dtype.ts';
+import { createHostArray, type HostType } from '../dtype.ts';
 import { Graph, type Program } from '../ir/graph.ts';
 import type { Primitive, PrimitiveParams } from '../ir/primitive.ts';
 import type { Tensor } from '../ir/tensor.ts';
@@ -90,7 +90,7 @@ class ProgramBuilder {
     return this.random.integer(0, rank - 1);
   }
 
-  input(shape: Shape, dtype: DType, draw: (i: number) => number): Tensor {
+  input(shape: Shape, dtype: HostType, draw: (i: number) => number): Tensor {
     const name = `x${this.inputs.length}`;
     const data = createHostArray(dtype, sizeOf(shape));
     for (let i = 0; i < data.length; i++) data[i] = draw(i);

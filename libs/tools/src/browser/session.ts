@@ -3,7 +3,7 @@
  * and tells what happened beside it: dialogs, new tabs, downloads and requests that were refused.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Browser as Chromium, BrowserContext, Locator, Page, Request } from 'playwright-core';
+import type { Browser as Chromium, BrowserContext, CDPSession, Locator, Page, Request } from 'playwright-core';
 import { CrucibleError, invalidInput, throwIfCancelled, withDeadline } from '@crucible/foundation';
 import type { NetworkGuard } from '../network/guard.ts';
 import { type Refusal, startGuardProxy } from '../network/guard-proxy.ts';
@@ -157,8 +157,8 @@ export async function openSession(
     }
     return {
       url,
+      snapshot: await tab.snapshot(actionTimeout, note),
       title: await withDeadline(tab.page.title(), actionTimeout, 'the title of the page').catch(() => ''),
-      snapshot: await tab.snapshot(actionTimeout),
       events: events.splice(0),
       tabs: tabs.map(({ page }) => page.url()),
       tab: tabs.indexOf(tab) + 1,
@@ -261,6 +261,7 @@ export async function openSession(
 class Tab {
   readonly page: Page;
   readonly #pending = new Set<Request>();
+  readonly #commands: Promise<CDPSession>;
   readonly #isWindow: boolean;
   #hasCommitted = false;
   /** What the page was last asked to become, redirects included. */
@@ -270,6 +271,9 @@ class Tab {
   constructor(page: Page, isWindow: boolean) {
     this.page = page;
     this.#isWindow = isWindow;
+    // A page that is busy with itself takes no new one.
+    this.#commands = page.context().newCDPSession(page);
+    this.#commands.catch(() => undefined);
     page.on('framenavigated', (frame) => {
       if (frame === page.mainFrame() && frame.url() !== 'about:blank') this.#hasCommitted = true;
     });
@@ -335,9 +339,13 @@ class Tab {
   }
 
   async stop(): Promise<void> {
-    const session = await this.page.context().newCDPSession(this.page);
-    await withDeadline(session.send('Page.stopLoading'), 1000, 'stopping the page').catch(() => undefined);
-    await session.detach().catch(() => undefined);
+    await this.#command('Page.stopLoading');
+  }
+
+  /** Of the browser, which does it even where the page is busy with itself. */
+  async #command(name: 'Page.stopLoading' | 'Runtime.terminateExecution'): Promise<void> {
+    const done = this.#commands.then((session) => session.send(name));
+    await withDeadline(done, 1000, name).catch(() => undefined);
   }
 
   /** Waits for what an action has started, not for what a page does all the time. */
@@ -376,11 +384,17 @@ class Tab {
       throw new CrucibleError('permission-denied', `the tab shows a page of ${protocol}, which is not read`);
   }
 
-  async snapshot(timeout: number): Promise<Snapshot> {
+  async snapshot(timeout: number, note: (event: string) => void): Promise<Snapshot> {
     this.assertReadable();
     if (this.page.url().startsWith('chrome-error:')) return ['(the page could not be loaded)'];
+    const read = async (): Promise<Snapshot> => parseSnapshot(await this.page.ariaSnapshot({ mode: 'ai', timeout }));
     try {
-      return parseSnapshot(await this.page.ariaSnapshot({ mode: 'ai', timeout }));
+      return await read().catch(async (reason: unknown) => {
+        if (this.page.isClosed()) throw reason;
+        await this.#command('Runtime.terminateExecution');
+        note('The page did not answer, and its program was ended.');
+        return read();
+      });
     } catch (reason) {
       if (this.page.isClosed()) throw reason;
       throw new CrucibleError('deadline-exceeded', `the page does not answer: no snapshot within ${timeout} ms`, {
