@@ -187,9 +187,15 @@ export async function openSession(
   const actAndView = (signal: AbortSignal, what: string, work: (tab: Tab) => Promise<unknown>): Promise<View> =>
     act(signal, what, async (tab) => {
       await work(tab);
-      // It may be another one now.
-      await (await currentTab()).settle({ settleTimeout, navigationTimeout, note });
-      return view();
+      const seen: string[] = [];
+      for (let looks = 1; ; looks++) {
+        const now = await currentTab();
+        await now.settle({ settleTimeout, navigationTimeout, note });
+        const shown = await view();
+        seen.push(...shown.events);
+        // A window that the action has opened may come while the page is read.
+        if (current === now || looks === 3) return { ...shown, events: seen };
+      }
     });
   const tabAt = (tab: number): Tab => {
     const found = tabs[tab - 1];

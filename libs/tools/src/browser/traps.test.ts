@@ -156,7 +156,8 @@ requireChromium('the browser among traps', () => {
 
   it('does the tasks of the site, driven by a scripted model', async () => {
     const { site, tools } = await start();
-    const plan: ((seen: string) => string)[] = [
+    // Undefined: look again, on a machine so busy that the window is not there yet.
+    const plan: ((seen: string) => string | undefined)[] = [
       () => `browser_open[${site.url}/]`,
       (seen) => `browser_click[${refOf(seen, /link "Order"/)}]`,
       (seen) => `browser_type[{"ref": "${refOf(seen, /textbox "Name"/)}", "text": "Ada"}]`,
@@ -165,7 +166,7 @@ requireChromium('the browser among traps', () => {
       (seen) => (expect(seen).toContain('Order 4711'), `browser_open[${site.url}/moved]`),
       (seen) => (expect(seen).toContain('HERON'), `browser_open[${site.url}/popup]`),
       (seen) => `browser_click[${refOf(seen, /Open window/)}]`,
-      (seen) => (expect(seen).toContain('OTTER'), `browser_open[${site.url}/frames]`),
+      (seen) => (seen.includes('OTTER') ? `browser_open[${site.url}/frames]` : undefined),
       (seen) => `browser_click[${refOf(seen, /Reveal/)}]`,
       (seen) => (expect(seen).toContain('LYNX'), `browser_open[${site.url}/shadow]`),
       (seen) => `browser_type[{"ref": "${refOf(seen, /textbox "Word"/)}", "text": "please"}]`,
@@ -174,11 +175,15 @@ requireChromium('the browser among traps', () => {
       (seen) => (expect(seen).toContain('The lamp costs 30 euros.'), 'finish[HERON OTTER LYNX IBEX]'),
     ];
     let turn = 0;
-    const model = scriptedModel(({ messages }) => `Thought: Next.\nAction: ${plan[turn++]!(messages.at(-1)!.content)}`);
+    const model = scriptedModel(({ messages }) => {
+      const action = plan[turn]!(messages.at(-1)!.content);
+      if (action !== undefined) turn++;
+      return `Thought: Next.\nAction: ${action ?? 'browser_snapshot[]'}`;
+    });
     const outcomes: unknown[] = [];
     let end: unknown;
     for await (const step of runStrategy(
-      createReact({ actions: 'text', maxSteps: plan.length, observationTokens: 1500 }),
+      createReact({ actions: 'text', maxSteps: plan.length + 3, observationTokens: 1500 }),
       { question: 'Order a green one for Ada, and gather the codes.' },
       { model, tools: () => tools },
     ))
