@@ -1,4 +1,4 @@
-export { adapterOptimizer, newAdapter, trainingPlan } from './adapter-training.ts';
+export { adapterDefaults, adapterOptimizer, newAdapter, trainingPlan } from './adapter-training.ts';
 export type { AdapterSettings } from './adapter-training.ts';
 export { estimateAdvantages, KlController, sequenceKl, tokenRewards, whiten } from './advantages.ts';
 export type { Advantages, Experience } from './advantages.ts';
@@ -29,6 +29,7 @@ export {
   resolveStage,
 } from './forge/presets.ts';
 export type { ForgeSettings } from './forge/presets.ts';
+export { predictionLoss } from './losses.ts';
 export { mlmStage, ppoStage, pretrainStage, rewardStage, sftStage } from './forge/single-stage.ts';
 export type { SingleStage, StageResult } from './forge/single-stage.ts';
 export { answerGroup, readUserData } from './forge/user-data.ts';

@@ -264,8 +264,9 @@ export class TemplateEncoder {
         }
         case 'mask':
           space = '';
-          if (this.#kind === 'masked')
-            pieces.push({ kind: 'mask', ids: [this.#tokenizer.maskId!], shortenable: false, tail: false });
+          // A decoder writes the answer, and never reads what comes after it.
+          if (this.#kind === 'causal') return pieces;
+          pieces.push({ kind: 'mask', ids: [this.#tokenizer.maskId!], shortenable: false, tail: false });
           break;
         case 'soft':
           space = '';

@@ -110,7 +110,8 @@ export function meanDistribution(distributions: readonly (readonly number[])[]):
 
 /**
  * Words for labels, found from examples: of each label the tokens whose log-probability at the place is, in the mean over its
- * own examples, the most above that over the other labels' (Schick et al. 2020, likelihood ratio). `logProbabilities` are
+ * own examples, the most above that over the other labels' (Schick et al. 2020, likelihood ratio). A token stands for one
+ * label, that of its highest score. `logProbabilities` are
  * [examples][vocabulary]; `allowed` says which tokens may be words.
  */
 export function searchLabelWords(
@@ -127,14 +128,16 @@ export function searchLabelWords(
     sizes[label]!++;
     for (let id = 0; id < size; id++) sums[label]![id]! += row[id]!;
   });
-  return sums.map((own, label) => {
-    const others = logProbabilities.length - sizes[label]!;
-    const ranked: { id: number; score: number }[] = [];
-    for (let id = 0; id < size; id++) {
-      if (!allowed(id)) continue;
-      const elsewhere = sums.reduce((sum, each, i) => (i === label ? sum : sum + each[id]!), 0);
-      ranked.push({ id, score: own[id]! / Math.max(1, sizes[label]!) - elsewhere / Math.max(1, others) });
-    }
-    return ranked.sort((a, b) => b.score - a.score || a.id - b.id).slice(0, count);
-  });
+  const found = sums.map((): { id: number; score: number }[] => []);
+  const total = logProbabilities.length;
+  for (let id = 0; id < size; id++) {
+    if (!allowed(id)) continue;
+    const all = sums.reduce((sum, own) => sum + own[id]!, 0);
+    const scores = sums.map(
+      (own, label) => own[id]! / Math.max(1, sizes[label]!) - (all - own[id]!) / Math.max(1, total - sizes[label]!),
+    );
+    const best = scores.indexOf(Math.max(...scores));
+    found[best]!.push({ id, score: scores[best]! });
+  }
+  return found.map((ranked) => ranked.sort((a, b) => b.score - a.score || a.id - b.id).slice(0, count));
 }
