@@ -19,3 +19,5 @@ export { parseTemplate, TemplateEncoder } from './template.ts';
 export type { EncodedPrompt, Field, PromptKind, Template, TemplateInput, TemplatePart } from './template.ts';
 export { calibrated, createVerbalizer, searchLabelWords } from './verbalizer.ts';
 export type { LabelWords, SeveralTokens, Verbalizer, VerbalizerOptions } from './verbalizer.ts';
+export { defaultTemplate, methodNames, methods, resolveTuneSettings, tune, usualSeeds } from './tune.ts';
+export type { MethodName, TuneModel, TuneOptions, TuneResult, TuneRun } from './tune.ts';

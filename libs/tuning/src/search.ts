@@ -1,6 +1,6 @@
 /** Finding prompts: label words, trigger words and templates, judged by examples. */
 import { invalidInput, Random, throwIfCancelled } from '@crucible/foundation';
-import { compile, flatten, gradient, isTensor, itemOf, mul, type NdArray, type Tensor } from '@crucible/tensor';
+import { compile, flatten, gradient, isTensor, itemOf, mul, type NdArray } from '@crucible/tensor';
 import { maskedVocabulary, predictionLoss } from '@crucible/training';
 import { EncoderClassifier, type LabelledPrompt } from './encoder-classifier.ts';
 import { accuracyOf, type Method, type TuneSettings } from './method.ts';
@@ -13,7 +13,7 @@ import {
   softName,
   wordTable,
 } from './prompt-model.ts';
-import type { LabelledText, TaskData } from './task.ts';
+import type { TaskData } from './task.ts';
 import { parseTemplate, type Template, TemplateEncoder } from './template.ts';
 import { createVerbalizer, type LabelWords, searchLabelWords } from './verbalizer.ts';
 
@@ -136,9 +136,9 @@ export async function findTriggers(
     { learned: task.learned, frozen: task.frozen, batch },
     ({ learned, frozen, batch: symbols }) => {
       const { targets, weights: shares, ...inputs } = symbols;
-      const { loss } = predictionLoss(task.scores(learned, frozen, inputs as never), targets!, shares!);
+      const { loss } = predictionLoss(task.scores(learned, frozen, inputs), targets, shares);
       const [slope] = flatten(gradient<object>(loss, learned), isTensor);
-      return { loss, slope: mul(slope!.leaf as Tensor, 1) };
+      return { loss, slope: mul(slope!.leaf, 1) };
     },
     { name: 'trigger search', ...(threads > 0 && { threads }) },
   );
@@ -210,7 +210,7 @@ export async function rankTemplates(
   for (const template of templates) {
     const model = await methodOf(template).train(data, settings);
     try {
-      ranked.push({ template, accuracy: accuracyOf(await model.predict(data.dev), data.dev as LabelledText[]) });
+      ranked.push({ template, accuracy: accuracyOf(await model.predict(data.dev), data.dev) });
     } finally {
       await model.dispose();
     }

@@ -210,7 +210,7 @@ class CausalReader {
     inputs: readonly TemplateInput[],
   ): Promise<number[][]> {
     const { tokenizer } = this.#model;
-    const words = this.#verbalizer.tokens.flatMap((own, label) => own.map((ids) => ({ ids, label })));
+    const words = this.#verbalizer.tokens.flatMap((own) => own.map((ids) => ({ ids })));
     const result: number[][] = [];
     for (let start = 0; start < inputs.length; start += predictedAtOnce) {
       const prompts = inputs.slice(start, start + predictedAtOnce).map((input) => this.#prompt(input));
@@ -232,17 +232,27 @@ class CausalReader {
         });
       });
       const values = await scorer.score(weights, packed, at, targets, 1);
+      const lengths = sequences.map((_sequence, i) => words[i % words.length]!.ids.length);
       let next = 0;
-      for (const _prompt of prompts) {
-        const shares = this.#verbalizer.labels.map(() => 0);
-        const logs = words.map(({ ids }) => ids.reduce((sum) => sum + values[next++]!, 0));
-        const largest = Math.max(...logs);
-        words.forEach(({ label }, i) => (shares[label]! += Math.exp(logs[i]! - largest)));
-        const total = shares.reduce((sum, share) => sum + share, 0);
-        result.push(shares.map((share) => share / total));
-      }
+      const sums = lengths.map((length) => {
+        const own = values.subarray(next, (next += length));
+        return own.reduce((sum, value) => sum + value, 0);
+      });
+      for (let first = 0; first < sums.length; first += words.length)
+        result.push(this.#shares(sums.slice(first, first + words.length)));
     }
     return result;
+  }
+
+  /** Of the labels, from the log-probabilities of all words, one label's after the other's. */
+  #shares(logs: readonly number[]): number[] {
+    const largest = Math.max(...logs);
+    let next = 0;
+    const shares = this.#verbalizer.tokens.map((own) =>
+      own.reduce((sum) => sum + Math.exp(logs[next++]! - largest), 0),
+    );
+    const total = shares.reduce((sum, share) => sum + share, 0);
+    return shares.map((share) => share / total);
   }
 }
 

@@ -25,21 +25,23 @@ export function headMethod(model: MaskedModel, scope: HeadScope): Method {
       const { pooler } = fresh as ModelWeights;
       const newPart: ModelWeights = { ...rest, ...(pooler !== undefined && { pooler }) };
       const [learned, frozen] = scope === 'all' ? [{ encoder: own, ...newPart }, {}] : [newPart, { encoder: own }];
-      const joined = <Tree extends object>({ encoder, pooler: top, ...head }: Record<string, unknown>): Tree =>
-        ({ ...head, [body]: { ...(encoder as object), ...(top !== undefined && { pooler: top }) } }) as Tree;
+      const joined = ({ encoder, pooler: top, ...others }: Record<string, unknown>): unknown => ({
+        ...others,
+        [body]: { ...(encoder as object), ...(top !== undefined && { pooler: top }) },
+      });
       const classifier = new EncoderClassifier(
         {
           config,
-          learned: learned as ModelWeights,
-          frozen: frozen as ModelWeights,
+          learned: learned,
+          frozen: frozen,
           scores: (mine, others, { ids, mask, types }) => {
-            const weights = joined<typeof mine>({ ...others, ...mine });
+            const weights = joined({ ...others, ...mine }) as typeof mine;
             return classifierLogits(weights, config, encode(weights, config, { ids, mask, types }));
           },
         },
         settings.threads,
       );
-      const promptsOf = <T extends TemplateInput>(inputs: readonly T[]) =>
+      const promptsOf = (inputs: readonly TemplateInput[]) =>
         inputs.map((input) => ({ ...plainPrompt(tokenizer, input, config.maxPositions), label: labelOf(input) }));
       await classifier.train(promptsOf(train), promptsOf(dev), settings, context);
       return {
@@ -47,7 +49,7 @@ export function headMethod(model: MaskedModel, scope: HeadScope): Method {
         trainedParameters: classifier.trainedParameters,
         allParameters: classifier.allParameters,
         save: (folder) => {
-          const weights = joined<ModelWeights>({ ...frozen, ...classifier.learned });
+          const weights = joined({ ...frozen, ...classifier.learned }) as ModelWeights;
           saveModel(folder, { kind: 'classifier', config, labels, weights }, { pad: tokenizer.padId ?? 0 });
           saveTokenizer(tokenizer, folder);
         },
