@@ -122,6 +122,30 @@ it('LoRA is trained while `crucible up` serves, answers at once, and is merged a
   expect(merged).not.toEqual(before);
   for (const [i, values] of after!.entries()) expect(values).toBeAllClose(before![i]!, { atol: 1e-6, rtol: 1e-6 });
 
+  const text = join(temporaryFolder(), 'text.txt');
+  writeFileSync(text, rows.map(({ question, answer }) => `User: ${question}\nAssistant: ${answer}\n`).join(''));
+  expect(await json('quantize', 'plain', '--bits', '8', '--calibration', text)).toEqual({
+    model: 'plain-q8@1',
+    method: 'gptq',
+    bits: 8,
+    headBits: 8,
+    perplexity_before: expect.any(Number) as number,
+    perplexity: expect.any(Number) as number,
+  });
+  expect(await json('quantize', 'plain', '--method', 'rtn', '--name', 'small')).toMatchObject({
+    model: 'small@1',
+    bits: 4,
+  });
+  expect(await json('chat', 'Is 1 odd?', '--model', 'small', '--max-tokens', '3')).toMatchObject({ model: 'small' });
+  expect(await run('quantize', 'small')).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('quantised (quantization_config), which can be served and nothing else') as string,
+  });
+  expect(await run('quantize', 'plain')).toMatchObject({
+    code: 2,
+    stderr: 'crucible: gptq needs a calibration text; rtn does without\n',
+  });
+
   expect(await run('train', 'sft', '--base', 'odd', '--instructions', instructions, '--name', 'x')).toMatchObject({
     stderr: expect.stringContaining('holds an adapter and no model: merge it into its base first') as string,
   });

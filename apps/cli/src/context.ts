@@ -4,8 +4,9 @@ import { resolveSettings, type Settings } from '@crucible/service';
 
 /** Settings from the environment with the command's own options over them. */
 export function settingsFor(command: Command, more: Readonly<Record<string, string | undefined>> = {}): Settings {
-  const { home } = command.optsWithGlobals<{ home?: string }>();
-  const given = Object.fromEntries(Object.entries(more).filter(([, value]) => value !== undefined));
+  const { home, device, precision } = command.optsWithGlobals<{ home?: string; device?: string; precision?: string }>();
+  const all = { CRUCIBLE_DEVICE: device, CRUCIBLE_PRECISION: precision, ...more };
+  const given = Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
   try {
     return resolveSettings({ ...process.env, ...(home !== undefined && { CRUCIBLE_HOME: home }), ...given });
   } catch (reason) {
@@ -16,6 +17,18 @@ export function settingsFor(command: Command, more: Readonly<Record<string, stri
     throw new CrucibleError(code, message.replace(`${at}=`, `${option} `), { at: option, cause: reason });
   }
 }
+
+/** Of commands that start a service, or a trainer where none runs. */
+export const deviceOption = [
+  '--device <device>',
+  'where to compute: cpu, webgpu, cuda, auto (default: $CRUCIBLE_DEVICE or cpu)',
+] as const;
+
+/** Of those that train. */
+export const precisionOption = [
+  '--precision <type>',
+  'of matrix products: float32, float16, bfloat16 (default: $CRUCIBLE_PRECISION or float32)',
+] as const;
 
 /** A program reads standard output: one JSON value on a line. */
 export function printJson(value: unknown): void {

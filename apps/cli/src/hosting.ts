@@ -1,9 +1,10 @@
 /** Services in this process: what `crucible up` and `crucible serve` start. */
+import { join } from 'node:path';
 import { createBus, type Bus } from '@crucible/bus';
 import { closeAll, createLogger, type LogLevel, type Service, type Settings } from '@crucible/service';
 import { registryOf } from './registry.ts';
 
-export const serviceNames = ['policy', 'reward', 'trainer', 'gateway'] as const;
+export const serviceNames = ['policy', 'reward', 'trainer', 'sandbox', 'gateway'] as const;
 
 export type ServiceName = (typeof serviceNames)[number];
 
@@ -49,24 +50,37 @@ async function start(
   log: ReturnType<typeof createLogger>,
   others: Readonly<Partial<Record<ServiceName, Service>>>,
 ): Promise<Service> {
-  const { host: address, ports, home, targets } = settings;
+  const { host: address, ports, home, targets, device, precision } = settings;
   const common = { log, host: address, port: ports[name] };
   switch (name) {
     case 'policy': {
       const { createPolicyService } = await import('@crucible/policy');
-      return createPolicyService({ ...common, bus: bus!, source: registryOf(settings) });
+      return createPolicyService({ ...common, bus: bus!, source: registryOf(settings), device });
     }
     case 'reward': {
       const { createRewardService } = await import('@crucible/reward');
-      return createRewardService({ ...common, bus: bus!, source: registryOf(settings) });
+      return createRewardService({ ...common, bus: bus!, source: registryOf(settings), device });
     }
     case 'trainer': {
       const { createTrainerService } = await import('@crucible/trainer');
-      return createTrainerService({ ...common, bus: bus!, home });
+      return createTrainerService({ ...common, bus: bus!, home, device, precision });
+    }
+    case 'sandbox': {
+      const { createSandboxService } = await import('@crucible/sandbox-service');
+      return createSandboxService({
+        ...common,
+        bus,
+        boundary: settings.sandbox.boundary,
+        cache: join(home, 'sandbox'),
+      });
     }
     case 'gateway': {
       const { createGatewayService } = await import('@crucible/gateway');
-      return createGatewayService({ ...common, policyTarget: others.policy?.target ?? targets.policy });
+      return createGatewayService({
+        ...common,
+        policyTarget: others.policy?.target ?? targets.policy,
+        sandboxTarget: others.sandbox?.target ?? targets.sandbox,
+      });
     }
   }
 }

@@ -30,6 +30,10 @@ const commands: Readonly<Record<string, readonly [summary: string, load: () => P
     async () => (await import('./commands/tune.ts')).tuneCommand(),
   ],
   chat: ['talk to a model', async () => (await import('./commands/chat.ts')).chatCommand()],
+  ask: [
+    'ask by a strategy: few-shot, step by step, self-consistent, over texts, with actions',
+    async () => (await import('./commands/ask.ts')).askCommand(),
+  ],
   eval: [
     'measure chat models on held-out questions of the built-in world',
     async () => (await import('./commands/eval.ts')).evalCommand(),
@@ -39,8 +43,13 @@ const commands: Readonly<Record<string, readonly [summary: string, load: () => P
     'take adapters in, merge them into models, load and unload them',
     async () => (await import('./commands/adapters.ts')).adaptersCommand(),
   ],
+  quantize: [
+    'make a model of few bits, for serving',
+    async () => (await import('./commands/quantize.ts')).quantizeCommand(),
+  ],
   pull: ['bring a model from a hub', async () => (await import('./commands/pull.ts')).pullCommand()],
   export: ['write a model for other programs', async () => (await import('./commands/export.ts')).exportCommand()],
+  run: ['run a Python program in the sandbox', async () => (await import('./commands/run.ts')).runCommand()],
   jobs: ['list or cancel training jobs', async () => (await import('./commands/jobs.ts')).jobsCommand()],
   serve: ['run one service, over NATS', async () => (await import('./commands/serve.ts')).serveCommand()],
 };

@@ -9,6 +9,7 @@ export interface Running {
   readonly policy: string;
   readonly reward: string;
   readonly trainer: string;
+  readonly sandbox: string;
 }
 
 export function writeRunFile(home: string, running: Running): void {

@@ -41,6 +41,13 @@ describe('crucible up', () => {
     // The other commands find it.
     const answer = await crucible(['--home', home, 'chat', 'Hello?', '--max-tokens', '4', '--json']);
     expect(JSON.parse(answer.stdout)).toEqual({ model: 'crucible', answer: expect.any(String) as string });
+    const asked = await crucible(['--home', home, 'ask', 'Hello?', '--max-tokens', '4', '--json']);
+    const steps = asked.stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { kind: string; reason?: string });
+    expect(steps[0]).toMatchObject({ kind: 'prompt', messages: [{ role: 'user', content: 'Hello?' }], maxTokens: 4 });
+    expect(steps.at(-1)).toMatchObject({ kind: 'end', reason: 'finished', usage: { estimated: false } });
     const long = await crucible(['--home', home, 'chat', 'word '.repeat(2000)]);
     expect(long).toMatchObject({ code: 2, stdout: '' });
     expect(long.stderr).toMatch(

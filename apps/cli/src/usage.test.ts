@@ -30,8 +30,8 @@ function corpus(): string {
 
 describe('--help', () => {
   it.each([
-    [[], ['up', 'forge', 'train', 'chat', 'eval', 'models', 'pull', 'export', 'jobs', 'serve', '--home']],
-    [['up'], ['--port', '--host', '--preset', '--seed', '--no-forge', '--home']],
+    [[], ['up', 'forge', 'train', 'chat', 'ask', 'eval', 'models', 'pull', 'export', 'run', 'jobs', 'serve', '--home']],
+    [['up'], ['--port', '--host', '--preset', '--device', '--precision', '--seed', '--no-forge', '--home']],
     [
       ['forge'],
       ['--corpus', '--instructions', '--preferences', '--name', '--preset', '--seed', '--set', '--json', '--home'],
@@ -54,6 +54,32 @@ describe('--help', () => {
       ['--name', '--base', '--reward-model', '--prompts', '--skip-invalid', '--seed', '--set', '--json'],
     ],
     [['chat'], ['--model', '--system', '--temperature', '--max-tokens', '--url', '--json', '--home']],
+    [
+      ['ask'],
+      [
+        '--strategy',
+        '--model',
+        '--url',
+        '--system',
+        '--answer',
+        '--choices',
+        '--examples',
+        '--shots',
+        '--select',
+        '--documents',
+        '--samples',
+        '--actions',
+        '--wording',
+        '--temperature',
+        '--max-tokens',
+        '--seed',
+        '--seconds',
+        '--prompts',
+        '--json',
+        'self-consistency-then-react',
+        '--home',
+      ],
+    ],
     [['eval'], ['--model', '--split', '--count', '--seed', '--temperature', '--json', '--home']],
     [['models'], ['list', 'import', '--home']],
     [['models', 'list'], ['--json']],
@@ -77,9 +103,24 @@ describe('--help', () => {
         '--home',
       ],
     ],
+    [
+      ['run'],
+      [
+        '--file',
+        '--out',
+        '--value',
+        '--timeout',
+        '--memory',
+        '--processes',
+        '--disk',
+        '--boundary',
+        '--json',
+        '--home',
+      ],
+    ],
     [['jobs'], ['list', 'cancel', '--home']],
     [['jobs', 'list'], ['--json']],
-    [['serve'], ['policy', 'reward', 'trainer', 'gateway', '--bus', '--host', '--port', '--home']],
+    [['serve'], ['policy', 'reward', 'trainer', 'sandbox', 'gateway', '--bus', '--host', '--port', '--home']],
   ])('of crucible %j names everything it takes', async (words, names) => {
     const { code, stdout, stderr } = await crucible([...words, '--help']);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
@@ -121,14 +162,26 @@ describe('a wrong word', () => {
       ['export', 'm', '--to', 'x', '--format', 'onnx', '--max-shard-size', '5 apples'],
       "crucible: option '--max-shard-size <size>' argument '5 apples' is invalid. it must be a number of bytes, as 500MB or 2GB\n",
     ],
+    [
+      ['run', 'x.py', '--timeout', 'long'],
+      "crucible: option '--timeout <seconds>' argument 'long' is invalid. it must be a number from 0.001 to 300\n",
+    ],
+    [
+      ['run', 'x.py', '--boundary', 'hope'],
+      "crucible: option '--boundary <name>' argument 'hope' is invalid. Allowed choices are auto, bubblewrap, pyodide.\n",
+    ],
     [['train', 'pretrain', '--name', 'x'], "crucible: required option '--corpus <path>' not specified\n"],
     [
       ['eval', '--split', 'train'],
       "crucible: option '--split <split>' argument 'train' is invalid. Allowed choices are heldout, unseen.\n",
     ],
     [
+      ['ask', 'hi', '--strategy', 'guess'],
+      "crucible: option '--strategy <name>' argument 'guess' is invalid. Allowed choices are direct, few-shot, cot, step-by-step, self-consistency, rag, pal, react, react-then-self-consistency, self-consistency-then-react.\n",
+    ],
+    [
       ['serve', 'polcy'],
-      "crucible: command-argument value 'polcy' is invalid for argument 'service'. Allowed choices are policy, reward, trainer, gateway.\n",
+      "crucible: command-argument value 'polcy' is invalid for argument 'service'. Allowed choices are policy, reward, trainer, sandbox, gateway.\n",
     ],
   ])('in crucible %j is named, with what was meant', async (args, message) => {
     expect(await crucible(args)).toMatchObject({ code: 2, stdout: '', stderr: `${message}(see --help)\n` });
@@ -138,6 +191,8 @@ describe('a wrong word', () => {
     [['up', '--preset', 'huge'], /^crucible: --preset huge does not exist; there are tiny, .*smoke\n$/],
     [['up', '--port', '99999'], /^crucible: --port 99999: .*65535/],
     [['chat', 'hi', '--temperature', '3'], '--temperature 3: it must be a number from 0 to 2'],
+    [['ask', 'hi', '--strategy', 'rag'], '--strategy rag searches texts: name some with --documents'],
+    [['ask', 'hi', '--strategy', 'cot'], '--strategy cot shows solved examples: name a file with --examples'],
     [['serve', 'trainer', '--bus', 'foo://x'], /^crucible: --bus foo:\/\/x: .*nats:\/\/HOST:PORT/],
     [['forge', '--preset', 'huge'], /^crucible: preset huge does not exist; there are tiny, .*smoke\n$/],
     [['forge', '--set', 'sft.stepz=3'], /^crucible: option sft\.stepz does not exist; there are .*\bsteps, .*\n$/],
@@ -154,6 +209,8 @@ describe('a wrong word', () => {
     ],
     [['eval', '--model', 'nope'], 'model nope does not exist; known are none yet'],
     [['jobs', 'cancel', 'nope'], 'job nope does not exist'],
+    [['run', '/no/such/program.py'], /^crucible: the program: \/no\/such\/program\.py cannot be read: ENOENT/],
+    [['run', '/'], 'the program: / is not a file'],
   ])('in crucible %j is refused before any work', async (args, message) => {
     await expectRefusal(['--home', temporaryFolder(), ...args], message);
   });
@@ -183,6 +240,14 @@ describe("a user's own data", () => {
     await expectRefusal(
       ['--home', temporaryFolder(), 'forge', '--corpus', corpus(), '--instructions', instructions, '--json'],
       new RegExp(`^crucible: ${instructions}:2: `),
+    );
+  });
+
+  it('must have answers: examples without are named with their line', async () => {
+    const examples = fileWith(['{"question": "q", "answer": "a", "reasoning": "r"}', '{"question": "What is 2 + 2?"}']);
+    await expectRefusal(
+      ['--home', temporaryFolder(), 'ask', 'hi', '--strategy', 'few-shot', '--examples', examples],
+      `${examples}:2: answer is missing`,
     );
   });
 
@@ -234,5 +299,36 @@ describe('a busy port', () => {
     expect(trainer.code).toBe(1);
     expect(trainer.stderr).toMatch(new RegExp(`crucible: .*\\b${port}\\b.*\\n$`));
     expect(trainer.stderr).not.toMatch(/^\s+at /m);
+  });
+});
+
+describe('a device', () => {
+  it('that does not exist is refused', async () => {
+    const expected = '--device gpu: a device is one of auto, cpu, webgpu, cuda';
+    await expectRefusal(['up', '--no-forge', '--device', 'gpu'], expected);
+    await expectRefusal(
+      ['train', 'pretrain', '--corpus', corpus(), '--name', 'x', '--precision', 'half'],
+      '--precision half: a precision is one of float32, float16, bfloat16',
+    );
+  });
+
+  it('that is not there ends a service with what it needs', async () => {
+    const args = [
+      '--home',
+      temporaryFolder(),
+      'serve',
+      'reward',
+      '--bus',
+      'embedded:',
+      '--port',
+      '0',
+      '--device',
+      'cuda',
+    ];
+    await expectRefusal(
+      args,
+      /^crucible: device cuda: .*(missing in .*onnxruntime-gpu|does not load|Linux on x64)/m,
+      1,
+    );
   });
 });

@@ -1,12 +1,12 @@
 /** One answer to a conversation: text as it comes, stop strings, log-probabilities, usage. */
 import { CrucibleError } from '@crucible/foundation';
+import { StopMatcher } from '@crucible/prompting';
 import type { ModelInfo } from '@crucible/protos/model/v1';
 import type { PolicyService } from '@crucible/protos/policy/v1';
 import { FinishReason, type GenerationChunk } from '@crucible/protos/policy/v1';
 import type { Client } from '@crucible/rpc';
 import { createStreamDecoder, type Tokenizer } from '@crucible/tokenizer';
 import type { ChatRequest } from './chat-request.ts';
-import { StopMatcher } from './stop-matcher.ts';
 
 interface TokenLogprob {
   readonly token: string;

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Context } from 'hono';
 import { streamSSE } from 'hono/streaming';
-import { CrucibleError, invalidInput } from '@crucible/foundation';
+import { CrucibleError } from '@crucible/foundation';
 import type { ModelInfo } from '@crucible/protos/model/v1';
 import type { PolicyService } from '@crucible/protos/policy/v1';
 import type { Client } from '@crucible/rpc';
@@ -12,6 +12,7 @@ import { completeChat, type CompletionPart, type ContentLogprob } from './chat-c
 import { type ChatRequest, parseChatRequest } from './chat-request.ts';
 import { ContextLengthError, errorBody, errorResponse } from './http-error.ts';
 import type { Models } from './models.ts';
+import { readJson } from './read-json.ts';
 
 export interface ChatRouteDependencies {
   readonly policy: Client<typeof PolicyService>;
@@ -106,15 +107,6 @@ async function answerAll<T>(count: number, answer: (index: number, failed: Abort
     failed.abort();
     await Promise.allSettled(answers);
     throw reason;
-  }
-}
-
-async function readJson(context: Context): Promise<unknown> {
-  const text = await context.req.text();
-  try {
-    return JSON.parse(text) as unknown;
-  } catch (reason) {
-    throw invalidInput(`the body is no JSON: ${(reason as Error).message}`, { at: 'body' });
   }
 }
 

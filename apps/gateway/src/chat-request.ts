@@ -1,6 +1,7 @@
 /** The edge of the chat API: a body is checked in full before any work. What we do not do is refused, never ignored. */
 import { invalidInput } from '@crucible/foundation';
 import { z } from 'zod';
+import { numberIn, wholeNumber, wrongBody } from './body-schema.ts';
 
 // The message of every check says what is allowed.
 const text = z.string('a string');
@@ -8,17 +9,6 @@ const someText = text.min(1, 'a string that is not empty');
 const topPAllowed = 'a number above 0 and at most 1';
 const flag = z.boolean('true or false');
 const roles = ['system', 'developer', 'user', 'assistant', 'tool'] as const;
-
-function numberIn(low: number, high: number) {
-  const allowed = `a number from ${low} to ${high}`;
-  return z.number(allowed).min(low, allowed).max(high, allowed);
-}
-
-function wholeNumber(low: number, high = Number.MAX_SAFE_INTEGER) {
-  const allowed =
-    high === Number.MAX_SAFE_INTEGER ? `a whole number of at least ${low}` : `a whole number from ${low} to ${high}`;
-  return z.int(allowed).min(low, allowed).max(high, allowed);
-}
 
 /** Fields of the OpenAI API that are accepted only with the value that changes nothing. */
 const unused = (value: number) => z.literal(value, `${value}, which changes nothing,`).nullish();
@@ -82,7 +72,7 @@ export interface ChatRequest {
 
 export function parseChatRequest(body: unknown): ChatRequest {
   const parsed = bodySchema.safeParse(body, { reportInput: true });
-  if (!parsed.success) throw explain(parsed.error.issues[0]!);
+  if (!parsed.success) throw wrongBody(parsed.error);
   const given = parsed.data;
   if (given.top_logprobs != null && given.logprobs !== true) {
     throw invalidInput('top_logprobs is only allowed together with logprobs: true', { at: 'top_logprobs' });
@@ -108,27 +98,4 @@ export function parseChatRequest(body: unknown): ChatRequest {
     includeUsage: given.stream_options?.include_usage ?? false,
     topLogprobs: given.logprobs === true ? (given.top_logprobs ?? 0) : undefined,
   };
-}
-
-/** One clear sentence for the first thing that is wrong. */
-function explain(issue: z.core.$ZodIssue): Error {
-  if (issue.code === 'unrecognized_keys') {
-    const field = fieldAt([...issue.path, issue.keys[0]!]);
-    return invalidInput(`${field}: this field is not known or not supported here`, { at: field });
-  }
-  const field = fieldAt(issue.path);
-  if (field === '') return invalidInput('the body must be a JSON object', { at: 'body' });
-  const wrong = issue.input === undefined ? 'it is missing' : `${excerpt(issue.input)} is given`;
-  return invalidInput(`${field}: ${wrong}; ${issue.message} is allowed`, { at: field });
-}
-
-/** As one would write it in JavaScript: `messages[0].role`. */
-function fieldAt(path: readonly PropertyKey[]): string {
-  return path.map((key, i) => (typeof key === 'number' ? `[${key}]` : `${i === 0 ? '' : '.'}${String(key)}`)).join('');
-}
-
-function excerpt(value: unknown): string {
-  const most = 40;
-  const json = JSON.stringify(value);
-  return json.length > most ? `${json.slice(0, most)}…` : json;
 }

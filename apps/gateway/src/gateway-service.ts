@@ -1,4 +1,4 @@
-/** The gateway: the only public door. OpenAI's HTTP API in front of the policy. */
+/** The gateway: the only public door. OpenAI's HTTP API in front of the policy, and programs in front of the sandbox. */
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { serve } from '@hono/node-server';
@@ -8,20 +8,25 @@ import { bodyLimit } from 'hono/body-limit';
 import { CrucibleError, withDeadline } from '@crucible/foundation';
 import type { ModelInfo } from '@crucible/protos/model/v1';
 import { PolicyService } from '@crucible/protos/policy/v1';
+import { SandboxService } from '@crucible/protos/sandbox/v1';
 import { type ClientTls, createClient, targetFrom } from '@crucible/rpc';
 import type { Logger, Service } from '@crucible/service';
 import { createChatCompletionsRoute } from './chat-completions-route.ts';
+import { createExecuteRoute, sandboxInfo } from './execute-route.ts';
 import { BodyTooLargeError, errorResponse } from './http-error.ts';
 import { Models, newestModel } from './models.ts';
 
 export interface GatewayDependencies {
   /** Where the policy serves, `host:port`. */
   readonly policyTarget: string;
+  /** Where the sandbox serves, `host:port`. */
+  readonly sandboxTarget: string;
   readonly log: Logger;
   readonly host: string;
   /** 0: a free one. */
   readonly port: number;
   readonly policyTls?: ClientTls;
+  readonly sandboxTls?: ClientTls;
 }
 
 const mostBodyBytes = 4 * 1024 * 1024;
@@ -30,16 +35,27 @@ const goodbyeMs = 500;
 
 export async function createGatewayService({
   policyTarget,
+  sandboxTarget,
   log,
   host,
   port,
   policyTls,
+  sandboxTls,
 }: GatewayDependencies): Promise<Service> {
   const policy = createClient(PolicyService, policyTarget, {
     retry: ['getModelInfo'],
     loadBalancing: 'round_robin',
     ...(policyTls && { tls: policyTls }),
   });
+  const sandbox = createClient(SandboxService, sandboxTarget, {
+    retry: ['getSandboxInfo'],
+    loadBalancing: 'round_robin',
+    ...(sandboxTls && { tls: sandboxTls }),
+  });
+  const closeClients = (): void => {
+    policy.close();
+    sandbox.close();
+  };
   const models = new Models(policy);
   const closing = new AbortController();
   const app = new Hono();
@@ -70,6 +86,8 @@ export async function createGatewayService({
     return context.json({ ...modelEntry(info), id: context.req.param('id') });
   });
   app.post('/v1/chat/completions', createChatCompletionsRoute({ policy, models, log, closing: closing.signal }));
+  app.get('/v1/sandbox', async (context) => context.json(await sandboxInfo(sandbox, context.req.raw.signal)));
+  app.post('/v1/sandbox/execute', createExecuteRoute({ sandbox, closing: closing.signal }));
   app.notFound((context) => {
     const { method, path } = context.req;
     return errorResponse(context, new CrucibleError('not-found', `${method} ${path} does not exist`));
@@ -82,7 +100,7 @@ export async function createGatewayService({
   });
 
   const server = await listen(app, host, port).catch((reason: unknown) => {
-    policy.close();
+    closeClients();
     throw reason;
   });
   const target = targetFrom(host, (server.address() as AddressInfo).port);
@@ -100,7 +118,7 @@ export async function createGatewayService({
       await withDeadline(closed, goodbyeMs, 'open connections').catch(() => server.closeAllConnections());
       await closed;
       clearInterval(sweep);
-      policy.close();
+      closeClients();
     },
   };
 }

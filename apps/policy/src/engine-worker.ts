@@ -2,11 +2,11 @@
 import {
   assertAdapterFits,
   loadAdapter,
-  loadModel,
+  loadLanguageModel,
   loadSpecialTokenIds,
   type ModelDescription,
 } from '@crucible/checkpoint';
-import { CrucibleError, invalidInput, throwIfCancelled } from '@crucible/foundation';
+import { CrucibleError, throwIfCancelled } from '@crucible/foundation';
 import {
   GenerationEngine,
   LogProbabilityScorer,
@@ -16,9 +16,10 @@ import {
   type ServedAdapter,
   type ServedModel,
 } from '@crucible/inference';
-import type { DecoderConfig, ModelWeights } from '@crucible/nn';
+import type { DecoderConfig, ModelWeights, QuantizedWeights } from '@crucible/nn';
 import { countParameters } from '@crucible/optim';
-import { serveWorker, TaskQueue } from '@crucible/service';
+import { resolveSettings, serveWorker, TaskQueue } from '@crucible/service';
+import { chooseDevice } from '@crucible/tensor';
 import type { LoadedModel, LoadMethod } from '@crucible/serving';
 import type { PolicyEngineMethods, SequenceScore, TokenChoice } from './engine-protocol.ts';
 
@@ -39,6 +40,8 @@ interface LoadedAdapter extends ServedAdapter {
 /** Tokens of a conversation at most, whatever a model says of itself: attention takes memory for every pair of them. */
 const longestContext = 4096;
 
+const { device } = resolveSettings();
+
 const loaded = new Map<string, Loaded>();
 /** Programs of scorers run one at a time, and are released when those before have ended. */
 const scoring = new TaskQueue();
@@ -46,6 +49,8 @@ const scoring = new TaskQueue();
 const loading = new TaskQueue();
 
 serveWorker<PolicyEngineMethods>({
+  open: () => chooseDevice(device),
+
   load: (args) => loading.run(() => (partsOf(args.name).adapter === undefined ? loadWhole(args) : loadOne(args))),
 
   unload: ({ name }) =>
@@ -53,10 +58,10 @@ serveWorker<PolicyEngineMethods>({
       const { model, adapter } = partsOf(name);
       const entry = loaded.get(model);
       if (!entry || adapter === undefined || !entry.adapters.has(adapter)) return null;
-      const { weights, config, version } = entry.engine.model!;
+      const served = entry.engine.model!;
       const adapters = new Map(entry.adapters);
       adapters.delete(adapter);
-      await serve(model, { ...entry, adapters }, { weights, config, version });
+      await serve(model, { ...entry, adapters }, served);
       return null;
     }),
 
@@ -94,7 +99,7 @@ serveWorker<PolicyEngineMethods>({
     const own = adapter === undefined ? undefined : entry.adapters.get(adapter)!;
     const version = own?.version ?? entry.engine.model!.version;
     const context = config.maxPositions - (own && own.config.kind !== 'lora' ? own.config.tokens : 0);
-    const scorer = scorerOf(entry, weights, config, own);
+    const scorer = scorerOf(entry, own);
     const score = async (): Promise<SequenceScore[]> => {
       const scores: SequenceScore[] = [];
       const atOnce = 32;
@@ -135,9 +140,9 @@ async function scorePart(
 
 /** Loads a model; its adapters stay, and those that do not fit it are told. */
 async function loadWhole({ name, version, folder }: LoadMethod['args']): Promise<LoadedModel> {
-  const saved = loadModel(folder);
-  if (saved.kind !== 'language') throw invalidInput(`${folder} holds no language model`, { at: 'uri' });
-  const { weights, ...model } = saved;
+  const saved = loadLanguageModel(folder);
+  const { weights, quantized } = saved;
+  const model: ModelDescription = { kind: 'language', config: saved.config };
   const config = { ...saved.config, maxPositions: Math.min(saved.config.maxPositions, longestContext) };
   const before = loaded.get(name);
   const adapters = new Map<string, LoadedAdapter>();
@@ -151,21 +156,25 @@ async function loadWhole({ name, version, folder }: LoadMethod['args']): Promise
     }
   }
   const ends = loadSpecialTokenIds(folder).eos ?? [];
-  const isSame = JSON.stringify(before?.engine.model?.config) === JSON.stringify(config);
+  const old = before?.engine.model;
+  // Matrices of few bits are parts of programs.
+  const isWhole = quantized.size + (old?.quantized?.size ?? 0) === 0;
+  const isSame = isWhole && JSON.stringify(old?.config) === JSON.stringify(config);
   const entry: Loaded = {
-    engine: before?.engine ?? new GenerationEngine(),
+    engine: before?.engine ?? new GenerationEngine({ device }),
     model,
     ends,
     adapters,
     scorers: isSame && before ? before.scorers : new Map<string, LogProbabilityScorer>(),
   };
-  await serve(name, entry, { weights, config, version });
+  await serve(name, entry, { weights, quantized, config, version });
   if (before && !isSame) release(before.scorers.values());
   return {
     contextLength: config.maxPositions,
     vocabularySize: config.vocabularySize,
-    parameterCount: countParameters(weights),
+    parameterCount: countParameters(weights) + countQuantized(config, quantized),
     endTokenIds: ends,
+    device: (await chooseDevice(device)).device,
     dropped,
   };
 }
@@ -175,22 +184,27 @@ async function loadOne({ name: whole, version, folder }: LoadMethod['args']): Pr
   const { model: name, adapter: own } = partsOf(whole);
   const entry = loaded.get(name);
   if (!entry || own === undefined) throw notLoaded(name);
-  const { weights, config, version: ofModel } = entry.engine.model!;
+  const served = entry.engine.model!;
+  const { weights, config } = served;
   const adapter = { ...loadAdapter(folder, entry.model), name: own, version, folder };
   const adapters = new Map(entry.adapters).set(own, adapter);
-  await serve(name, { ...entry, adapters }, { weights, config, version: ofModel });
+  await serve(name, { ...entry, adapters }, served);
   const virtual = adapter.config.kind === 'lora' ? 0 : adapter.config.tokens;
   return {
     contextLength: config.maxPositions - virtual,
     vocabularySize: config.vocabularySize,
-    parameterCount: countParameters(weights) + countParameters(adapter.parameters),
+    parameterCount:
+      countParameters(weights) +
+      countQuantized(config, served.quantized ?? new Map()) +
+      countParameters(adapter.parameters),
     endTokenIds: loadSpecialTokenIds(folder).eos ?? entry.ends,
+    device: (await chooseDevice(device)).device,
   };
 }
 
 /** Serves new calls from a model with its adapters; those that came before end with what they began with. */
-async function serve(name: string, entry: Loaded, model: Omit<ServedModel, 'adapters'>): Promise<void> {
-  const adapters = await prepareAdapters([...entry.adapters.values()], model.weights, model.config);
+async function serve(name: string, entry: Loaded, model: ServedModel): Promise<void> {
+  const adapters = await prepareAdapters([...entry.adapters.values()], model);
   entry.engine.setModel({ ...model, adapters });
   const before = loaded.get(name);
   loaded.set(name, entry);
@@ -206,16 +220,23 @@ function release(scorers: Iterable<LogProbabilityScorer>): void {
   for (const scorer of scorers) void scoring.run(() => scorer.dispose());
 }
 
-function scorerOf(
-  { scorers }: Loaded,
-  weights: ModelWeights,
-  config: DecoderConfig,
-  adapter: LoadedAdapter | undefined,
-): LogProbabilityScorer {
+function scorerOf({ scorers, engine }: Loaded, adapter: LoadedAdapter | undefined): LogProbabilityScorer {
   const key = adapter?.name ?? '';
+  const { weights, config, quantized = new Map() } = engine.model!;
   let scorer = scorers.get(key);
-  if (!scorer) scorers.set(key, (scorer = new LogProbabilityScorer(weights, config, adapter && { adapter })));
+  if (!scorer) {
+    scorer = new LogProbabilityScorer(weights, config, { quantized, device, ...(adapter && { adapter }) });
+    scorers.set(key, scorer);
+  }
   return scorer;
+}
+
+/** Numbers in matrices of few bits; one of a head that is tied is there once more, and counts once. */
+function countQuantized({ tieEmbeddings }: DecoderConfig, quantized: QuantizedWeights): number {
+  let count = 0;
+  for (const [module, { rows, columns }] of quantized)
+    if (module !== 'lm_head' || !tieEmbeddings) count += rows * columns;
+  return count;
 }
 
 function partsOf(name: string): { readonly model: string; readonly adapter: string | undefined } {

@@ -3,7 +3,8 @@ import { loadModel, type SavedModel } from '@crucible/checkpoint';
 import { CrucibleError, invalidInput, throwIfCancelled } from '@crucible/foundation';
 import { rowTime, ScalarScorer, scoreSequences } from '@crucible/inference';
 import { countParameters } from '@crucible/optim';
-import { serveWorker, TaskQueue } from '@crucible/service';
+import { resolveSettings, serveWorker, TaskQueue } from '@crucible/service';
+import { chooseDevice } from '@crucible/tensor';
 import type { RewardEngineMethods } from './engine-protocol.ts';
 
 interface Loaded {
@@ -15,12 +16,16 @@ interface Loaded {
 /** Tokens of a sequence at most; of longer ones the end is read. */
 const longestContext = 4096;
 
+const { device } = resolveSettings();
+
 const loaded = new Map<string, Loaded>();
 /** Programs of scorers run one at a time, and are released when those before have ended. */
 const scoring = new TaskQueue();
 
 serveWorker<RewardEngineMethods>({
-  load: ({ name, version, folder }) => {
+  open: () => chooseDevice(device),
+
+  load: async ({ name, version, folder }) => {
     const model = loadModel(folder);
     if (model.kind !== 'scalar') throw invalidInput(`${folder} holds no reward model`, { at: 'uri' });
     const { weights } = model;
@@ -30,7 +35,7 @@ serveWorker<RewardEngineMethods>({
     loaded.set(name, {
       model: { ...model, config },
       version,
-      scorer: isSame ? before.scorer : new ScalarScorer(weights, config),
+      scorer: isSame ? before.scorer : new ScalarScorer(weights, config, { device }),
     });
     if (before && !isSame) void scoring.run(() => before.scorer.dispose());
     return {
@@ -38,6 +43,7 @@ serveWorker<RewardEngineMethods>({
       vocabularySize: config.vocabularySize,
       parameterCount: countParameters(weights),
       endTokenIds: [],
+      device: (await chooseDevice(device)).device,
     };
   },
 

@@ -62,7 +62,15 @@ test('the reward models of the registry are served, and nothing else', async () 
   const { models, defaultModel } = await client.getModelInfo({});
   expect(defaultModel).toBe('taste');
   expect(models).toMatchObject([
-    { name: 'taste', version: 1, stage: 'reward', contextLength: 96, vocabularySize: 24, endTokenIds: [] },
+    {
+      name: 'taste',
+      version: 1,
+      stage: 'reward',
+      contextLength: 96,
+      vocabularySize: 24,
+      endTokenIds: [],
+      device: 'cpu',
+    },
   ]);
 });
 

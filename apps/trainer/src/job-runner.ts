@@ -19,6 +19,8 @@ export interface JobRunnerOptions {
   readonly log: Logger;
   /** Milliseconds without a sign of life after which the queue gives a job to another trainer. */
   readonly ackWait: number;
+  /** Added to the environment of the processes of jobs. */
+  readonly env: Readonly<Record<string, string>>;
 }
 
 /** Starts without an end before a job counts as failed: one that kills its process must not do so for ever. */
@@ -165,6 +167,7 @@ export class JobRunner {
     const signal = AbortSignal.any([cancelled.signal, stopping]);
     const worker = await WorkerProcess.start<TrainingMethods>(new URL('./training-worker.ts', import.meta.url), {
       name: `the process of job ${job.id}`,
+      env: this.#options.env,
       startDeadline,
     });
     // A worker that does not stop by itself when it is told to is stopped by force.

@@ -24,6 +24,10 @@ export interface TrainerDependencies {
   readonly tls?: ServerTls;
   /** Milliseconds without a sign of life after which the queue gives a job to another trainer. Default: 15,000. */
   readonly ackWait?: number;
+  /** Where jobs compute. Default: what CRUCIBLE_DEVICE says. */
+  readonly device?: string;
+  /** What their matrix products are worked out in. Default: what CRUCIBLE_PRECISION says. */
+  readonly precision?: string;
 }
 
 const mostJobs = 500;
@@ -31,12 +35,16 @@ const defaultPage = 50;
 const mostWaiting = 1000;
 
 export async function createTrainerService(dependencies: TrainerDependencies): Promise<Service> {
-  const { bus, home, log, host, port, tls, ackWait = 15_000 } = dependencies;
+  const { bus, home, log, host, port, tls, ackWait = 15_000, device, precision } = dependencies;
   const models = join(home, 'models');
   const registry = new ModelRegistry(models);
   registry.removeLeftovers();
   const store = new JobStore(join(home, 'jobs'));
-  const runner = new JobRunner({ bus, store, models, log, ackWait });
+  const env = {
+    ...(device !== undefined && { CRUCIBLE_DEVICE: device }),
+    ...(precision !== undefined && { CRUCIBLE_PRECISION: precision }),
+  };
+  const runner = new JobRunner({ bus, store, models, log, ackWait, env });
 
   const service = implementService(TrainerService, {
     submitJob: async ({ jobId, spec }) => {

@@ -4,7 +4,8 @@ import { ModelRegistry, type ModelVersion } from '@crucible/checkpoint';
 import { createWorld } from '@crucible/data';
 import type { ModelReference } from '@crucible/protos/model/v1';
 import { type JobSpec, JobSpecSchema } from '@crucible/protos/trainer/v1';
-import { serveWorker } from '@crucible/service';
+import { resolveSettings, serveWorker } from '@crucible/service';
+import { chooseDevice, type Device, type Precision } from '@crucible/tensor';
 import {
   defaultPresetForFiles,
   forge,
@@ -27,7 +28,11 @@ import type { TrainingMethods } from './worker-protocol.ts';
 
 type Item = TrainingMethods['run']['item'];
 
+const settings = resolveSettings();
+
 interface Host {
+  readonly device: Device;
+  readonly precision: Precision;
   readonly registry: ModelRegistry;
   readonly folder: string;
   readonly signal: AbortSignal;
@@ -37,7 +42,8 @@ interface Host {
 }
 
 serveWorker<TrainingMethods>({
-  run: ({ spec, folder, models }, { signal, emit }) => {
+  run: async ({ spec, folder, models }, { signal, emit }) => {
+    const { device, reason } = await chooseDevice(settings.device);
     const job = fromJson(JobSpecSchema, spec as JsonValue);
     const { case: kind = 'forge' } = job.kind;
     let last: ForgeProgress = { stage: kind === 'forge' ? 'tokenizer' : kind, step: 0, steps: 0, metrics: {} };
@@ -45,7 +51,10 @@ serveWorker<TrainingMethods>({
       last = item;
       void emit({ kind: 'progress', ...item } satisfies Item);
     };
+    if (settings.device !== 'cpu') progress({ ...last, message: `computing on ${device}: ${reason}` });
     return runSpec(job, {
+      device,
+      precision: settings.precision,
       registry: new ModelRegistry(models),
       folder,
       signal,

@@ -152,6 +152,18 @@ export const eventData = {
   'crucible.document.deleted': z
     .object({ documentId: name, collection: name })
     .describe('A document cannot be found any more.'),
+  'crucible.program.executed': z
+    .object({
+      runId: name.describe('The run, as its caller or the sandbox named it.'),
+      boundary: name.describe('What held the program: bubblewrap, pyodide.'),
+      outcome: name.describe('ok, error, timeout, memory, output_limit, killed or cancelled.'),
+      exitCode: count.optional().describe('Where the program ended by itself.'),
+      wallMs: count.describe('Milliseconds in all.'),
+      cpuMs: count.describe('Milliseconds of processor time.'),
+      peakMemoryBytes: count.describe('The most memory at a time.'),
+      outputBytes: count.describe('Bytes of standard output and standard error.'),
+    })
+    .describe('The sandbox has run a program to its end. What the program was and said is not told.'),
   'crucible.agent.step': z
     .object({
       runId: name.describe('The run of the actor that took the step.'),

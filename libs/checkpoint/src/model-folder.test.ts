@@ -192,7 +192,7 @@ describe('loadModel', () => {
       [
         'quantised weights',
         { quantization_config: { bits: 4 } },
-        'the weights are quantised (quantization_config); only whole ones are supported',
+        'the weights are quantised (quantization_config), which can be served and nothing else; take the model that they were made from',
       ],
       ['an encoder with it', { is_encoder_decoder: true }, 'is_encoder_decoder is true; only false is supported'],
       [

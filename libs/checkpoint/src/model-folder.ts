@@ -246,7 +246,8 @@ function parseBias(json: JsonObject, path: string): number {
   throw invalidInput(`${path}: ${biasKey} is ${JSON.stringify(bias)}, not a number`, { at: path });
 }
 
-function configJson(
+/** The fields of a model's config.json. */
+export function configJson(
   model: ModelDescription,
   tokens: Partial<SpecialTokenIds>,
   { floats = 'F32' }: WriteWeightsOptions,

@@ -5,7 +5,7 @@
  */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { CrucibleError, invalidInput, writeFileWith, writeFully } from '@crucible/foundation';
-import { type DType, flatten, formatShape, isNdArray, type NdArray, type Shape, sizeOf } from '@crucible/tensor';
+import { type HostType, flatten, formatShape, isNdArray, type NdArray, type Shape, sizeOf } from '@crucible/tensor';
 import { isRecord } from './is-record.ts';
 import {
   arrayFromBytes,
@@ -34,9 +34,16 @@ export interface StoredTensor {
 /** A tensor to be written, which may be made when its turn comes. */
 export interface TensorSource {
   readonly name: string;
-  readonly dtype: DType;
+  readonly dtype: HostType;
   readonly shape: Shape;
   readonly read: () => NdArray;
+}
+
+/** Bytes to be written as they are, of the type U8. */
+export interface ByteSource {
+  readonly name: string;
+  readonly shape: Shape;
+  readonly bytes: Uint8Array;
 }
 
 export interface WriteOptions {
@@ -64,15 +71,16 @@ export function storedBytes({ dtype, shape }: TensorSource, floats: FloatType): 
 /** Writes tensors one after the other, atomically. */
 export function writeSafetensors(
   path: string,
-  tensors: readonly TensorSource[],
+  tensors: readonly (TensorSource | ByteSource)[],
   { floats = 'F32', metadata = {} }: WriteOptions = {},
 ): void {
   const header: Record<string, unknown> = { __metadata__: { format: 'pt', ...metadata } };
   let offset = 0;
   for (const tensor of tensors) {
-    const end = offset + storedBytes(tensor, floats);
-    const { name, dtype, shape } = tensor;
-    header[name] = { dtype: storedTypeOf(dtype, floats), shape, data_offsets: [offset, end] };
+    const { name, shape } = tensor;
+    const end = offset + ('bytes' in tensor ? tensor.bytes.byteLength : storedBytes(tensor, floats));
+    const dtype = 'bytes' in tensor ? 'U8' : storedTypeOf(tensor.dtype, floats);
+    header[name] = { dtype, shape, data_offsets: [offset, end] };
     offset = end;
   }
   const json = JSON.stringify(header);
@@ -83,7 +91,12 @@ export function writeSafetensors(
   writeFileWith(path, (descriptor) => {
     writeFully(descriptor, length);
     writeFully(descriptor, bytes);
-    for (const { name, read } of tensors) {
+    for (const tensor of tensors) {
+      if ('bytes' in tensor) {
+        writeFully(descriptor, tensor.bytes);
+        continue;
+      }
+      const { name, read } = tensor;
       const fail = (what: string): never => {
         throw invalidInput(`tensor ${name} ${what}`, { at: name });
       };
@@ -141,6 +154,14 @@ export class SafetensorsReader implements Disposable {
     return arrayFromBytes(dtype, shape, raw.buffer, (what) => {
       throw invalidInput(`${this.path}: tensor ${name} ${what}`, { at: this.path });
     });
+  }
+
+  /** The values of a tensor as they lie in the file. */
+  readBytes(name: string): Uint8Array {
+    const tensor = this.tensors.get(name);
+    if (!tensor) throw new Error(`internal: ${this.path} has no tensor ${name}`);
+    const { start, end } = tensor;
+    return new Uint8Array(readExactly(this.#descriptor, this.#dataStart + start, end - start, this.path).buffer);
   }
 
   close(): void {

@@ -1,5 +1,5 @@
 /** The element types of safetensors, and what they are in memory: floats are float32, whole numbers int32 or uint32. */
-import type { DType, NdArray, Shape } from '@crucible/tensor';
+import type { HostType, NdArray, Shape } from '@crucible/tensor';
 
 /** Bytes of an element, and the type that holds it here. */
 export const storedTypes = {
@@ -16,14 +16,14 @@ export const storedTypes = {
   U16: { bytes: 2, dtype: 'int32' },
   U8: { bytes: 1, dtype: 'int32' },
   BOOL: { bytes: 1, dtype: 'bool' },
-} as const satisfies Record<string, { bytes: number; dtype: DType }>;
+} as const satisfies Record<string, { bytes: number; dtype: HostType }>;
 
 export type StoredType = keyof typeof storedTypes;
 
 /** How float32 is written. */
 export type FloatType = 'F32' | 'F16' | 'BF16';
 
-export function storedTypeOf(dtype: DType, floats: FloatType): StoredType {
+export function storedTypeOf(dtype: HostType, floats: FloatType): StoredType {
   return dtype === 'float32' ? floats : ({ int32: 'I32', uint32: 'U32', bool: 'BOOL' } as const)[dtype];
 }
 

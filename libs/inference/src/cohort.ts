@@ -1,9 +1,11 @@
 import { CrucibleError } from '@crucible/foundation';
-import type { ModelWeights, DecoderConfig } from '@crucible/nn';
-import { floats, ints, type NdArray } from '@crucible/tensor';
+import type { ModelWeights, DecoderConfig, QuantizedWeights } from '@crucible/nn';
+import { type Device, floats, ints, type NdArray, PlacedTree } from '@crucible/tensor';
 import { batchBucket, nextPowerOfTwo, timeBucket } from './buckets.ts';
 import type { FinishReason, GeneratedToken, ResolvedRequest } from './generation.ts';
+import { DeviceKeyValueCache } from './device-key-value-cache.ts';
 import { KeyValueCache } from './key-value-cache.ts';
+import type { KeyValueStore } from './key-value-store.ts';
 import type { LanguagePrograms } from './language-programs.ts';
 import { type AdapterSet, noAdapters, type PrefixArrays } from './served-adapters.ts';
 import { chooseToken, isPlain, topTokens, uniformAt } from './sampling.ts';
@@ -12,6 +14,8 @@ export interface ServedModel {
   readonly weights: ModelWeights;
   readonly config: DecoderConfig;
   readonly version: number;
+  /** Matrices of few bits, which are not among the weights. Default: none. */
+  readonly quantized?: QuantizedWeights;
   /** What requests may ask for. Default: none. */
   readonly adapters?: AdapterSet;
 }
@@ -37,20 +41,46 @@ const prefillTokens = 4096;
 export class Cohort {
   readonly model: ServedModel;
   readonly #programs: LanguagePrograms;
-  readonly #cache: KeyValueCache;
+  readonly #weights = new PlacedTree<ModelWeights>();
+  readonly #factors = new PlacedTree<AdapterSet['factors']>();
   readonly #adapters: AdapterSet;
+  #place: { readonly device: Device; readonly cache: KeyValueStore } | undefined;
   /** Sequence i owns row i of the cache. */
   readonly #active: Sequence[] = [];
 
   constructor(model: ServedModel, programs: LanguagePrograms) {
     this.model = model;
     this.#programs = programs;
-    this.#cache = new KeyValueCache(model.config);
     this.#adapters = model.adapters ?? noAdapters;
   }
 
   get size(): number {
     return this.#active.length;
+  }
+
+  async #open() {
+    const { config, weights } = this.model;
+    if (!this.#place) {
+      const { device, cache } = await this.#programs.place();
+      this.#place = {
+        device,
+        cache: cache ? new DeviceKeyValueCache(config, device, cache) : new KeyValueCache(config),
+      };
+    }
+    const { device, cache } = this.#place;
+    return {
+      cache,
+      weights: await this.#weights.place(weights, device),
+      factors: await this.#factors.place(this.#adapters.factors, device),
+    };
+  }
+
+  /** Releases what is on the device. */
+  dispose(): void {
+    this.#weights.dispose();
+    this.#factors.dispose();
+    this.#place?.cache.dispose();
+    this.#place = undefined;
   }
 
   /** Tokens of the context that an adapter takes; throws where there is no such adapter. */
@@ -72,9 +102,10 @@ export class Cohort {
 
   /** Reads the prompts of new sequences, a prompt of several once, and makes their first tokens. */
   async admit(sequences: readonly Sequence[]): Promise<void> {
-    if (this.#active.length === 0) this.#cache.clear();
+    const { cache } = await this.#open();
+    if (this.#active.length === 0) cache.clear();
     const longest = Math.max(...sequences.map(({ request }) => this.#promptLength(request)));
-    this.#cache.reserve(batchBucket(this.#active.length + sequences.length), longest + 1);
+    cache.reserve(batchBucket(this.#active.length + sequences.length), longest + 1);
     // A pass has the virtual tokens of one adapter, or none.
     const byPrefix = Map.groupBy(sequences, ({ request }) => this.#prefix(request.adapter));
     for (const [prefix, group] of byPrefix) await this.#admitBehind(prefix, group);
@@ -109,9 +140,10 @@ export class Cohort {
     const sampled = sampledInGraph(sequences);
     const virtual = prefix?.keys[0]!.shape[2] ?? 0;
     const program = await this.#programs.prefill.get(rows, time, batch, Number(sampled), virtual);
+    const { cache, weights, factors } = await this.#open();
     const results = await program.run({
-      weights: this.model.weights,
-      factors: this.#adapters.factors,
+      weights,
+      factors,
       gates: this.#gates(
         asked.map(({ adapter }) => adapter),
         rows,
@@ -122,10 +154,15 @@ export class Cohort {
       ...controls(sequences, batch),
     });
     const tokens = tokensOf(sequences, results);
+    const entries = sequences.map(({ request: { prompt } }, i) => {
+      return { row: this.#active.length + i, length: prompt.length, from: rowOf[i]! };
+    });
+    if (prefix) {
+      const virtualTokens = entries.map(({ row }) => ({ row, length: virtual, from: 0 }));
+      await cache.fill(virtualTokens, prefix);
+    }
+    await cache.fill(entries, results, virtual);
     sequences.forEach((sequence, i) => {
-      const row = this.#active.length;
-      if (prefix) this.#cache.fill({ row }, virtual, 0, prefix);
-      this.#cache.fill({ row, start: virtual }, sequence.request.prompt.length, rowOf[i]!, results);
       this.#active.push(sequence);
       this.#take(sequence, tokens[i]!);
     });
@@ -147,14 +184,14 @@ export class Cohort {
     const sequences = [...this.#active];
     if (sequences.length === 0) return;
     const lengths = sequences.map((sequence) => this.#cachedLength(sequence));
-    this.#cache.reserve(sequences.length, Math.max(...lengths) + 1);
+    const { cache, weights, factors } = await this.#open();
     const batch = batchBucket(sequences.length);
-    this.#cache.reserve(batch, 1);
+    cache.reserve(batch, Math.max(...lengths) + 1);
     const sampled = sampledInGraph(sequences);
-    const program = await this.#programs.step.get(batch, this.#cache.capacity, Number(sampled));
+    const program = await this.#programs.step.get(batch, cache.capacity, Number(sampled));
     const results = await program.run({
-      weights: this.model.weights,
-      factors: this.#adapters.factors,
+      weights,
+      factors,
       gates: this.#gates(
         sequences.map(({ request }) => request.adapter),
         batch,
@@ -167,14 +204,12 @@ export class Cohort {
         ),
       ),
       lengths: ints([batch], padded(lengths, batch)),
-      ...this.#cache.view(batch),
+      ...(await cache.view(batch)),
       ...controls(sequences, batch),
     });
     const tokens = tokensOf(sequences, results);
-    sequences.forEach((sequence, row) => {
-      this.#cache.append(row, lengths[row]!, row, results.keys, results.values);
-      this.#take(sequence, tokens[row]!);
-    });
+    cache.append(lengths, results);
+    sequences.forEach((sequence, row) => this.#take(sequence, tokens[row]!));
     this.#removeFinished();
   }
 
@@ -202,7 +237,7 @@ export class Cohort {
       const last = this.#active.pop()!;
       if (last !== sequence) {
         this.#active[row] = last;
-        this.#cache.move(this.#active.length, row);
+        this.#place!.cache.move(this.#active.length, row);
       }
       sequence.finish(reason);
     }

@@ -15,7 +15,6 @@ import {
   type ResolvedRequest,
   resolveRequest,
 } from './generation.ts';
-import { noAdapters } from './served-adapters.ts';
 import { createLanguagePrograms, type LanguagePrograms, type ProgramOptions } from './language-programs.ts';
 
 /** Sequences to decode at once where only how long all of them take matters. */
@@ -70,7 +69,7 @@ export class GenerationEngine {
     const programs =
       current && sameShapes(current.cohort.model, model)
         ? current.programs
-        : createLanguagePrograms(model.weights, model.config, model.adapters ?? noAdapters, this.#options);
+        : createLanguagePrograms(model, this.#options);
     this.#cohorts.push({ cohort: new Cohort(model, programs), programs });
     // A run that is under way may hold what looks idle from here; it retires weights itself.
     if (!this.#running) void this.#retire();
@@ -115,7 +114,8 @@ export class GenerationEngine {
     await this.#running;
     // What was being taken in meanwhile.
     this.#failAll();
-    for (const programs of new Set(this.#cohorts.map((entry) => entry.programs))) await disposePrograms(programs);
+    for (const { cohort } of this.#cohorts) cohort.dispose();
+    for (const programs of new Set(this.#cohorts.map((entry) => entry.programs))) await programs.dispose();
     this.#cohorts.length = 0;
   }
 
@@ -217,9 +217,10 @@ export class GenerationEngine {
         : 'idle',
     );
     this.#cohorts.splice(0, this.#cohorts.length, ...needed);
+    for (const { cohort } of idle) cohort.dispose();
     const kept = new Set(needed.map(({ programs }) => programs));
     for (const programs of new Set(idle.map((entry) => entry.programs)))
-      if (!kept.has(programs)) await disposePrograms(programs);
+      if (!kept.has(programs)) await programs.dispose();
   }
 }
 
@@ -227,13 +228,10 @@ function lengthOf({ prompt }: ResolvedRequest): number {
   return prompt.length;
 }
 
-async function disposePrograms({ prefill, step }: LanguagePrograms): Promise<void> {
-  await prefill.dispose();
-  await step.dispose();
-}
-
 function sameShapes(a: ServedModel, b: ServedModel): boolean {
   if (JSON.stringify(a.config) !== JSON.stringify(b.config)) return false;
+  // Matrices of few bits are parts of programs.
+  if (a.quantized !== b.quantized) return false;
   const leavesOf = ({ weights, adapters }: ServedModel) =>
     flatten({ weights, factors: adapters?.factors ?? {} }, isNdArray);
   const [left, right] = [leavesOf(a), leavesOf(b)];

@@ -13,3 +13,5 @@ export { blockHeight, branchesOf, packSequences, rowBlocks, RowFiller } from './
 export type { Branches, PackedRows, Packing, Place, RowBlock } from './packing.ts';
 export { prepareAdapters } from './served-adapters.ts';
 export type { AdapterSet, ServedAdapter } from './served-adapters.ts';
+export { perplexity, quantizationMethods, quantizeModel } from './quantize-model.ts';
+export type { QuantizationMethod, QuantizedModel, QuantizeOptions } from './quantize-model.ts';

@@ -30,27 +30,30 @@ function read(arrays: readonly NdArray[], layer: number, row: number, head: numb
   return Array.from(data.slice(start, start + size));
 }
 
-it('keeps prompts and later tokens through growth and moves', () => {
+it('keeps prompts and later tokens through growth and moves', async () => {
   const cache = new KeyValueCache(tinyLlamaConfig);
   cache.reserve(2, 5);
   const [keys, values] = [prompt(2, 16, 0), prompt(2, 16, 0.5)];
-  cache.fill({ row: 0 }, 5, 0, { keys, values });
-  cache.fill({ row: 1 }, 4, 1, { keys, values });
+  const entries = [
+    { row: 0, length: 5, from: 0 },
+    { row: 1, length: 4, from: 1 },
+  ];
+  await cache.fill(entries, { keys, values });
   expect(cache.capacity).toBe(64);
 
   const token = Array.from({ length: layers }, (_, layer) =>
     floats(
-      [1, heads * size],
-      Float32Array.from({ length: heads * size }, (_, i) => -layer * 100 - i),
+      [2, heads * size],
+      Float32Array.from({ length: 2 * heads * size }, (_, i) => -layer * 100 - (i % (heads * size))),
     ),
   );
-  cache.append(1, 4, 0, token, token);
+  cache.append([5, 4], { keys: token, values: token });
   // More rows, more places; the context bounds the capacity.
   cache.reserve(4, 65);
   expect(cache.capacity).toBe(96);
   cache.move(1, 0);
 
-  const view = cache.view(2);
+  const view = await cache.view(2);
   for (let layer = 0; layer < layers; layer++) {
     for (let head = 0; head < heads; head++) {
       for (const row of [0, 1]) {
@@ -66,7 +69,7 @@ it('keeps prompts and later tokens through growth and moves', () => {
   }
 });
 
-it('takes as much room as new rows need, once the old ones are forgotten', () => {
+it('takes as much room as new rows need, once the old ones are forgotten', async () => {
   const cache = new KeyValueCache(tinyLlamaConfig);
   cache.reserve(8, 90);
   expect(cache.capacity).toBe(96);
@@ -74,7 +77,7 @@ it('takes as much room as new rows need, once the old ones are forgotten', () =>
   cache.reserve(1, 5);
   expect(cache.capacity).toBe(64);
   const [keys, values] = [prompt(1, 16, 0), prompt(1, 16, 0.5)];
-  cache.fill({ row: 0 }, 5, 0, { keys, values });
-  const view = cache.view(1);
+  await cache.fill([{ row: 0, length: 5, from: 0 }], { keys, values });
+  const view = await cache.view(1);
   expect(read(view.keys, 1, 0, 1, 4)).toEqual(Array.from({ length: size }, (_, i) => entry(1, 0, 1, 4, i)));
 });

@@ -1,17 +1,15 @@
 import { headSize, type DecoderConfig } from '@crucible/nn';
-import { type NdArray, ndArray } from '@crucible/tensor';
-
-/** Rows grow by so many tokens: steps read all of a row, so that coarser ones would cost more than growing. */
-const capacityStep = 64;
+import { type AnyArray, type NdArray, ndArray } from '@crucible/tensor';
+import { type CacheRows, cacheCapacity, type FilledRow, type KeyValueStore } from './key-value-store.ts';
 
 /**
  * Keys and values of the sequences being decoded, in host memory: one arena [rows, keyValueHeads, capacity, headSize] a
  * layer for keys and one for values. Programs read the first rows in place; only what is new is copied in.
  */
-export class KeyValueCache {
+export class KeyValueCache implements KeyValueStore {
   readonly #heads: number;
   readonly #size: number;
-  readonly #context: number;
+  readonly #config: DecoderConfig;
   #rows = 0;
   #capacity = 0;
   readonly #keys: Float32Array[];
@@ -20,7 +18,7 @@ export class KeyValueCache {
   constructor(config: DecoderConfig) {
     this.#heads = config.keyValueHeads;
     this.#size = headSize(config);
-    this.#context = config.maxPositions;
+    this.#config = config;
     this.#keys = Array.from({ length: config.layers }, () => new Float32Array(0));
     this.#values = Array.from({ length: config.layers }, () => new Float32Array(0));
   }
@@ -32,7 +30,7 @@ export class KeyValueCache {
 
   /** Makes room for `rows` rows of `tokens` tokens; what is cached stays. */
   reserve(rows: number, tokens: number): void {
-    const capacity = Math.min(this.#context, capacityStep * Math.ceil(tokens / capacityStep));
+    const capacity = cacheCapacity(tokens, this.#config);
     if (rows <= this.#rows && capacity <= this.#capacity) return;
     const [oldRows, oldCapacity] = [this.#rows, this.#capacity];
     this.#rows = Math.max(rows, oldRows);
@@ -55,21 +53,22 @@ export class KeyValueCache {
   }
 
   /** The first `rows` rows, without copying. */
-  view(rows: number): { readonly keys: NdArray[]; readonly values: NdArray[] } {
+  view(rows: number): Promise<{ readonly keys: NdArray[]; readonly values: NdArray[] }> {
     const shape = [rows, this.#heads, this.#capacity, this.#size];
     const length = shape.reduce((product, size) => product * size, 1);
     const first = (arena: Float32Array): NdArray => ndArray('float32', shape, arena.subarray(0, length));
-    return { keys: this.#keys.map(first), values: this.#values.map(first) };
+    return Promise.resolve({ keys: this.#keys.map(first), values: this.#values.map(first) });
   }
 
-  /** Writes one token's keys and values [batch, heads · size], row `from` of each, at `position` of row `row`. */
-  append(row: number, position: number, from: number, keys: readonly NdArray[], values: readonly NdArray[]): void {
+  /** Row i gets one token, at positions[i]: keys and values are [batch, heads · size] a layer. */
+  append(positions: readonly number[], { keys, values }: CacheRows): void {
     const width = this.#heads * this.#size;
-    for (let layer = 0; layer < this.#keys.length; layer++) {
-      const source = from * width;
-      this.#writeToken(this.#keys[layer]!, row, position, keys[layer]!.data as Float32Array, source);
-      this.#writeToken(this.#values[layer]!, row, position, values[layer]!.data as Float32Array, source);
-    }
+    positions.forEach((position, row) => {
+      for (let layer = 0; layer < this.#keys.length; layer++) {
+        this.#writeToken(this.#keys[layer]!, row, position, onHost(keys[layer]!), row * width);
+        this.#writeToken(this.#values[layer]!, row, position, onHost(values[layer]!), row * width);
+      }
+    });
   }
 
   #writeToken(arena: Float32Array, row: number, position: number, data: Float32Array, source: number): void {
@@ -80,29 +79,23 @@ export class KeyValueCache {
     }
   }
 
-  /**
-   * Writes the first `length` tokens of a prompt's keys and values [batch, heads, time, size], row `from` of each, from
-   * position `start` of row `row` on.
-   */
-  fill(
-    { row, start = 0 }: { readonly row: number; readonly start?: number },
-    length: number,
-    from: number,
-    { keys, values }: { readonly keys: readonly NdArray[]; readonly values: readonly NdArray[] },
-  ): void {
+  fill(entries: readonly FilledRow[], { keys, values }: CacheRows, start = 0): Promise<void> {
     const size = this.#size;
-    const copy = (arena: Float32Array, { shape, data }: NdArray): void => {
-      const time = shape[2]!;
+    const copy = (arena: Float32Array, prompt: AnyArray, { row, length, from }: FilledRow): void => {
+      const time = prompt.shape[2]!;
       for (let head = 0; head < this.#heads; head++) {
         const first = (from * this.#heads + head) * time * size;
-        const part = (data as Float32Array).subarray(first, first + length * size);
+        const part = onHost(prompt).subarray(first, first + length * size);
         arena.set(part, ((row * this.#heads + head) * this.#capacity + start) * size);
       }
     };
-    for (let layer = 0; layer < this.#keys.length; layer++) {
-      copy(this.#keys[layer]!, keys[layer]!);
-      copy(this.#values[layer]!, values[layer]!);
+    for (const entry of entries) {
+      for (let layer = 0; layer < this.#keys.length; layer++) {
+        copy(this.#keys[layer]!, keys[layer]!, entry);
+        copy(this.#values[layer]!, values[layer]!, entry);
+      }
     }
+    return Promise.resolve();
   }
 
   /** Moves row `from` to row `to`, over what is there: rows in use stay together at the front. */
@@ -111,4 +104,12 @@ export class KeyValueCache {
     for (const arena of [...this.#keys, ...this.#values])
       arena.copyWithin(to * width, from * width, (from + 1) * width);
   }
+
+  dispose(): void {
+    this.clear();
+  }
+}
+
+function onHost(array: AnyArray): Float32Array {
+  return (array as NdArray).data as Float32Array;
 }

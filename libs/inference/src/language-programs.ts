@@ -5,16 +5,32 @@ import {
   hiddenRows,
   languageLogits,
   type ModelWeights,
-  type DecoderConfig,
   type ParameterTree,
   withLowRanks,
+  withQuantized,
 } from '@crucible/nn';
-import { compile, type Tensor, type TensorType } from '@crucible/tensor';
+import {
+  canStay,
+  chooseDevice,
+  compile,
+  type Device,
+  type DeviceChoice,
+  equal,
+  range,
+  reshape,
+  type Tensor,
+  type TensorType,
+  where,
+} from '@crucible/tensor';
+import { CachePrograms } from './device-key-value-cache.ts';
 import { ProgramCache } from './program-cache.ts';
-import type { AdapterSet, JoinedFactors } from './served-adapters.ts';
+import type { ServedModel } from './cohort.ts';
+import { type JoinedFactors, noAdapters } from './served-adapters.ts';
 import { sampleInGraph } from './sample-in-graph.ts';
 
 export interface ProgramOptions {
+  /** Where programs run, and where weights and the key-value cache are. Default: `cpu`. */
+  readonly device?: DeviceChoice;
   /** Threads within an operator. Default: one per core. */
   readonly threads?: number;
 }
@@ -52,7 +68,10 @@ interface StepSignature extends AdapterSignature {
 }
 
 interface StepResult {
-  /** New keys and values of every layer. */
+  /**
+   * Of every layer: what goes into the cache, a prompt's [rows, keyValueHeads, time, headSize], of a step [batch,
+   * keyValueHeads · headSize]; or, where the cache stays on the device, the whole cache after the step.
+   */
   readonly keys: readonly Tensor[];
   readonly values: readonly Tensor[];
   /** Either the choices, ids int32 [batch] and log-probabilities [batch], … */
@@ -70,21 +89,38 @@ export interface LanguagePrograms {
   readonly prefill: ProgramCache<
     [rows: number, time: number, answers: number, sampled: number, virtual: number],
     PrefillSignature,
-    StepResult
+    StepResult,
+    Cached
   >;
   /** By (batch, capacity, sampled 0 | 1): one token for each row. */
-  readonly step: ProgramCache<[batch: number, capacity: number, sampled: number], StepSignature, StepResult>;
+  readonly step: ProgramCache<[batch: number, capacity: number, sampled: number], StepSignature, StepResult, Cached>;
+  /** The device of the programs, and what moves rows of a cache in its memory; none where the cache is the host's. */
+  readonly place: () => Promise<{ readonly device: Device; readonly cache: CachePrograms | undefined }>;
+  readonly dispose: () => Promise<void>;
 }
 
+/** Programs that are kept of a model with matrices of few bits: each has its own copy of them. */
+const mostQuantized = 4;
+
+type Cached = 'keys' | 'values';
+
 export function createLanguagePrograms(
-  weights: ModelWeights,
-  config: DecoderConfig,
-  adapters: AdapterSet,
+  { weights, quantized = new Map(), config, adapters = noAdapters }: Omit<ServedModel, 'version'>,
   options: ProgramOptions = {},
 ): LanguagePrograms {
+  const most = quantized.size === 0 ? undefined : mostQuantized;
   const { factors, rank } = adapters;
+  const read = (inputs: Gated): ParameterTree<Tensor> =>
+    gated({ ...inputs, weights: withQuantized(inputs.weights, quantized) });
   const gatesOf = (rows: number): TensorType[] => (rank === 0 ? [] : [floats(rows, 1, rank)]);
   const layers = <T>(each: T): T[] => Array.from({ length: config.layers }, () => each);
+  const keep = ['keys', 'values'] as const;
+  let cache: CachePrograms | undefined;
+  const place: LanguagePrograms['place'] = async () => {
+    const { device } = await chooseDevice(options.device ?? 'cpu');
+    if (canStay(floats(1), device)) cache ??= new CachePrograms(config, device);
+    return { device, cache };
+  };
 
   const prefill: LanguagePrograms['prefill'] = new ProgramCache((rows, time, answers, sampled, virtual) => {
     const before = virtual === 0 ? [] : layers(floats(1, config.keyValueHeads, virtual, headSize(config)));
@@ -101,17 +137,18 @@ export function createLanguagePrograms(
     return compile(
       signature,
       (inputs) => {
-        const adapted = gated(inputs);
+        const adapted = read(inputs);
         const prefix = virtual === 0 ? undefined : inputs.prefix;
         const { hidden, cache } = decode(adapted, config, { ids: inputs.ids, prefix });
         const logits = languageLogits(adapted, config, hiddenRows(hidden, inputs.last));
         return { ...cache, ...choice(logits, inputs, sampled) };
       },
-      { ...options, name: 'prefill' },
+      { ...options, keep, name: 'prefill' },
     );
-  });
+  }, most);
 
-  const step: LanguagePrograms['step'] = new ProgramCache((batch, capacity, sampled) => {
+  const step: LanguagePrograms['step'] = new ProgramCache(async (batch, capacity, sampled) => {
+    const staysOnDevice = (await place()).cache !== undefined;
     const cached = floats(batch, config.keyValueHeads, capacity, headSize(config));
     const signature: StepSignature = {
       weights,
@@ -127,26 +164,44 @@ export function createLanguagePrograms(
     return compile(
       signature,
       (inputs) => {
-        const { logits, newKeys, newValues } = decodeStep(gated(inputs), config, inputs);
-        return { keys: newKeys, values: newValues, ...choice(logits, inputs, sampled) };
+        const { logits, newKeys, newValues } = decodeStep(read(inputs), config, inputs);
+        const chosen = choice(logits, inputs, sampled);
+        if (!staysOnDevice) return { keys: newKeys, values: newValues, ...chosen };
+        const grown = (arena: Tensor, i: number, rows: readonly Tensor[]): Tensor =>
+          withToken(arena, rows[i]!, inputs.lengths);
+        return {
+          keys: inputs.keys.map((arena, i) => grown(arena, i, newKeys)),
+          values: inputs.values.map((arena, i) => grown(arena, i, newValues)),
+          ...chosen,
+        };
       },
-      { ...options, name: 'decode step' },
+      { ...options, keep, name: 'decode step' },
     );
-  });
+  }, most);
 
-  return { prefill, step };
+  const dispose = async (): Promise<void> => {
+    await prefill.dispose();
+    await step.dispose();
+    await cache?.dispose();
+  };
+  return { prefill, step, place, dispose };
 }
 
-/** The model with the joined adapters beside its matrices, of which each row sees its own. */
-function gated({
-  weights,
-  factors,
-  gates: [gate],
-}: {
+/** A cache [batch, heads, capacity, size] with one token more: row [batch, heads · size] at place lengths[i] of row i. */
+function withToken(arena: Tensor, row: Tensor, lengths: Tensor): Tensor {
+  const [batch, heads, capacity, size] = arena.shape as [number, number, number, number];
+  const places = reshape(range(arena.graph, capacity), [1, 1, capacity, 1]);
+  return where(equal(places, reshape(lengths, [batch, 1, 1, 1])), reshape(row, [batch, heads, 1, size]), arena);
+}
+
+interface Gated {
   readonly weights: ParameterTree<Tensor>;
   readonly factors: Readonly<Record<string, { readonly down: Tensor; readonly up: Tensor }>>;
   readonly gates: readonly Tensor[];
-}): ParameterTree<Tensor> {
+}
+
+/** The model with the joined adapters beside its matrices, of which each row sees its own. */
+function gated({ weights, factors, gates: [gate] }: Gated): ParameterTree<Tensor> {
   if (!gate) return weights;
   return withLowRanks(
     weights,

@@ -6,9 +6,11 @@ import {
   hiddenRows,
   languageLogits,
   type ModelWeights,
+  type QuantizedWeights,
   scalarScores,
+  withQuantized,
 } from '@crucible/nn';
-import { compile, ints, logProbability, mul, scalar, type Tensor, type TensorType } from '@crucible/tensor';
+import { compile, ints, logProbability, mul, PlacedTree, scalar, type Tensor, type TensorType } from '@crucible/tensor';
 import { blockHeight, packSequences, type PackedRows, type RowBlock, rowBlocks } from './packing.ts';
 import { type Choice, topTokens } from './sampling.ts';
 import { countBucket } from './buckets.ts';
@@ -47,12 +49,20 @@ function rowTypes(rows: number, time: number, count: number): RowSignature {
 export class LogProbabilityScorer {
   readonly #programs: ProgramCache<RowSizes, LanguageSignature, { readonly values: Tensor }>;
   readonly #logits: ProgramCache<RowSizes, LanguageSignature, { readonly logits: Tensor }>;
+  readonly #weights = new PlacedTree<ModelWeights>();
   readonly #learned: ModelWeights;
 
   constructor(
     weights: ModelWeights,
     config: DecoderConfig,
-    { adapter, ...options }: ProgramOptions & { readonly adapter?: Pick<ServedAdapter, 'config' | 'parameters'> } = {},
+    {
+      adapter,
+      quantized = new Map(),
+      ...options
+    }: ProgramOptions & {
+      readonly adapter?: Pick<ServedAdapter, 'config' | 'parameters'>;
+      readonly quantized?: QuantizedWeights;
+    } = {},
   ) {
     this.#learned = adapter?.parameters ?? {};
     const compileFor = <O>(finish: (logits: Tensor, targets: Tensor) => O, name: string) =>
@@ -67,9 +77,10 @@ export class LogProbabilityScorer {
             inverseTemperature: { shape: [], dtype: 'float32' },
           },
           (inputs) => {
+            const present = withQuantized(inputs.weights, quantized);
             const adapted = adapter
-              ? adaptDecoder(inputs.weights, config, inputs.learned, adapter.config)
-              : { weights: inputs.weights, prefix: undefined };
+              ? adaptDecoder(present, config, inputs.learned, adapter.config)
+              : { weights: present, prefix: undefined };
             const { hidden } = decode(adapted.weights, config, { ...inputs, prefix: adapted.prefix });
             const logits = languageLogits(adapted.weights, config, hiddenRows(hidden, inputs.at));
             return finish(mul(logits, inputs.inverseTemperature), inputs.targets);
@@ -134,18 +145,20 @@ export class LogProbabilityScorer {
   ) {
     const [height, time] = rows.ids.shape as [number, number];
     const count = countBucket(at.length);
+    const program = await programs.get(height, time, count);
     const inputs = {
-      weights,
+      weights: await this.#weights.place(weights, program.device),
       learned: this.#learned,
       ...rows,
       at: ints([count], padded(at, count)),
       targets: ints([count], padded(targets, count)),
       inverseTemperature: scalar(1 / temperature),
     };
-    return { program: await programs.get(height, time, count), inputs };
+    return { program, inputs };
   }
 
   async dispose(): Promise<void> {
+    this.#weights.dispose();
     await this.#programs.dispose();
     await this.#logits.dispose();
   }
@@ -154,6 +167,7 @@ export class LogProbabilityScorer {
 /** Scores of tokens under a reward or value model. Programs serve any weights of the same shapes. */
 export class ScalarScorer {
   readonly #programs: ProgramCache<RowSizes, ScalarSignature, { readonly values: Tensor }>;
+  readonly #weights = new PlacedTree<ModelWeights>();
 
   constructor(weights: ModelWeights, config: DecoderConfig, options: ProgramOptions = {}) {
     this.#programs = new ProgramCache<RowSizes, ScalarSignature, { readonly values: Tensor }>((rows, time, count) =>
@@ -175,13 +189,18 @@ export class ScalarScorer {
       const [height, time] = part.ids.shape as [number, number];
       const count = countBucket(places.length);
       const program = await this.#programs.get(height, time, count);
-      const { values } = await program.run({ weights, ...part, at: ints([count], padded(places, count)) });
+      const { values } = await program.run({
+        weights: await this.#weights.place(weights, program.device),
+        ...part,
+        at: ints([count], padded(places, count)),
+      });
       asked.forEach((index, i) => (result[index] = values.data[i]!));
     }
     return result;
   }
 
   async dispose(): Promise<void> {
+    this.#weights.dispose();
     await this.#programs.dispose();
   }
 }

@@ -4,7 +4,7 @@
  */
 import { invalidInput } from '@crucible/foundation';
 import { classifierLogits, encode, type EncoderConfig, type ModelWeights, pool, type Pooling } from '@crucible/nn';
-import { compile, ints, type Tensor, type TensorType } from '@crucible/tensor';
+import { compile, ints, PlacedTree, type Tensor, type TensorType } from '@crucible/tensor';
 import { nextPowerOfTwo, timeBucket } from './buckets.ts';
 import type { ProgramOptions } from './language-programs.ts';
 import { ProgramCache } from './program-cache.ts';
@@ -32,6 +32,7 @@ const mostTokens = 4096;
 
 export class SequenceEncoder {
   readonly #weights: ModelWeights;
+  readonly #placed = new PlacedTree<ModelWeights>();
   readonly #config: EncoderConfig;
   readonly #programs: ProgramCache<[rows: number, time: number], Signature, { readonly vectors: Tensor }>;
 
@@ -78,6 +79,7 @@ export class SequenceEncoder {
   }
 
   async dispose(): Promise<void> {
+    this.#placed.dispose();
     await this.#programs.dispose();
   }
 
@@ -94,7 +96,7 @@ export class SequenceEncoder {
     const program = await this.#programs.get(rows, time);
     const grid = (values: Int32Array) => ints([rows, time], values);
     const { vectors } = await program.run({
-      weights: this.#weights,
+      weights: await this.#placed.place(this.#weights, program.device),
       ids: grid(ids),
       mask: grid(mask),
       types: grid(types),

@@ -54,7 +54,7 @@ const adapters = [
 async function engineWith(served: readonly ServedAdapter[]): Promise<GenerationEngine> {
   const engine = new GenerationEngine();
   onTestFinished(() => engine.dispose());
-  engine.setModel({ weights, config, version: 1, adapters: await prepareAdapters(served, weights, config) });
+  engine.setModel({ weights, config, version: 1, adapters: await prepareAdapters(served, { weights, config }) });
   return engine;
 }
 
@@ -118,7 +118,7 @@ it('an answer that has begun goes on with its adapter when that is replaced', as
   for await (const { id } of stream.tokens) {
     tokens.push(id);
     if (tokens.length === 5) {
-      const replaced = await prepareAdapters([lora('own', 15)], weights, config);
+      const replaced = await prepareAdapters([lora('own', 15)], { weights, config });
       engine.setModel({ weights, config, version: 1, adapters: replaced });
       after = engine.generateAll([request]);
     }
@@ -142,7 +142,7 @@ it('counts virtual tokens as part of the context, and knows only what is loaded'
 
 it('refuses adapters that change what the rows of a batch share', async () => {
   const head = lora('head', 1, { targets: ['lm_head'] });
-  await expect(prepareAdapters([head], weights, config)).rejects.toThrow(
+  await expect(prepareAdapters([head], { weights, config })).rejects.toThrow(
     'adapter head changes lm_head.weight, which the rows of a batch share; merge it into its base to serve it',
   );
 });

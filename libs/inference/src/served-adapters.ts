@@ -6,13 +6,13 @@
 import { invalidInput } from '@crucible/foundation';
 import {
   type AdapterConfig,
-  type DecoderConfig,
   loraParts,
   loraScale,
-  type ModelWeights,
   type ParameterTree,
   virtualPrefix,
+  withQuantized,
 } from '@crucible/nn';
+import type { ServedModel } from './cohort.ts';
 import { compile, floats, isNdArray, type NdArray, type Tensor } from '@crucible/tensor';
 
 export interface ServedAdapter {
@@ -56,8 +56,7 @@ export const noAdapters: AdapterSet = {
 /** Makes a set of adapters ready to be run with the model. */
 export async function prepareAdapters(
   adapters: readonly ServedAdapter[],
-  weights: ModelWeights,
-  model: DecoderConfig,
+  base: Pick<ServedModel, 'weights' | 'config' | 'quantized'>,
 ): Promise<AdapterSet> {
   const prefixes = new Map<string, PrefixArrays>();
   const places = new Map<string, { readonly start: number; readonly end: number }>();
@@ -65,7 +64,7 @@ export async function prepareAdapters(
   let used = 0;
   for (const adapter of adapters) {
     if (adapter.config.kind !== 'lora') {
-      prefixes.set(adapter.name, await prefixOf(adapter, weights, model));
+      prefixes.set(adapter.name, await prefixOf(adapter, base));
       continue;
     }
     const { factors, replaced } = loraParts(adapter.parameters, isNdArray);
@@ -109,7 +108,7 @@ function joined(
         up: floats([outputs, rank], new Float32Array(outputs * rank)),
       };
       const { down: allDown, up: allUp } = result[module];
-      (allDown.data as Float32Array).set(down.data as Float32Array, start * inputs);
+      (allDown.data as Float32Array).set(down.data, start * inputs);
       for (let out = 0; out < outputs; out++)
         for (let r = 0; r < own; r++) allUp.data[out * rank + start + r] = scale * up.data[out * own + r]!;
     }
@@ -119,14 +118,18 @@ function joined(
 
 async function prefixOf(
   { config, parameters }: ServedAdapter,
-  weights: ModelWeights,
-  model: DecoderConfig,
+  { weights, config: model, quantized = new Map() }: Pick<ServedModel, 'weights' | 'config' | 'quantized'>,
 ): Promise<PrefixArrays> {
   if (config.kind === 'lora') throw new Error('internal: lora has no virtual tokens');
   const program = await compile(
     { weights, parameters },
     (given) =>
-      virtualPrefix(given.weights as ParameterTree<Tensor>, model, given.parameters as ParameterTree<Tensor>, config),
+      virtualPrefix(
+        withQuantized(given.weights as ParameterTree<Tensor>, quantized),
+        model,
+        given.parameters as ParameterTree<Tensor>,
+        config,
+      ),
     { name: 'virtual tokens' },
   );
   try {

@@ -95,7 +95,9 @@ export class ConfigFields {
   /** Throws when a field is left of which nothing is known. */
   finish(): void {
     if (this.take('quantization_config') !== undefined)
-      this.fail('the weights are quantised (quantization_config); only whole ones are supported');
+      this.fail(
+        'the weights are quantised (quantization_config), which can be served and nothing else; take the model that they were made from',
+      );
     const pruned = this.take('pruned_heads');
     if (pruned !== undefined && Object.keys(pruned as object).length > 0) this.fail('pruned_heads is not supported');
     for (const [key, allowed] of Object.entries(fixed)) if (!this.#known.has(key)) this.only(key, ...allowed);

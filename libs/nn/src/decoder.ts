@@ -17,7 +17,7 @@ import { countUp, decoderMask, windowed, windowedCache, withEarlierKeys } from '
 import type { DecoderInput, KeysAndValues, TokensAt } from './decoder-family.ts';
 import { headSize } from './decoder-sizes.ts';
 import { type DecoderConfig, decoderFamily } from './families.ts';
-import { joinHeads, linear, splitHeads, type Weight } from './linear.ts';
+import { type Affine, joinHeads, linear, splitHeads, type Weight } from './linear.ts';
 import { initialParameters, type ModelWeights, type ParameterSpec, type ParameterTree } from './parameters.ts';
 
 /** The head of a decoder: next tokens, or so many numbers a token (1: reward and value models). */
@@ -147,7 +147,9 @@ export function decodeStep(
 
 /** Next-token logits [..., vocabulary] of hidden states [..., hiddenSize]. */
 export function languageLogits(weights: ParameterTree<Tensor>, config: DecoderConfig, hidden: Tensor): Tensor {
-  if (!config.tieEmbeddings) return linear(hidden, weights['lm_head'] as unknown as Weight<Tensor>);
+  const head = weights['lm_head'] as unknown as Affine<Tensor> | undefined;
+  // A tied matrix may be there once more, of few bits.
+  if (head && (!config.tieEmbeddings || head.quantized)) return linear(hidden, head);
   return linear(hidden, { weight: embeddingsOf(weights, config) });
 }
 

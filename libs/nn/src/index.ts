@@ -55,3 +55,6 @@ export type { LoraConfig, LoraFactors, LoraTarget } from './adapters/lora.ts';
 export type { LowRank } from './linear.ts';
 export { initPrompt, prefixParameters, virtualPrefix, virtualShape } from './adapters/virtual-tokens.ts';
 export type { PrefixConfig, PromptConfig, PromptStart } from './adapters/virtual-tokens.ts';
+export { ErrorMinimizer, roundToNearest } from './quantized/quantize-matrix.ts';
+export { withoutMatrices, withQuantized, withTaps } from './quantized/quantized-weights.ts';
+export type { QuantizedWeights } from './quantized/quantized-weights.ts';

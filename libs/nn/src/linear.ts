@@ -1,5 +1,15 @@
 /** What the layers of all families are made of. */
-import { add, gather, matmul, mul, reshape, type Tensor, transpose } from '@crucible/tensor';
+import {
+  add,
+  gather,
+  matmul,
+  matmulQuantized,
+  mul,
+  type QuantizedMatrix,
+  reshape,
+  type Tensor,
+  transpose,
+} from '@crucible/tensor';
 import type { TokensAt } from './decoder-family.ts';
 
 export interface Weight<Leaf> {
@@ -11,6 +21,10 @@ export interface Affine<Leaf> extends Weight<Leaf> {
   readonly bias?: Leaf;
   /** What an adapter adds to the product: see `withLora`. */
   readonly lowRank?: LowRank;
+  /** In the place of the weight, which is then not there: see `withQuantized`. */
+  readonly quantized?: QuantizedMatrix;
+  /** Is told what the weight is multiplied with. */
+  readonly tap?: (x: Tensor) => void;
 }
 
 /** x → scale · (x downᵀ) upᵀ: a matrix of low rank (Hu et al. 2021). */
@@ -26,16 +40,18 @@ export interface LowRank {
 }
 
 /** x Wᵀ + b for a weight [out, in]. */
-export function linear(x: Tensor, { weight, bias, lowRank }: Affine<Tensor>): Tensor {
-  return completed(x, matmul(x, weight, { transposeB: true }), bias, lowRank);
+export function linear(x: Tensor, affine: Affine<Tensor>): Tensor {
+  return completed(x, affine, () => matmul(x, affine.weight, { transposeB: true }));
 }
 
 /** x W + b for a weight [in, out], as GPT-2 keeps them. */
-export function linearByColumns(x: Tensor, { weight, bias, lowRank }: Affine<Tensor>): Tensor {
-  return completed(x, matmul(x, weight), bias, lowRank);
+export function linearByColumns(x: Tensor, affine: Affine<Tensor>): Tensor {
+  return completed(x, affine, () => matmul(x, affine.weight));
 }
 
-function completed(x: Tensor, product: Tensor, bias: Tensor | undefined, lowRank: LowRank | undefined): Tensor {
+function completed(x: Tensor, { bias, lowRank, quantized, tap }: Affine<Tensor>, multiply: () => Tensor): Tensor {
+  tap?.(x);
+  const product = quantized ? matmulQuantized(x, quantized) : multiply();
   const shifted = bias ? add(product, bias) : product;
   return lowRank ? add(shifted, lowRankProduct(x, lowRank)) : shifted;
 }

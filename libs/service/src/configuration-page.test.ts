@@ -24,7 +24,7 @@ it('lists the settings of the services, no more and no fewer', () => {
 
 it('says the defaults', () => {
   const told = (name: string): string => documented.get(`CRUCIBLE_${name}`)!;
-  const { home, bus, host, ports, targets, logLevel } = resolveSettings({});
+  const { home, bus, host, ports, targets, device, precision, logLevel } = resolveSettings({});
   expect(home).toBe(resolve(told('HOME')));
   expect(told('BUS')).toBe('embedded: and bus in the home');
   expect(bus).toBe(`embedded:${join(home, 'bus')}`);
@@ -32,6 +32,7 @@ it('says the defaults', () => {
   for (const [service, port] of Object.entries(ports)) expect(String(port)).toBe(told(`${service.toUpperCase()}_PORT`));
   expect(targets.policy).toBe(`${told('HOST')}:${told('POLICY_PORT')}`);
   expect([targets.trainer, told('TRAINER_TARGET')]).toEqual([undefined, 'unset']);
+  expect([device, precision]).toEqual([told('DEVICE'), told('PRECISION')]);
   expect(logLevel).toBe(told('LOG_LEVEL'));
 });
 

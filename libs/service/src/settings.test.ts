@@ -8,8 +8,11 @@ describe('settings', () => {
       home: resolve('.crucible'),
       bus: `embedded:${resolve('.crucible/bus')}`,
       host: '127.0.0.1',
-      ports: { gateway: 8080, policy: 7001, reward: 7002, trainer: 7003 },
-      targets: { policy: '127.0.0.1:7001', trainer: undefined },
+      device: 'cpu',
+      precision: 'float32',
+      ports: { gateway: 8080, policy: 7001, reward: 7002, trainer: 7003, sandbox: 7005 },
+      targets: { policy: '127.0.0.1:7001', sandbox: '127.0.0.1:7005', trainer: undefined },
+      sandbox: { boundary: 'auto', target: undefined },
       logLevel: 'info',
     });
   });
@@ -25,6 +28,11 @@ describe('settings', () => {
       CRUCIBLE_TRAINER_PORT: '9',
       CRUCIBLE_POLICY_TARGET: 'dns:///policy:7001',
       CRUCIBLE_TRAINER_TARGET: 'unix:/run/trainer.sock',
+      CRUCIBLE_DEVICE: 'auto',
+      CRUCIBLE_PRECISION: 'float16',
+      CRUCIBLE_SANDBOX_PORT: '8',
+      CRUCIBLE_SANDBOX_TARGET: 'sandbox:7005',
+      CRUCIBLE_SANDBOX_BOUNDARY: 'pyodide',
       CRUCIBLE_LOG_LEVEL: 'debug',
       PORT: 'none',
     });
@@ -32,8 +40,11 @@ describe('settings', () => {
       home: '/srv/crucible',
       bus: 'nats://nats:4222',
       host: '0.0.0.0',
-      ports: { gateway: 80, policy: 0, reward: 65_535, trainer: 9 },
-      targets: { policy: 'dns:///policy:7001', trainer: 'unix:/run/trainer.sock' },
+      device: 'auto',
+      precision: 'float16',
+      ports: { gateway: 80, policy: 0, reward: 65_535, trainer: 9, sandbox: 8 },
+      targets: { policy: 'dns:///policy:7001', sandbox: 'sandbox:7005', trainer: 'unix:/run/trainer.sock' },
+      sandbox: { boundary: 'pyodide', target: 'sandbox:7005' },
       logLevel: 'debug',
     });
   });
@@ -65,6 +76,8 @@ describe('settings', () => {
   const aTarget = 'a target is HOST:PORT or unix:/PATH';
   test.each([
     ...['GATEWAY', 'POLICY', 'REWARD', 'TRAINER'].map((name) => [`CRUCIBLE_${name}_PORT`, 'http', aPort]),
+    ['CRUCIBLE_DEVICE', 'gpu', 'a device is one of auto, cpu, webgpu, cuda'],
+    ['CRUCIBLE_PRECISION', 'half', 'a precision is one of float32, float16, bfloat16'],
     ...['65536', '-1', '80.5', '0x50', '1e3', ' 80', 'true', '٨٠'].map((value) => [
       'CRUCIBLE_GATEWAY_PORT',
       value,

@@ -12,6 +12,12 @@ const port = text
   .transform(Number);
 const levels = ['debug', 'info', 'warn', 'error', 'silent'] as const;
 const level = z.enum(levels, { error: `a log level is one of ${levels.join(', ')}` });
+const devices = ['auto', 'cpu', 'webgpu', 'cuda'] as const;
+const device = z.enum(devices, { error: `a device is one of ${devices.join(', ')}` });
+const precisions = ['float32', 'float16', 'bfloat16'] as const;
+const precision = z.enum(precisions, { error: `a precision is one of ${precisions.join(', ')}` });
+const boundaries = ['auto', 'bubblewrap', 'pyodide'] as const;
+const boundary = z.enum(boundaries, { error: `a boundary is one of ${boundaries.join(', ')}` });
 const bus = text.regex(/^(?:nats|tls):\/\/.|^embedded:(?!\/\/)/, {
   error: 'a bus is nats://HOST:PORT, tls://HOST:PORT, embedded:FOLDER, or embedded: for one in memory',
 });
@@ -28,10 +34,19 @@ const schema = z.object({
   CRUCIBLE_POLICY_PORT: port.default(7001),
   CRUCIBLE_REWARD_PORT: port.default(7002),
   CRUCIBLE_TRAINER_PORT: port.default(7003),
+  CRUCIBLE_SANDBOX_PORT: port.default(7005),
   /** Where the gateway finds the policy. Default: the host and port above. */
   CRUCIBLE_POLICY_TARGET: target.optional(),
   /** The trainer that commands give their jobs to. Default: that of `crucible up`, or one of their own. */
   CRUCIBLE_TRAINER_TARGET: target.optional(),
+  /** Where models answer and learn. */
+  CRUCIBLE_DEVICE: device.default('cpu'),
+  /** What matrix products of training are worked out in. */
+  CRUCIBLE_PRECISION: precision.default('float32'),
+  /** Where the gateway finds the sandbox. Default: the host and port above. */
+  CRUCIBLE_SANDBOX_TARGET: target.optional(),
+  /** What holds the programs that the sandbox runs. */
+  CRUCIBLE_SANDBOX_BOUNDARY: boundary.default('auto'),
   CRUCIBLE_LOG_LEVEL: level.default('info'),
 });
 
@@ -44,8 +59,16 @@ export interface Settings {
     readonly policy: number;
     readonly reward: number;
     readonly trainer: number;
+    readonly sandbox: number;
   };
-  readonly targets: { readonly policy: string; readonly trainer: string | undefined };
+  readonly targets: { readonly policy: string; readonly sandbox: string; readonly trainer: string | undefined };
+  readonly sandbox: {
+    readonly boundary: z.infer<typeof boundary>;
+    /** As it was given, for commands: without it they look for a running `crucible up`. */
+    readonly target: string | undefined;
+  };
+  readonly device: z.infer<typeof device>;
+  readonly precision: z.infer<typeof precision>;
   readonly logLevel: z.infer<typeof level>;
 }
 
@@ -70,11 +93,16 @@ export function resolveSettings(environment: Readonly<Record<string, string | un
       policy: env.CRUCIBLE_POLICY_PORT,
       reward: env.CRUCIBLE_REWARD_PORT,
       trainer: env.CRUCIBLE_TRAINER_PORT,
+      sandbox: env.CRUCIBLE_SANDBOX_PORT,
     },
     targets: {
       policy: env.CRUCIBLE_POLICY_TARGET ?? targetFrom(host, env.CRUCIBLE_POLICY_PORT),
+      sandbox: env.CRUCIBLE_SANDBOX_TARGET ?? targetFrom(host, env.CRUCIBLE_SANDBOX_PORT),
       trainer: env.CRUCIBLE_TRAINER_TARGET,
     },
+    device: env.CRUCIBLE_DEVICE,
+    precision: env.CRUCIBLE_PRECISION,
+    sandbox: { boundary: env.CRUCIBLE_SANDBOX_BOUNDARY, target: env.CRUCIBLE_SANDBOX_TARGET },
     logLevel: env.CRUCIBLE_LOG_LEVEL,
   };
 }

@@ -16,7 +16,7 @@ interface Started extends RecordingLogger {
 async function startEngine(): Promise<Started> {
   const logger = recordingLogger();
   const module = new URL('./testing/example-engine.ts', import.meta.url);
-  const engine = await EngineWorker.start<ExampleEngineMethods>(module, 'the engine', logger.log);
+  const engine = await EngineWorker.start<ExampleEngineMethods>(module, { name: 'the engine', log: logger.log });
   onTestFinished(() => engine.close());
   const source = exampleSource(temporaryFolder());
   const model = source.add('chat', 1, 42);

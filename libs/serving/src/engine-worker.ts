@@ -8,6 +8,13 @@ const longestPause = 10_000;
 /** Milliseconds that a worker must have lived for its end to count as the first. */
 const longLife = 60_000;
 
+export interface EngineWorkerOptions {
+  readonly name: string;
+  readonly log: Logger;
+  /** Added to the environment of the process. */
+  readonly env?: Readonly<Record<string, string>>;
+}
+
 /**
  * A worker process that is kept running: when it dies, or hangs and is killed, it is started anew, after a pause that
  * grows while it keeps dying. Calls meanwhile wait; calls that it was answering fail with `unavailable`.
@@ -15,6 +22,7 @@ const longLife = 60_000;
 export class EngineWorker<M extends WorkerMethods<M>> {
   readonly #module: URL;
   readonly #name: string;
+  readonly #env: Readonly<Record<string, string>>;
   readonly #log: Logger;
   readonly #restorers: ((fresh: WorkerProcess<M>) => Promise<void>)[] = [];
   readonly #closing = new AbortController();
@@ -22,8 +30,10 @@ export class EngineWorker<M extends WorkerMethods<M>> {
   #ready: Promise<WorkerProcess<M>>;
   #pause = firstPause;
 
-  private constructor(module: URL, name: string, log: Logger, worker: WorkerProcess<M>) {
+  private constructor(module: URL, options: EngineWorkerOptions, worker: WorkerProcess<M>) {
+    const { name, log, env = {} } = options;
     this.#module = module;
+    this.#env = env;
     this.#name = name;
     this.#log = log;
     this.#ready = Promise.resolve(worker);
@@ -31,8 +41,9 @@ export class EngineWorker<M extends WorkerMethods<M>> {
   }
 
   /** Starts `module`, a file that calls `serveWorker`; fails when it does not start this first time. */
-  static async start<M extends WorkerMethods<M>>(module: URL, name: string, log: Logger): Promise<EngineWorker<M>> {
-    return new EngineWorker(module, name, log, await WorkerProcess.start<M>(module, { name }));
+  static async start<M extends WorkerMethods<M>>(module: URL, options: EngineWorkerOptions): Promise<EngineWorker<M>> {
+    const { name, env = {} } = options;
+    return new EngineWorker(module, options, await WorkerProcess.start<M>(module, { name, env }));
   }
 
   /** Called with the fresh process after each restart, before calls that wait go on. */
@@ -84,7 +95,7 @@ export class EngineWorker<M extends WorkerMethods<M>> {
       let worker: WorkerProcess<M> | undefined;
       const stop = (): void => void worker?.stop(0);
       try {
-        worker = await WorkerProcess.start<M>(this.#module, { name: this.#name });
+        worker = await WorkerProcess.start<M>(this.#module, { name: this.#name, env: this.#env });
         signal.addEventListener('abort', stop);
         signal.throwIfAborted();
         for (const restore of this.#restorers) await restore(worker);

@@ -19,7 +19,10 @@ beforeEach(async () => {
   logger = recordingLogger();
   bus = await createBus('embedded:');
   source = exampleSource(temporaryFolder());
-  engine = await EngineWorker.start(new URL('./testing/example-engine.ts', import.meta.url), 'the engine', logger.log);
+  engine = await EngineWorker.start(new URL('./testing/example-engine.ts', import.meta.url), {
+    name: 'the engine',
+    log: logger.log,
+  });
   models = new ServedModels({ kind: 'language', source, log: logger.log, engine: modelEngine(engine) });
 });
 afterEach(async () => {

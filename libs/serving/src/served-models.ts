@@ -262,6 +262,7 @@ function infoOf({ model, loaded, loadedAt }: Served): MessageInitShape<typeof Mo
     uri: model.uri,
     loadedAt: timestampFromDate(loadedAt),
     endTokenIds: [...loaded.endTokenIds],
+    device: loaded.device,
   };
 }
 

@@ -1,9 +1,9 @@
 import { invalidInput } from '@crucible/foundation';
-import { createHostArray, type DType, type HostArrays } from './dtype.ts';
+import { createHostArray, type HostType, type HostArrays } from './dtype.ts';
 import { formatShape, type Shape, sizeOf } from './shape.ts';
 
 /** A concrete tensor in host memory, row-major. What programs take and give. */
-export interface NdArray<D extends DType = DType> {
+export interface NdArray<D extends HostType = HostType> {
   readonly dtype: D;
   readonly shape: Shape;
   readonly data: HostArrays[D];
@@ -17,7 +17,7 @@ export function isNdArray(value: unknown): value is NdArray {
 export type FloatArray = NdArray<'float32'>;
 export type IntArray = NdArray<'int32'>;
 
-export function ndArray<D extends DType>(dtype: D, shape: Shape, data: HostArrays[D]): NdArray<D> {
+export function ndArray<D extends HostType>(dtype: D, shape: Shape, data: HostArrays[D]): NdArray<D> {
   if (data.length !== sizeOf(shape)) {
     throw invalidInput(`array: ${data.length} elements do not fill the shape ${formatShape(shape)}`);
   }
@@ -36,7 +36,7 @@ export function scalar(value: number): FloatArray {
   return floats([], [value]);
 }
 
-export function zerosArray<D extends DType>(dtype: D, shape: Shape): NdArray<D> {
+export function zerosArray<D extends HostType>(dtype: D, shape: Shape): NdArray<D> {
   return { dtype, shape, data: createHostArray(dtype, sizeOf(shape)) };
 }
 
@@ -48,6 +48,6 @@ export function itemOf(array: NdArray): number {
   return array.data[0]!;
 }
 
-export function copyArray<D extends DType>(array: NdArray<D>): NdArray<D> {
+export function copyArray<D extends HostType>(array: NdArray<D>): NdArray<D> {
   return { ...array, data: array.data.slice() as HostArrays[D] };
 }

@@ -9,6 +9,7 @@ export type { NatsServer, NatsServerOptions } from './nats-server.ts';
 export { startProgram } from './program.ts';
 export type { Ending, Program, ProgramOptions } from './program.ts';
 export { requireNatsServer } from './require-nats-server.ts';
+export { requireWebGpu } from './require-web-gpu.ts';
 export { temporaryFolder } from './temporary-folder.ts';
 export {
   referenceAnswerLogProbabilities,

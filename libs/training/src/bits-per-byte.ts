@@ -1,13 +1,17 @@
 import { decode, type DecoderConfig, languageLogits, type ModelWeights, type ParameterTree } from '@crucible/nn';
 import {
+  type AnyArray,
   compile,
   type CompiledProgram,
+  type DeviceChoice,
   itemOf,
   logProbability,
   mul,
   sum,
   type Tensor,
+  type NdArray,
   type TensorType,
+  type TreeLike,
 } from '@crucible/tensor';
 import { windowBatch } from './batches/token-windows.ts';
 
@@ -46,31 +50,39 @@ export class BitsPerByte {
   readonly #rows: number;
   readonly #time: number;
   readonly #batches: number;
+  readonly #device: DeviceChoice;
   #program: CompiledProgram<Signature, { readonly loss: Tensor }> | undefined;
 
-  /** `batches` of `rows` × `time` tokens at most (default: 8); fewer where the text is shorter. */
+  /** `batches` of `rows` × `time` tokens at most (default: 8); fewer where the text is shorter. `device`: default cpu. */
   constructor(
     config: DecoderConfig,
     text: ValidationText,
-    { rows, time, batches = 8 }: { readonly rows: number; readonly time: number; readonly batches?: number },
+    {
+      rows,
+      time,
+      batches = 8,
+      device = 'cpu',
+    }: { readonly rows: number; readonly time: number; readonly batches?: number; readonly device?: DeviceChoice },
   ) {
     const windows = Math.floor((text.tokens.length - 1) / time);
     this.#config = config;
     this.#text = text;
+    this.#device = device;
     // A text of less than one window is one short window; of less than one batch, one smaller batch.
     this.#time = windows === 0 ? Math.max(1, text.tokens.length - 1) : time;
     this.#rows = Math.max(1, Math.min(rows, windows));
     this.#batches = Math.max(1, Math.min(batches, Math.floor(windows / rows)));
   }
 
-  async measure(weights: ModelWeights): Promise<number> {
+  /** Of weights on the host, or on the device that the programs run on. */
+  async measure(weights: TreeLike<ModelWeights, NdArray, AnyArray>): Promise<number> {
     const { tokens, bytes } = this.#text;
     const [rows, time] = [this.#rows, this.#time];
     const type: TensorType = { shape: [rows, time], dtype: 'int32' };
     this.#program ??= await compile<Signature, { loss: Tensor }>(
-      { weights, ids: type, targets: type },
+      { weights: weights as ModelWeights, ids: type, targets: type },
       (symbols) => ({ loss: meanPredictionLoss(symbols.weights, this.#config, symbols) }),
-      { name: 'validation' },
+      { name: 'validation', device: this.#device },
     );
     let nats = 0;
     for (let n = 0; n < this.#batches; n++) {

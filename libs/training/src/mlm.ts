@@ -16,15 +16,16 @@ import {
   type ModelWeights,
   type ParameterTree,
 } from '@crucible/nn';
-import { type OptimizerState, warmupDecay } from '@crucible/optim';
-import { compile, type CompiledProgram, itemOf, type NdArray, type Tensor, type TensorType } from '@crucible/tensor';
+import { warmupDecay } from '@crucible/optim';
+import { compile, type CompiledProgram, itemOf, type Tensor, type TensorType } from '@crucible/tensor';
 import { assertFits } from './assert-fits.ts';
 import { type MaskedBatch, maskedSource, type MaskedVocabulary } from './batches/masked-windows.ts';
 import type { TokenSource } from './batches/token-windows.ts';
 import type { OptimizerName } from './decoder-optimizer.ts';
 import { encoderOptimizer } from './encoder-optimizer.ts';
 import { predictionLoss } from './losses.ts';
-import { runLoop, type StageContext } from './stage.ts';
+import { computingOf, runLoop, type StageContext } from './stage.ts';
+import { resumedFrom, stepState } from './step-state.ts';
 import { TrainStep } from './train-step.ts';
 
 export interface MlmSettings {
@@ -134,8 +135,8 @@ export async function mlm(
       const { loss, accuracy } = maskedLoss(parameters, config, batch);
       return { loss, metrics: { masked_accuracy: accuracy } };
     },
-    { name: 'masked pre-training', optimizer },
-    saved && { state: saved.trees['optimizer'] as OptimizerState<NdArray>, steps: saved.step },
+    { name: 'masked pre-training', optimizer, ...computingOf(context) },
+    resumedFrom(saved),
   );
   // The same masks for every model.
   const validator =
@@ -154,21 +155,18 @@ export async function mlm(
           const seconds = (performance.now() - start) / 1000;
           return { loss, ...own, grad_norm: gradientNorm, lr: learningRate, tokens_per_s: (rows * time) / seconds };
         },
-        weights: () => training.parameters,
-        state: () => ({
-          step: training.steps,
-          record: { settings: identity },
-          trees: { parameters: training.parameters, optimizer: training.state },
-        }),
+        weights: async () => (await training.onHost()).parameters,
+        state: () => stepState(training, identity),
         ...(validator && {
-          evaluate: () => validator.measure(training.parameters),
+          evaluate: async () => validator.measure((await training.onHost()).parameters),
           evaluateEvery: settings.validateEvery,
         }),
       },
       context,
     );
-    await context.publish?.(training.parameters, { step: steps, finished: true, metrics });
-    return { weights: training.parameters, metrics };
+    const { parameters: weights } = await training.onHost();
+    await context.publish?.(weights, { step: steps, finished: true, metrics });
+    return { weights, metrics };
   } finally {
     await training.dispose();
     await validator?.dispose();

@@ -43,9 +43,9 @@ import {
   responsePlaces,
 } from './batches/experience-batch.ts';
 import { logitsAt, policyLoss, scoresAt, valueLoss } from './losses.ts';
-import { runLoop, type StageContext } from './stage.ts';
+import { computingOf, runLoop, type StageContext } from './stage.ts';
 import type { SavedStage } from './stage-checkpoint.ts';
-import { type LossFunction, TrainStep } from './train-step.ts';
+import { type LossFunction, type Resumed, TrainStep } from './train-step.ts';
 
 export interface PpoSettings {
   readonly seed: number;
@@ -157,17 +157,18 @@ export async function ppo(
         steps: settings.iterations,
         saved: run.saved,
         step: (n) => run.iterate(n),
-        weights: () => run.policy.parameters,
+        weights: () => run.weights(),
         state: () => run.state(),
         ...(inputs.evaluate && {
-          evaluate: () => inputs.evaluate!(run.policy.parameters),
+          evaluate: async () => inputs.evaluate!(await run.weights()),
           evaluateEvery: settings.evaluateEvery,
         }),
       },
       context,
     );
-    await context.publish?.(run.policy.parameters, { step: settings.iterations, finished: true, metrics });
-    return { weights: run.policy.parameters, metrics };
+    const weights = await run.weights();
+    await context.publish?.(weights, { step: settings.iterations, finished: true, metrics });
+    return { weights, metrics };
   } finally {
     await run.dispose();
   }
@@ -207,7 +208,7 @@ export function valueObjective(
 class PpoRun {
   readonly policy: TrainStep<ModelWeights, ExperienceBatch>;
   readonly #value: TrainStep<ModelWeights, ExperienceBatch>;
-  readonly #engine = new GenerationEngine({ maxBatch: throughputBatch });
+  readonly #engine: GenerationEngine;
   readonly #logProbabilities: LogProbabilityScorer;
   readonly #scores: ScalarScorer;
   readonly #kl: KlController;
@@ -225,6 +226,8 @@ class PpoRun {
     this.#settings = settings;
     this.#signal = context.signal;
     this.#identity = { ...settings, config };
+    const { device = 'cpu' } = context;
+    this.#engine = new GenerationEngine({ maxBatch: throughputBatch, device });
     const saved = (this.saved = context.checkpoint?.load(this.#identity));
     this.#iterations = saved?.step ?? 0;
     this.#kl = new KlController(
@@ -232,25 +235,29 @@ class PpoRun {
       settings.klTarget ?? undefined,
     );
     const optimizer = createOptimizer({ clipNorm: settings.clipNorm, adamW: { beta2: 0.95, epsilon: 1e-5 } });
-    const resumed = (name: string): { state: OptimizerState<NdArray>; steps: number } | undefined =>
-      saved && {
+    const resumed = (name: string): Resumed | undefined => {
+      if (!saved) return undefined;
+      const lossScale = saved.record[`${name}Scale`] as number | undefined;
+      return {
         state: saved.trees[`${name}-optimizer`] as OptimizerState<NdArray>,
         steps: saved.record[`${name}Steps`] as number,
+        ...(lossScale !== undefined && { lossScale }),
       };
+    };
     this.policy = new TrainStep<ModelWeights, ExperienceBatch>(
       (saved?.trees['policy'] as ModelWeights | undefined) ?? reference,
       policyObjective(config, settings),
-      { name: 'policy', optimizer },
+      { name: 'policy', optimizer, ...computingOf(context) },
       resumed('policy'),
     );
     this.#value = new TrainStep<ModelWeights, ExperienceBatch>(
       (saved?.trees['value'] as ModelWeights | undefined) ?? value,
       valueObjective(config, settings),
-      { name: 'value network', optimizer },
+      { name: 'value network', optimizer, ...computingOf(context) },
       resumed('value'),
     );
-    this.#logProbabilities = new LogProbabilityScorer(reference, config);
-    this.#scores = new ScalarScorer(value, config);
+    this.#logProbabilities = new LogProbabilityScorer(reference, config, { device });
+    this.#scores = new ScalarScorer(value, config, { device });
   }
 
   async iterate(n: number): Promise<Readonly<Record<string, number>>> {
@@ -295,7 +302,12 @@ class PpoRun {
     };
   }
 
-  state(): SavedStage {
+  async weights(): Promise<ModelWeights> {
+    return (await this.policy.onHost()).parameters;
+  }
+
+  async state(): Promise<SavedStage> {
+    const [policy, value] = [await this.policy.onHost(), await this.#value.onHost()];
     return {
       step: this.#iterations,
       record: {
@@ -303,12 +315,13 @@ class PpoRun {
         klCoefficient: this.#kl.coefficient,
         policySteps: this.policy.steps,
         valueSteps: this.#value.steps,
+        ...(policy.lossScale !== undefined && { policyScale: policy.lossScale, valueScale: value.lossScale }),
       },
       trees: {
-        policy: this.policy.parameters,
-        'policy-optimizer': this.policy.state,
-        value: this.#value.parameters,
-        'value-optimizer': this.#value.state,
+        policy: policy.parameters,
+        'policy-optimizer': policy.state,
+        value: value.parameters,
+        'value-optimizer': value.state,
       },
     };
   }
@@ -324,7 +337,7 @@ class PpoRun {
   async #rollOut(n: number): Promise<(Sample & { readonly logProbabilities: Float32Array })[]> {
     const { config, prompts, eos } = this.#inputs;
     const { samples, answersPerPrompt, maxTokens, temperature, seed } = this.#settings;
-    this.#engine.setModel({ weights: this.policy.parameters, config, version: n });
+    this.#engine.setModel({ weights: await this.weights(), config, version: n });
     const random = Random.seeded(seed).fork(`rollout ${n}`);
     const asked = prompts(n, samples / answersPerPrompt, roomForPrompt(config, this.#settings));
     const requests = Array.from({ length: samples }, (_, i) => ({
@@ -352,7 +365,7 @@ class PpoRun {
     const at = samples.flatMap((sample, i) => responsePlaces(places[i]!, sample));
     const targets = samples.flatMap(({ response }) => response);
     const references = await this.#logProbabilities.score(reference, packed, at, targets, temperature);
-    const values = await this.#scores.score(this.#value.parameters, packed, at);
+    const values = await this.#scores.score((await this.#value.onHost()).parameters, packed, at);
     let next = 0;
     return samples.map((sample, i) => {
       const [first, last] = [next, (next += sample.response.length)];

@@ -7,14 +7,15 @@
  */
 import { Random } from '@crucible/foundation';
 import { type DecoderConfig, initLanguageModel, type ModelWeights } from '@crucible/nn';
-import { type OptimizerState, warmupDecay } from '@crucible/optim';
-import { mul, type NdArray } from '@crucible/tensor';
+import { warmupDecay } from '@crucible/optim';
+import { mul } from '@crucible/tensor';
 import { assertDivides } from './assert-divides.ts';
 import { assertFits } from './assert-fits.ts';
 import { BitsPerByte, meanPredictionLoss, type ValidationText } from './bits-per-byte.ts';
 import type { TokenSource, WindowBatch } from './batches/token-windows.ts';
 import { decoderOptimizer } from './decoder-optimizer.ts';
-import { runLoop, type StageContext } from './stage.ts';
+import { computingOf, runLoop, type StageContext } from './stage.ts';
+import { resumedFrom, stepState } from './step-state.ts';
 import { TrainStep } from './train-step.ts';
 
 export interface PretrainSettings {
@@ -86,11 +87,11 @@ export async function pretrain(
       inputs.initial ??
       initLanguageModel(config, Random.seeded(seed).fork('parameters')),
     (parameters, batch) => ({ loss: mul(meanPredictionLoss(parameters, config, batch), 1 / microBatches) }),
-    { name: 'pre-training', optimizer },
-    saved && { state: saved.trees['optimizer'] as OptimizerState<NdArray>, steps: saved.step },
+    { name: 'pre-training', optimizer, ...computingOf(context) },
+    resumedFrom(saved),
   );
 
-  const validator = validation && new BitsPerByte(config, validation, { rows, time });
+  const validator = validation && new BitsPerByte(config, validation, { rows, time, device: context.device ?? 'cpu' });
 
   try {
     const metrics = await runLoop(
@@ -108,21 +109,18 @@ export async function pretrain(
           const seconds = (performance.now() - start) / 1000;
           return { loss, grad_norm: gradientNorm, lr: learningRate, tokens_per_s: (rows * time) / seconds };
         },
-        weights: () => training.parameters,
-        state: () => ({
-          step: training.steps,
-          record: { settings: identity },
-          trees: { parameters: training.parameters, optimizer: training.state },
-        }),
+        weights: async () => (await training.onHost()).parameters,
+        state: () => stepState(training, identity),
         ...(validator && {
-          evaluate: async () => ({ val_bpb: await validator.measure(training.parameters) }),
+          evaluate: async () => ({ val_bpb: await validator.measure(training.current.parameters) }),
           evaluateEvery: settings.validateEvery,
         }),
       },
       context,
     );
-    await context.publish?.(training.parameters, { step: steps, finished: true, metrics });
-    return { weights: training.parameters, metrics };
+    const { parameters: weights } = await training.onHost();
+    await context.publish?.(weights, { step: steps, finished: true, metrics });
+    return { weights, metrics };
   } finally {
     await training.dispose();
     await validator?.dispose();

@@ -11,8 +11,8 @@ import { invalidInput, Random } from '@crucible/foundation';
 import type { SavedAdapter } from '@crucible/checkpoint';
 import { type RowOptions, ScalarScorer, scoreSequences } from '@crucible/inference';
 import { type DecoderConfig, type ModelWeights, withScalarHead } from '@crucible/nn';
-import { type OptimizerState, warmupDecay } from '@crucible/optim';
-import { type FloatArray, floats, type NdArray } from '@crucible/tensor';
+import { warmupDecay } from '@crucible/optim';
+import { type FloatArray, floats } from '@crucible/tensor';
 import {
   adapterDefaults,
   adapterOptimizer,
@@ -31,7 +31,8 @@ import {
 import { assertFits } from './assert-fits.ts';
 import { decoderOptimizer, type OptimizerName } from './decoder-optimizer.ts';
 import { pairLoss, scoresAt } from './losses.ts';
-import { runLoop, type StageContext } from './stage.ts';
+import { computingOf, runLoop, type StageContext } from './stage.ts';
+import { resumedFrom, stepState } from './step-state.ts';
 import { TrainStep } from './train-step.ts';
 
 export interface RewardSettings {
@@ -119,11 +120,12 @@ export async function trainRewardModel(
       const { loss, accuracy, margin } = pairLoss(scores, batch.better, batch.worse, batch.weights);
       return { loss, metrics: { accuracy, margin } };
     },
-    { name: 'reward model', optimizer, frozen: plan.frozen },
-    saved && { state: saved.trees['optimizer'] as OptimizerState<NdArray>, steps: saved.step },
+    { name: 'reward model', optimizer, frozen: plan.frozen, ...computingOf(context) },
+    resumedFrom(saved),
   );
-  const scorer = new ScalarScorer(initial, config);
-  const whole = (): ModelWeights => plan.merged(training.parameters, { kind: 'scores', count: 1 });
+  const scorer = new ScalarScorer(initial, config, { device: context.device ?? 'cpu' });
+  const whole = async (): Promise<ModelWeights> =>
+    plan.merged((await training.onHost()).parameters, { kind: 'scores', count: 1 });
 
   try {
     const metrics = await runLoop(
@@ -138,21 +140,17 @@ export async function trainRewardModel(
           const { loss, gradientNorm, metrics: own } = await training.run(batch, learningRate);
           return { loss, ...own, grad_norm: gradientNorm, lr: learningRate };
         },
-        weights: () => ({ weights: whole(), bias: 0 }),
-        state: () => ({
-          step: training.steps,
-          record: { settings: identity },
-          trees: { parameters: training.parameters, optimizer: training.state },
-        }),
+        weights: async () => ({ weights: await whole(), bias: 0 }),
+        state: () => stepState(training, identity),
         evaluate: async () => ({
-          val_accuracy: await pairAccuracy(scorer, whole(), heldOut, { time, pad }),
+          val_accuracy: await pairAccuracy(scorer, await whole(), heldOut, { time, pad }),
         }),
         evaluateEvery: settings.validateEvery,
       },
       context,
     );
     const sequences = reference ?? heldOut.flat().map(({ ids }) => ids);
-    const model = await normalise(scorer, whole(), sequences, { time, pad });
+    const model = await normalise(scorer, await whole(), sequences, { time, pad });
     await context.publish?.(model, { step: steps, finished: true, metrics });
     return { model, metrics };
   } finally {

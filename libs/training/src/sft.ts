@@ -8,8 +8,7 @@
  * matrices, as in pre-training; the learning rate is constant with a linear fall at the end.
  */
 import type { DecoderConfig, ModelWeights } from '@crucible/nn';
-import { type OptimizerState, warmupDecay } from '@crucible/optim';
-import type { NdArray } from '@crucible/tensor';
+import { warmupDecay } from '@crucible/optim';
 import type { SavedAdapter } from '@crucible/checkpoint';
 import {
   adapterDefaults,
@@ -23,7 +22,8 @@ import type { PredictionBatch } from './batches/prediction.ts';
 import { logitsAt, predictionLoss } from './losses.ts';
 import { assertFits } from './assert-fits.ts';
 import { decoderOptimizer, type OptimizerName } from './decoder-optimizer.ts';
-import { runLoop, type StageContext } from './stage.ts';
+import { computingOf, runLoop, type StageContext } from './stage.ts';
+import { resumedFrom, stepState } from './step-state.ts';
 import { TrainStep } from './train-step.ts';
 
 export interface SftSettings {
@@ -100,8 +100,8 @@ export async function sft(
       const { loss, accuracy } = predictionLoss(logits, batch.targets, batch.weights);
       return { loss, metrics: { token_accuracy: accuracy } };
     },
-    { name: 'fine-tuning', optimizer, frozen: plan.frozen },
-    saved && { state: saved.trees['optimizer'] as OptimizerState<NdArray>, steps: saved.step },
+    { name: 'fine-tuning', optimizer, frozen: plan.frozen, ...computingOf(context) },
+    resumedFrom(saved),
   );
 
   try {
@@ -118,18 +118,18 @@ export async function sft(
           const seconds = (performance.now() - start) / 1000;
           return { loss, ...own, grad_norm: gradientNorm, lr: learningRate, tokens_per_s: (rows * time) / seconds };
         },
-        weights: () => training.parameters,
-        state: () => ({
-          step: training.steps,
-          record: { settings: identity },
-          trees: { parameters: training.parameters, optimizer: training.state },
+        weights: async () => (await training.onHost()).parameters,
+        state: () => stepState(training, identity),
+        ...(evaluate && {
+          evaluate: async () => evaluate((await training.onHost()).parameters),
+          evaluateEvery: settings.validateEvery,
         }),
-        ...(evaluate && { evaluate: () => evaluate(training.parameters), evaluateEvery: settings.validateEvery }),
       },
       context,
     );
-    await context.publish?.(training.parameters, { step: steps, finished: true, metrics });
-    return { weights: training.parameters, metrics };
+    const { parameters: weights } = await training.onHost();
+    await context.publish?.(weights, { step: steps, finished: true, metrics });
+    return { weights, metrics };
   } finally {
     await training.dispose();
   }

@@ -1,5 +1,6 @@
 /** What a stage is given by whoever runs it, and the loop that all stages share. */
 import { throwIfCancelled } from '@crucible/foundation';
+import type { DeviceChoice, Precision } from '@crucible/tensor';
 import type { SavedStage, StageCheckpoint } from './stage-checkpoint.ts';
 
 /** The four stages of the forge. */
@@ -19,7 +20,15 @@ export interface StageProgress {
   readonly message?: string;
 }
 
-export interface StageContext<Weights> {
+/** Where and how steps compute. */
+export interface Computing {
+  /** Where the stage computes. Default: `cpu`. */
+  readonly device?: DeviceChoice;
+  /** What matrix products of training are worked out in. Default: `float32`. */
+  readonly precision?: Precision;
+}
+
+export interface StageContext<Weights> extends Computing {
   readonly signal?: AbortSignal;
   /** Now and then, for people: figures are smoothed. */
   readonly report?: (progress: StageProgress) => void;
@@ -50,9 +59,9 @@ export interface LoopParts<Weights> {
   readonly saved: SavedStage | undefined;
   /** Makes step `n` (from 0) and returns its metrics. */
   readonly step: (n: number) => Promise<Readonly<Record<string, number>>>;
-  readonly weights: () => Weights;
+  readonly weights: () => Promise<Weights>;
   /** All that the stage goes on from; the loop adds its own figures to the record. */
-  readonly state: () => SavedStage;
+  readonly state: () => Promise<SavedStage>;
   /** Figures on held-out data; run every `evaluateEvery` steps and at the end. */
   readonly evaluate?: () => Promise<Readonly<Record<string, number>>>;
   /** Default: only at the end. */
@@ -82,7 +91,7 @@ export async function runLoop<Weights>(
     context.report?.({ stage, step, steps, metrics: { ...shown.values, ...evaluated } });
   };
   const save = async (to: StageCheckpoint): Promise<void> => {
-    const state = parts.state();
+    const state = await parts.state();
     const figures: SavedFigures = { smoothed: shown.sums, evaluated };
     await to.save({ ...state, record: { ...state.record, figures } });
   };
@@ -104,7 +113,7 @@ export async function runLoop<Weights>(
       savedStep = n + 1;
     }
     if (!isLast && since(lastPublish) >= publishSeconds) {
-      await context.publish?.(parts.weights(), {
+      await context.publish?.(await parts.weights(), {
         step: n + 1,
         finished: false,
         metrics: { ...shown.values, ...evaluated },
@@ -115,6 +124,11 @@ export async function runLoop<Weights>(
   // Killed between its last step and the end: who asks learns what has been reached.
   if (done >= steps) report(steps);
   return { ...shown.values, ...evaluated };
+}
+
+/** The part of a context that says where and how. */
+export function computingOf({ device, precision }: Computing): Computing {
+  return { ...(device !== undefined && { device }), ...(precision !== undefined && { precision }) };
 }
 
 /** Figures so far, as a checkpoint's record holds them. */

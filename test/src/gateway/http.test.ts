@@ -86,7 +86,14 @@ async function firstText(events: AsyncGenerator<string, void, undefined>): Promi
 }
 
 function startGateway(options: Partial<GatewayDependencies> = {}): Promise<Service> {
-  return createGatewayService({ log, host: '127.0.0.1', port: 0, policyTarget: policy.target, ...options });
+  return createGatewayService({
+    log,
+    host: '127.0.0.1',
+    port: 0,
+    policyTarget: policy.target,
+    sandboxTarget: '127.0.0.1:1',
+    ...options,
+  });
 }
 
 test('the models are listed, the newest under the name crucible too', async () => {

@@ -1,11 +1,9 @@
 import { createInterface } from 'node:readline/promises';
 import { Command } from 'commander';
-import { CrucibleError, type ErrorCode, invalidInput } from '@crucible/foundation';
-import type { Settings } from '@crucible/service';
+import { CrucibleError, invalidInput } from '@crucible/foundation';
+import type { ChatModel, ChatRequest } from '@crucible/prompting';
+import { chatModelAt, openChatApi } from '../chat-api.ts';
 import { note, printJson, settingsFor } from '../context.ts';
-import { host } from '../hosting.ts';
-import { registryOf } from '../registry.ts';
-import { findRunning } from '../run-file.ts';
 import { parseCount } from '../stage-options.ts';
 import { styled } from '../terminal/format.ts';
 
@@ -40,9 +38,11 @@ export function chatCommand(): Command {
           at: '--temperature',
         });
       }
-      await using api = await openApi(settingsFor(command), options.url);
+      await using api = await openChatApi(settingsFor(command), options.url);
+      const model = chatModelAt(api.url, options.model, { retries: 0 });
+      const { maxTokens } = options;
       const ask = (messages: readonly Message[], onText: (text: string) => void): Promise<string> =>
-        streamAnswer(api.url, { messages, temperature, model: options.model, maxTokens: options.maxTokens }, onText);
+        streamAnswer(model, { messages, temperature, ...(maxTokens !== undefined && { maxTokens }) }, onText);
       const system: Message[] = options.system === undefined ? [] : [{ role: 'system', content: options.system }];
       if (words.length > 0) await answerOnce([...system, { role: 'user', content: words.join(' ') }], ask, options);
       else await converse(system, ask);
@@ -87,88 +87,16 @@ async function converse(system: readonly Message[], ask: Ask): Promise<void> {
   }
 }
 
-interface Api extends AsyncDisposable {
-  readonly url: string;
-}
-
-async function openApi(settings: Settings, url: string | undefined): Promise<Api> {
-  const nothing = (): Promise<void> => Promise.resolve();
-  if (url !== undefined) return { url: url.replace(/\/+$/, ''), [Symbol.asyncDispose]: nothing };
-  const running = findRunning(settings.home);
-  if (running) return { url: `http://${running.gateway}/v1`, [Symbol.asyncDispose]: nothing };
-  if (registryOf(settings).names().length === 0) {
-    throw new CrucibleError('failed-precondition', 'there are no models yet; `crucible forge` makes some');
-  }
-  const own: Settings = { ...settings, bus: 'embedded:', ports: { gateway: 0, policy: 0, reward: 0, trainer: 0 } };
-  const hosted = await host(own, ['policy', 'gateway'], 'error');
-  return { url: `http://${hosted.services.gateway!.target}/v1`, [Symbol.asyncDispose]: () => hosted.close(1000) };
-}
-
-interface ChatCall {
-  readonly model: string;
-  readonly messages: readonly Message[];
-  readonly temperature: number;
-  readonly maxTokens: number | undefined;
-}
-
-/** Statuses that say that the question was wrong, not the server. */
-const codes: Readonly<Record<number, ErrorCode>> = { 400: 'invalid-input', 404: 'not-found' };
-
-/** Milliseconds until the first byte must have come. */
-const connectDeadline = 60_000;
-
 async function streamAnswer(
-  url: string,
-  { model, messages, temperature, maxTokens }: ChatCall,
+  model: ChatModel,
+  request: Omit<ChatRequest, 'signal'>,
   onText: (text: string) => void,
 ): Promise<string> {
-  const key = process.env['OPENAI_API_KEY'];
-  const response = await fetch(`${url}/chat/completions`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json', ...(key !== undefined && { authorization: `Bearer ${key}` }) },
-    body: JSON.stringify({
-      model,
-      messages,
-      temperature,
-      stream: true,
-      ...(maxTokens !== undefined && { max_tokens: maxTokens }),
-    }),
-    signal: AbortSignal.timeout(connectDeadline),
-  }).catch((reason: unknown) => {
-    throw new CrucibleError('unavailable', `${url} cannot be reached: ${(reason as Error).message}`, { cause: reason });
-  });
-  if (!response.ok) throw new CrucibleError(codes[response.status] ?? 'failed-precondition', await errorText(response));
   let answer = '';
-  for await (const data of serverSentEvents(response)) {
-    const event = JSON.parse(data) as { choices?: { delta?: { content?: string } }[]; error?: { message: string } };
-    if (event.error) throw new CrucibleError('unavailable', event.error.message);
-    const text = event.choices?.[0]?.delta?.content ?? '';
-    answer += text;
-    if (text !== '') onText(text);
+  for await (const event of model.generate({ ...request, signal: new AbortController().signal })) {
+    if (event.kind !== 'text') continue;
+    answer += event.text;
+    onText(event.text);
   }
   return answer;
-}
-
-async function errorText(response: Response): Promise<string> {
-  const text = await response.text();
-  try {
-    return (JSON.parse(text) as { error: { message: string } }).error.message;
-  } catch {
-    return `HTTP ${response.status}: ${text.slice(0, 200)}`;
-  }
-}
-
-/** The data of server-sent events, up to `[DONE]`. */
-async function* serverSentEvents(response: Response): AsyncGenerator<string> {
-  let rest = '';
-  for await (const chunk of response.body!.pipeThrough(new TextDecoderStream())) {
-    const lines = (rest + chunk).split('\n');
-    rest = lines.pop()!;
-    for (const line of lines) {
-      if (!line.startsWith('data:')) continue;
-      const data = line.slice('data:'.length).trim();
-      if (data === '[DONE]') return;
-      yield data;
-    }
-  }
 }

@@ -2,7 +2,7 @@ import { Command } from 'commander';
 import type { JsonObject } from '@bufbuild/protobuf';
 import { defaultPreset, defaultPresetForFiles, presets } from '@crucible/training';
 import type { Job } from '@crucible/protos/trainer/v1';
-import { note, print, printJson, settingsFor } from '../context.ts';
+import { deviceOption, note, precisionOption, print, printJson, settingsFor } from '../context.ts';
 import { runJob } from '../run-job.ts';
 import { collectOption, collectPath, parseSeed, skipInvalidOption, withSkippedRows } from '../stage-options.ts';
 import { forgeReport, type ForgeFigures } from '../terminal/forge-report.ts';
@@ -29,6 +29,8 @@ export function forgeCommand(): Command {
       '--preset <preset>',
       `size and length: ${Object.keys(presets).join(', ')} (default: ${defaultPreset}; with files ${defaultPresetForFiles})`,
     )
+    .option(...deviceOption)
+    .option(...precisionOption)
     .option('--seed <number>', 'the same seed and data give the same models', parseSeed, 1)
     .option(...skipInvalidOption)
     .option('--set <option>', 'an option over the preset, as sft.steps=100; repeatable', collectOption)

@@ -1,6 +1,6 @@
 import { Argument, Command } from 'commander';
 import { createLogger, runUntilStopped } from '@crucible/service';
-import { settingsFor } from '../context.ts';
+import { deviceOption, precisionOption, settingsFor } from '../context.ts';
 import { host, serviceNames, type ServiceName } from '../hosting.ts';
 
 interface ServeOptions {
@@ -15,6 +15,8 @@ export function serveCommand(): Command {
     .addArgument(new Argument('<service>', 'the service').choices([...serviceNames]))
     .option('--bus <url>', 'nats://HOST:PORT or embedded:FOLDER (default: $CRUCIBLE_BUS)')
     .option('--host <address>', 'address to listen at (default: $CRUCIBLE_HOST or 127.0.0.1)')
+    .option(...deviceOption)
+    .option(...precisionOption)
     .option('--port <number>', 'port to listen at; 0 takes a free one')
     .action(async (name: ServiceName, options: ServeOptions, command: Command) => {
       const settings = settingsFor(command, {

@@ -3,7 +3,7 @@ import { Command } from 'commander';
 import { invalidInput } from '@crucible/foundation';
 import { adapterKinds } from '@crucible/nn';
 import { defaultPreset, presets } from '@crucible/training';
-import { print, printJson, settingsFor } from '../context.ts';
+import { deviceOption, precisionOption, print, printJson, settingsFor } from '../context.ts';
 import type { JobSpecInit } from '../job-client.ts';
 import { runJob } from '../run-job.ts';
 import {
@@ -108,6 +108,8 @@ function addStage(train: Command, kind: StageKind, makes: string): Command {
     .command(kind)
     .description(makes)
     .requiredOption('--name <name>', 'name of the model that is made')
+    .option(...deviceOption)
+    .option(...precisionOption)
     .option('--seed <number>', 'the same seed and data give the same model', parseSeed, 1)
     .option('--set <option>', 'an option over the defaults, as steps=100; repeatable', collectOption)
     .option('--json', 'print the result as JSON');

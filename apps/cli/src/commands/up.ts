@@ -3,9 +3,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { CrucibleError, invalidInput } from '@crucible/foundation';
 import { createLogger, runUntilStopped, type Settings } from '@crucible/service';
 import { defaultPreset, presets } from '@crucible/training';
-import { note, settingsFor } from '../context.ts';
+import { deviceOption, note, precisionOption, settingsFor } from '../context.ts';
 import { registryOf } from '../registry.ts';
-import { type Hosted, host } from '../hosting.ts';
+import { type Hosted, host, serviceNames } from '../hosting.ts';
 import { assertSucceeded, isFinal, JobClient } from '../job-client.ts';
 import { findRunning, removeRunFile, writeRunFile } from '../run-file.ts';
 import { parseSeed } from '../stage-options.ts';
@@ -27,6 +27,8 @@ export function upCommand(): Command {
   return new Command('up')
     .option('--port <number>', 'port of the HTTP API (default: $CRUCIBLE_GATEWAY_PORT or 8080)')
     .option('--host <address>', 'address to listen at (default: $CRUCIBLE_HOST or 127.0.0.1)')
+    .option(...deviceOption)
+    .option(...precisionOption)
     .option('--preset <preset>', `size of the first model: ${Object.keys(presets).join(', ')}`, defaultPreset)
     .option('--seed <number>', 'seed of the first model', parseSeed, 1)
     .option('--no-forge', 'do not make a first model')
@@ -51,13 +53,14 @@ async function up(settings: Settings, options: UpOptions): Promise<void> {
   }
   const logLevel = settings.logLevel === 'info' ? 'error' : settings.logLevel;
   const log = createLogger('crucible', logLevel);
-  const hosted = await host(settings, ['policy', 'reward', 'trainer', 'gateway'], logLevel);
-  const { policy, reward, trainer, gateway } = hosted.services;
+  const hosted = await host(settings, serviceNames, logLevel);
+  const { policy, reward, trainer, sandbox, gateway } = hosted.services;
   writeRunFile(settings.home, {
     pid: process.pid,
     policy: policy!.target,
     reward: reward!.target,
     trainer: trainer!.target,
+    sandbox: sandbox!.target,
     gateway: gateway!.target,
   });
   note(`Crucible serves at ${styled('bold', `http://${gateway!.target}/v1`)}  (chat: npx crucible chat)`);

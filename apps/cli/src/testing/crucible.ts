@@ -27,4 +27,5 @@ export const freePorts = {
   CRUCIBLE_POLICY_PORT: '0',
   CRUCIBLE_REWARD_PORT: '0',
   CRUCIBLE_TRAINER_PORT: '0',
+  CRUCIBLE_SANDBOX_PORT: '0',
 };

@@ -32,7 +32,13 @@ serveWorker<ExampleEngineMethods>({
     const number = Number(text.replace('slow', ''));
     if (Number.isNaN(number)) throw new CrucibleError('data-loss', `${folder} is damaged`);
     loaded.set(name, { version, number });
-    return { contextLength: 8, vocabularySize: 16, parameterCount: 1, endTokenIds: [3] };
+    return {
+      contextLength: 8,
+      vocabularySize: 16,
+      parameterCount: 1,
+      endTokenIds: [3],
+      device: 'cpu',
+    };
   },
   answer: async ({ name, ms = 0, hang: hangs = false }, { emit }) => {
     const found = loaded.get(name);

@@ -1,6 +1,6 @@
 import { invalidInput } from '@crucible/foundation';
 import { ndArray, type NdArray } from '../nd-array.ts';
-import type { DType, HostArrays } from '../dtype.ts';
+import type { DType, HostArrays, HostType } from '../dtype.ts';
 import type { Shape } from '../shape.ts';
 import { inferType } from './infer-type.ts';
 import type { Primitive, PrimitiveParams } from './primitive.ts';
@@ -51,7 +51,7 @@ export class Graph {
     return this.#nextId;
   }
 
-  constant<D extends DType>(dtype: D, shape: Shape, data: HostArrays[D]): Tensor {
+  constant<D extends HostType>(dtype: D, shape: Shape, data: HostArrays[D]): Tensor {
     return this.node('constant', [], { value: ndArray(dtype, shape, data) });
   }
 
@@ -68,11 +68,16 @@ export class Graph {
         return this.constant('uint32', [], Uint32Array.of(value));
       case 'bool':
         return this.constant('bool', [], Uint8Array.of(value));
+      case 'float16':
+      case 'bfloat16':
+        throw new Error(`internal: there are no constants of ${dtype}`);
     }
   }
 
   #paramsKey<P extends Primitive>(primitive: P, params: PrimitiveParams[P]): string {
     if (primitive === 'constant') return this.#constantKey((params as PrimitiveParams['constant']).value);
+    // A matrix of few bits is the same where it is one object.
+    if ('weight' in params) return `${JSON.stringify(params)}@${this.#identity(params.weight)}`;
     if (!('body' in params || 'then' in params || 'backward' in params)) return JSON.stringify(params);
     // Programs within this one are the same where they are one object.
     return JSON.stringify(params, (_key, value: unknown) => (isProgram(value) ? `@${this.#identity(value)}` : value));

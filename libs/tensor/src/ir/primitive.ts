@@ -4,6 +4,7 @@
  */
 import type { DType } from '../dtype.ts';
 import type { NdArray } from '../nd-array.ts';
+import type { QuantizedMatrix } from '../quantized-matrix.ts';
 import type { Shape } from '../shape.ts';
 import type { Program } from './graph.ts';
 
@@ -124,6 +125,12 @@ export interface LinalgParams {
 
   /** (a, b, c) → alpha · op(a) op(b) + c for matrices a and b; c is [m, n] or broadcasts to it. */
   matmulAdd: { readonly transposeA: boolean; readonly transposeB: boolean; readonly alpha: number };
+
+  /**
+   * x [m, k] → x Wᵀ [m, n] for a matrix W [n, k] of few bits, which is a part of the program. `precision`: of x in the
+   * product; int8 is many times as fast, and rounds x to eight bits by blocks.
+   */
+  matmulQuantized: { readonly weight: QuantizedMatrix; readonly precision: 'float32' | 'int8' };
 }
 
 export interface MovementParams {

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { gradient } from '../autodiff/gradient.ts';
-import { createHostArray, type DType } from '../dtype.ts';
+import { createHostArray, type HostType } from '../dtype.ts';
 import type { Tensor } from '../ir/tensor.ts';
 import type { NdArray } from '../nd-array.ts';
 import { evaluate } from '../reference/evaluate.ts';
@@ -168,7 +168,7 @@ const functions: Readonly<Record<string, Apply>> = {
 
 interface Case {
   readonly name: string;
-  readonly inputs: readonly { readonly dtype: DType; readonly shape: Shape; readonly data: readonly number[] }[];
+  readonly inputs: readonly { readonly dtype: HostType; readonly shape: Shape; readonly data: readonly number[] }[];
   readonly output: { readonly shape: Shape; readonly data: readonly number[] };
   /** By each float input, of Σ output · weight with weight[i] = (i % 7 - 3) / 4. */
   readonly gradients?: readonly (readonly number[])[];

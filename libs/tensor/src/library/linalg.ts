@@ -1,4 +1,5 @@
 import type { Tensor } from '../ir/tensor.ts';
+import type { QuantizedMatrix } from '../quantized-matrix.ts';
 import { reshape } from './movement.ts';
 
 export interface MatmulOptions {
@@ -31,4 +32,13 @@ export function matmul(a: Tensor, b: Tensor, options: MatmulOptions = {}): Tenso
     return reshape(flat, [...a.shape.slice(0, -1), flat.shape[1]!]);
   }
   return a.graph.node('matmul', [a, b], params);
+}
+
+/**
+ * x Wᵀ for a matrix W [out, in] of few bits: x [..., in] → [..., out]. The matrix becomes a part of the program. `precision`
+ * of x in the product: int8, the default, is what makes it fast, and rounds x to eight bits by blocks.
+ */
+export function matmulQuantized(x: Tensor, weight: QuantizedMatrix, precision: 'float32' | 'int8' = 'int8'): Tensor {
+  const flat = x.graph.node('matmulQuantized', [reshape(x, [-1, x.shape.at(-1)!])], { weight, precision });
+  return reshape(flat, [...x.shape.slice(0, -1), weight.rows]);
 }

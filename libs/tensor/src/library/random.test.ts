@@ -107,7 +107,7 @@ describe('the generator', () => {
     });
     const lowered = lowerProgram(optimize(program), 'webgpu');
     const session = await Session.create(lowered.model, { threads: 1 });
-    const found = await session.run({ key: randomKey(42) }, lowered.outputs);
+    const found = (await session.run({ key: randomKey(42) }, lowered.outputs)) as NdArray[];
     await session.dispose();
     const expected = evaluate(program, { key: randomKey(42) });
     expect(found.map(({ data }) => [...data])).toEqual(expected.map(({ data }) => [...data]));

@@ -2,7 +2,9 @@
 import { topologicalOrder, type Program } from '../ir/graph.ts';
 import type { ControlParams, OneResult } from '../ir/primitive.ts';
 import { isPrimitive, type Tensor } from '../ir/tensor.ts';
-import { OnnxWriter, type Target } from './onnx-writer.ts';
+import type { Device } from '../device.ts';
+import { halvesByCasts } from './halves-by-casts.ts';
+import { OnnxWriter } from './onnx-writer.ts';
 import { controlOnnx } from './rules/control.ts';
 import { convolutionOnnx } from './rules/convolution.ts';
 import { elementwiseOnnx } from './rules/elementwise.ts';
@@ -12,7 +14,9 @@ import { leafOnnx } from './rules/leaf.ts';
 import { linalgOnnx } from './rules/linalg.ts';
 import { movementOnnx } from './rules/movement.ts';
 import { reductionOnnx } from './rules/reduction.ts';
-import type { ControlOnnxRule, OnnxRule, OnnxRules } from './rules/rule.ts';
+import type { ControlOnnxRule, LowerInto, OnnxRule, OnnxRules } from './rules/rule.ts';
+import { webgpuControl } from './webgpu/control.ts';
+import { webgpuOnnx } from './webgpu/rules.ts';
 
 export interface LoweredProgram {
   /** A serialised ONNX model. */
@@ -33,32 +37,47 @@ const onnxRules: OnnxRules<OneResult> = {
   ...fusedOnnx,
 };
 
-export function lowerProgram(program: Program, target: Target = 'cpu'): LoweredProgram {
-  const writer = new OnnxWriter(target);
+interface Rules {
+  readonly one: OnnxRules<OneResult>;
+  readonly several: { readonly [P in keyof ControlParams]: ControlOnnxRule<P> };
+}
+
+const common: Rules = { one: onnxRules, several: controlOnnx };
+
+const rulesOf: Readonly<Record<Device, Rules>> = {
+  cpu: { ...common, one: { ...onnxRules, ...halvesByCasts } },
+  cuda: common,
+  webgpu: { one: { ...onnxRules, ...webgpuOnnx }, several: { ...controlOnnx, ...webgpuControl } },
+};
+
+export function lowerProgram(program: Program, device: Device = 'cpu'): LoweredProgram {
+  const writer = new OnnxWriter();
   const inputs = program.inputs.map((input) => input.params.name);
   program.inputs.forEach((input, i) => writer.input(inputs[i]!, input));
-  const values = lowerInto(writer, program, inputs);
+  const values = lowerWith(rulesOf[device])(writer, program, inputs);
   const outputs = program.outputs.map((output, i) => writer.output(values[i]!, output));
   return { model: writer.finish(), outputs, nodeCount: writer.nodeCount };
 }
 
-/** Writes the nodes of a program whose inputs have the given names, and returns the names of its outputs' values. */
-function lowerInto(writer: OnnxWriter, program: Program, inputs: readonly string[]): string[] {
-  const names = new Map<Tensor, string>();
-  const several = new Map<Tensor, readonly string[]>();
-  program.inputs.forEach((input, i) => names.set(input, inputs[i]!));
-  for (const tensor of topologicalOrder(program.outputs)) {
-    if (names.has(tensor)) continue;
-    const given = tensor.inputs.map((input) => names.get(input)!);
-    if (isPrimitive(tensor, 'part')) {
-      names.set(tensor, several.get(tensor.inputs[0]!)![tensor.params.index]!);
-    } else if (tensor.parts) {
-      const rule = controlOnnx[tensor.primitive as keyof ControlParams] as ControlOnnxRule<keyof ControlParams>;
-      several.set(tensor, rule(writer, tensor as Tensor<keyof ControlParams>, given, lowerInto));
-    } else {
-      const rule = onnxRules[tensor.primitive as OneResult] as OnnxRule<OneResult>;
-      names.set(tensor, rule(writer, tensor as Tensor<OneResult>, given));
+function lowerWith({ one, several: control }: Rules): LowerInto {
+  const lowerInto: LowerInto = (writer, program, inputs) => {
+    const names = new Map<Tensor, string>();
+    const several = new Map<Tensor, readonly string[]>();
+    program.inputs.forEach((input, i) => names.set(input, inputs[i]!));
+    for (const tensor of topologicalOrder(program.outputs)) {
+      if (names.has(tensor)) continue;
+      const given = tensor.inputs.map((input) => names.get(input)!);
+      if (isPrimitive(tensor, 'part')) {
+        names.set(tensor, several.get(tensor.inputs[0]!)![tensor.params.index]!);
+      } else if (tensor.parts) {
+        const rule = control[tensor.primitive as keyof ControlParams] as ControlOnnxRule<keyof ControlParams>;
+        several.set(tensor, rule(writer, tensor as Tensor<keyof ControlParams>, given, lowerInto));
+      } else {
+        const rule = one[tensor.primitive as OneResult] as OnnxRule<OneResult>;
+        names.set(tensor, rule(writer, tensor as Tensor<OneResult>, given));
+      }
     }
-  }
-  return program.outputs.map((output) => names.get(output)!);
+    return program.outputs.map((output) => names.get(output)!);
+  };
+  return lowerInto;
 }

@@ -18,7 +18,16 @@ import {
 } from './generated/onnx_pb.ts';
 
 /** TensorProto.DataType of the format. */
-export const elementType = { float32: 1, int32: 6, int64: 7, bool: 9, uint32: 12 } as const;
+export const elementType = {
+  float32: 1,
+  uint8: 2,
+  int32: 6,
+  int64: 7,
+  bool: 9,
+  float16: 10,
+  uint32: 12,
+  bfloat16: 16,
+} as const;
 
 interface OnnxType {
   readonly shape: Shape;
@@ -54,8 +63,6 @@ export interface NodeOptions {
   readonly outputs?: number;
 }
 
-export type Target = 'cpu' | 'webgpu';
-
 export class OnnxWriter {
   readonly #nodes: NodeProto[] = [];
   readonly #initializers: TensorProto[] = [];
@@ -63,22 +70,19 @@ export class OnnxWriter {
   readonly #outputs: ValueInfoProto[] = [];
   readonly #shared = new Map<string, string>();
   readonly #sharedNodes = new Map<string, readonly string[]>();
+  readonly #constants = new Map<NdArray, string>();
   /** Values of nodes that are not results of the graph. */
   readonly #computed = new Set<string>();
   /** Counts for all graphs of a model: one within another must not use its names. */
   readonly #names: { next: number; readonly taken: Set<string> };
 
-  /** Where the model is to run: rules choose what its kernels know. */
-  readonly target: Target;
-
-  constructor(target: Target = 'cpu', names = { next: 0, taken: new Set<string>() }) {
-    this.target = target;
+  constructor(names = { next: 0, taken: new Set<string>() }) {
     this.#names = names;
   }
 
   /** A writer for a graph within a node of this one. Its nodes may use this one's values by name. */
   within(): OnnxWriter {
-    return new OnnxWriter(this.target, this.#names);
+    return new OnnxWriter(this.#names);
   }
 
   #newName(prefix: string): string {
@@ -126,8 +130,21 @@ export class OnnxWriter {
     return names;
   }
 
-  constant({ dtype, shape, data }: NdArray): string {
-    return this.#initializer(elementType[dtype], shape, bytesOf(data));
+  /** The same array is written once. */
+  constant(value: NdArray): string {
+    let name = this.#constants.get(value);
+    if (name === undefined) {
+      this.#constants.set(
+        value,
+        (name = this.#initializer(elementType[value.dtype], value.shape, bytesOf(value.data))),
+      );
+    }
+    return name;
+  }
+
+  /** Bytes: what is packed into them is for the operator that reads them. */
+  bytes(shape: Shape, data: Uint8Array): string {
+    return this.#initializer(elementType.uint8, shape, bytesOf(data));
   }
 
   /** A list of int64: shapes, axes, pads. Initializers stay on the host whatever the device. */

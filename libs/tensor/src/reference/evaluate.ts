@@ -2,7 +2,7 @@
  * Every primitive in plain loops, one element at a time: the independent reference that tests compare with, and what
  * folds small constants at compile time. Slow by intention; intermediate sums are in float64.
  */
-import { createHostArray, type DType, type HostArray } from '../dtype.ts';
+import { createHostArray, type DType, type HostArray, isHalf, roundToHalf } from '../dtype.ts';
 import type { Program } from '../ir/graph.ts';
 import { topologicalOrder } from '../ir/graph.ts';
 import type { ControlParams, OneResult, PrimitiveParams } from '../ir/primitive.ts';
@@ -81,5 +81,7 @@ export function evaluatePrimitive<P extends OneResult>(
 ): ReferenceArray {
   const result: ReferenceArray = { dtype: type.dtype, shape: type.shape, data };
   referenceRules[primitive](result, inputs, params);
+  const { dtype } = type;
+  if (isHalf(dtype)) data.forEach((value, i) => (data[i] = roundToHalf(value, dtype)));
   return result;
 }

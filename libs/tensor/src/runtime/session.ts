@@ -1,18 +1,25 @@
 /** The only file that knows ONNX Runtime. `run` and session creation block the thread: see docs/architecture.md. */
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
 import { CrucibleError } from '@crucible/foundation';
 import * as ort from 'onnxruntime-node';
-import type { DType, HostArrays } from '../dtype.ts';
+import type { Device } from '../device.ts';
+import type { HostArrays, HostType } from '../dtype.ts';
 import type { NdArray } from '../nd-array.ts';
-
-type Device = 'cpu';
+import { type AnyArray, DeviceArray } from './device-array.ts';
 
 export interface SessionOptions {
   /** Where the program runs. Default: `cpu`. */
   readonly device?: Device;
+  /** Outputs that stay in the device's memory, where the device can leave them there. Default: none. */
+  readonly kept?: readonly string[];
   /** Threads within an operator. Default: one per core. */
   readonly threads?: number;
   /** Writes a profile of every operator to this path prefix (Chrome trace format). */
   readonly profile?: string;
+  /** Whether nodes without a kernel on the device run on the CPU in place of an error. To find these. Default: false. */
+  readonly fallBack?: boolean;
 }
 
 const sessionSettings = {
@@ -25,6 +32,9 @@ const sessionSettings = {
   force_spinning_stop: '1',
 } as const;
 
+/** A model has nodes that the device has no kernels for; which, ONNX Runtime does not say. */
+export class UnplacedNodes extends Error {}
+
 export class Session {
   readonly #session: ort.InferenceSession;
 
@@ -33,28 +43,47 @@ export class Session {
   }
 
   static async create(model: Uint8Array, options: SessionOptions = {}): Promise<Session> {
+    const { device = 'cpu', kept = [], fallBack = false } = options;
+    if (device === 'cuda') assertCudaProvider();
+    const isStrict = device !== 'cpu' && !fallBack;
     try {
       const session = await ort.InferenceSession.create(model, {
-        executionProviders: [options.device ?? 'cpu'],
+        executionProviders: [device],
         graphOptimizationLevel: 'all',
-        logSeverityLevel: 3,
-        extra: { session: sessionSettings },
+        // What is wrong with a program for a GPU is told by our errors.
+        logSeverityLevel: device === 'cpu' ? 3 : 4,
+        extra: {
+          session: { ...sessionSettings, ...(isStrict && { disable_cpu_ep_fallback: '1' }) },
+          // It loses a normalisation's second and third result, which gradients need.
+          ...(device !== 'cpu' && { optimization: { disable_specified_optimizers: 'SkipLayerNormFusion' } }),
+        },
+        ...(keepsOutputs(device) && {
+          preferredOutputLocation: Object.fromEntries(kept.map((name) => [name, 'gpu-buffer' as const])),
+        }),
         ...(options.threads === undefined ? {} : { intraOpNumThreads: options.threads }),
         ...(options.profile === undefined ? {} : { enableProfiling: true, profileFilePrefix: options.profile }),
       });
       return new Session(session);
     } catch (reason) {
-      throw new CrucibleError('internal', `ONNX Runtime refused a program: ${(reason as Error).message}`, {
-        cause: reason,
-      });
+      throw refusal((reason as Error).message, device, reason);
     }
   }
 
-  /** Runs the model. Inputs are read in place; every output is a fresh copy. */
-  async run(feeds: Readonly<Record<string, NdArray>>, outputs: readonly string[]): Promise<NdArray[]> {
+  /**
+   * Runs the model. Host inputs are read in place; outputs are fresh copies on the host, or arrays on the device where
+   * the session keeps them.
+   */
+  async run(feeds: Readonly<Record<string, AnyArray>>, outputs: readonly string[]): Promise<AnyArray[]> {
     const values: Record<string, ort.Tensor> = {};
     for (const [name, array] of Object.entries(feeds)) values[name] = toOrt(array);
-    const results = await this.#session.run(values, outputs);
+    const results = await this.#session.run(values, outputs).catch((reason: unknown) => {
+      const message = (reason as Error).message;
+      if (!message.includes('requires f16')) throw reason;
+      throw new CrucibleError('unavailable', 'precision float16: the graphics card has no floats of 16 bits', {
+        at: 'precision',
+        cause: reason,
+      });
+    });
     return outputs.map((name) => fromOrt(results[name]!));
   }
 
@@ -67,11 +96,63 @@ export class Session {
   }
 }
 
-function toOrt({ dtype, shape, data }: NdArray): ort.Tensor {
+/** Whether outputs can stay on the device: those of CUDA come back to the host always (onnxruntime-node 1.30). */
+export function keepsOutputs(device: Device): boolean {
+  return device === 'webgpu';
+}
+
+function refusal(message: string, device: Device, cause: unknown): Error {
+  if (message.includes('fallback to CPU EP has been explicitly disabled')) return new UnplacedNodes(message, { cause });
+  if (message.includes('Failed to get a WebGPU adapter')) {
+    return new CrucibleError(
+      'unavailable',
+      'device webgpu: no GPU is found; it needs a driver (on Linux: Vulkan, libvulkan1 and the driver of the card), or take the device cpu',
+      { at: 'device', cause },
+    );
+  }
+  if (device === 'cuda' && message.includes('AppendExecutionProvider_Cuda')) {
+    return new CrucibleError(
+      'unavailable',
+      `device cuda: ONNX Runtime's CUDA provider does not load, CUDA's libraries and cuDNN 9 must be on the library path: ${message}`,
+      { at: 'device', cause },
+    );
+  }
+  return new CrucibleError('internal', `ONNX Runtime refused a program: ${message}`, { cause });
+}
+
+const cudaLibraries = ['libonnxruntime_providers_shared.so', 'libonnxruntime_providers_cuda.so'];
+
+/** The npm package comes without them, and a download after its installation would fail behind a firewall. */
+function assertCudaProvider(): void {
+  if (process.platform !== 'linux' || process.arch !== 'x64') {
+    throw new CrucibleError(
+      'unavailable',
+      `device cuda: Linux on x64 has it, not ${process.platform} on ${process.arch}`,
+      {
+        at: 'device',
+      },
+    );
+  }
+  const home = dirname(createRequire(import.meta.url).resolve('onnxruntime-node/package.json'));
+  const folder = join(home, 'bin/napi-v6/linux/x64');
+  const missing = cudaLibraries.filter((name) => !existsSync(join(folder, name)));
+  if (missing.length > 0) {
+    throw new CrucibleError(
+      'unavailable',
+      `device cuda: ${missing.join(' and ')} missing in ${folder}; put them there from ONNX Runtime ${ort.env.versions.node ?? ''} for GPU (onnxruntime-gpu), with CUDA and cuDNN 9 on the library path`,
+      { at: 'device' },
+    );
+  }
+}
+
+function toOrt(array: AnyArray): ort.Tensor {
+  if (array instanceof DeviceArray) return array.handle as ort.Tensor;
+  const { dtype, shape, data } = array;
   return new ort.Tensor(dtype, data as Float32Array, shape);
 }
 
-function fromOrt(tensor: ort.Tensor): NdArray {
-  const dtype = tensor.type as DType;
-  return { dtype, shape: tensor.dims, data: tensor.data as HostArrays[DType] };
+function fromOrt(tensor: ort.Tensor): AnyArray {
+  const dtype = tensor.type as HostType;
+  if (tensor.location === 'gpu-buffer') return new DeviceArray(dtype, tensor.dims, tensor);
+  return { dtype, shape: tensor.dims, data: tensor.data as HostArrays[HostType] } satisfies NdArray;
 }

@@ -4,7 +4,8 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { CrucibleError, Random } from '@crucible/foundation';
-import type { DType } from '../dtype.ts';
+import { findWebGpu } from '@crucible/testing/web-gpu';
+import type { HostType } from '../dtype.ts';
 import { inferType } from '../ir/infer-type.ts';
 import type { Primitive } from '../ir/primitive.ts';
 import { evaluate } from '../reference/evaluate.ts';
@@ -18,16 +19,14 @@ import {
   runOnOnnx,
   traceCase,
 } from './primitive-cases.ts';
+import { devicesOf, runDeviceSuite } from './run-device-suite.ts';
 
 export const tensorPage = new URL('../../../../docs/tensor.md', import.meta.url);
 
-const dtypes = ['float32', 'int32', 'uint32', 'bool'] as const satisfies readonly DType[];
-
-/** Where the cases run. */
-const devices = ['cpu'] as const;
+const dtypes = ['float32', 'int32', 'uint32', 'bool'] as const satisfies readonly HostType[];
 
 /** A row a primitive: its name, element types, whether it differentiates once and twice, devices, ONNX operators. */
-async function capabilityTable(): Promise<string> {
+async function capabilityTable(devicesOf: (primitive: Primitive) => string): Promise<string> {
   const rows = [['primitive', 'types', 'gradient', 'twice', 'devices', 'ONNX operators']];
   for (const [primitive, row] of Object.entries(primitiveCases) as [Primitive, Row<Primitive>][]) {
     const differentiable = row.differentiable !== undefined;
@@ -36,7 +35,7 @@ async function capabilityTable(): Promise<string> {
       (await acceptedTypes(primitive, row.cases)).join(', '),
       differentiable ? 'yes' : 'no',
       row.smooth === true ? 'yes' : 'no',
-      devices.join(', '),
+      devicesOf(primitive),
       operators(primitive, row.cases),
     ]);
   }
@@ -52,9 +51,15 @@ function aligned(rows: readonly (readonly string[])[]): string {
   return [line(header!), line(widths.map((width) => '-'.repeat(width))), ...body.map(line)].join('\n');
 }
 
-/** The page with its table renewed. */
-export async function renewedTensorPage(page: string): Promise<string> {
-  const table = await capabilityTable();
+/** The devices of each primitive, as the page has them. */
+export function devicesOnPage(page: string): Map<string, string> {
+  const rows = page.matchAll(/^\| `(\w+)` +\|(?:[^|]*\|){3} ([^|]*?) +\|/gm);
+  return new Map(Array.from(rows, ([, primitive, devices]) => [primitive!, devices!]));
+}
+
+/** The page with its table renewed. The devices are those of a run of the suite, else those that the page has. */
+export async function renewedTensorPage(page: string, devices = devicesOnPage(page)): Promise<string> {
+  const table = await capabilityTable((primitive) => devices.get(primitive) ?? 'cpu');
   return page.replace(
     /(<!-- capabilities -->\n\n)[^]*?(\n\n<!-- end -->)/,
     (_all, before: string, after: string) => before + table + after,
@@ -62,19 +67,22 @@ export async function renewedTensorPage(page: string): Promise<string> {
 }
 
 /** Element types of the operand that the result takes after, with which the first case runs. */
-async function acceptedTypes(primitive: Primitive, cases: readonly Case<Primitive>[]): Promise<readonly DType[]> {
+export async function acceptedTypes(
+  primitive: Primitive,
+  cases: readonly Case<Primitive>[],
+): Promise<readonly HostType[]> {
   const [first] = cases;
   // Leaves are made of whatever they are given, and programs within hold anything.
   if (primitive === 'range') return ['int32', 'uint32'];
   if (first === undefined || first.operands.length === 0 || primitive in controlCases) return dtypes;
-  const accepted: DType[] = [];
+  const accepted: HostType[] = [];
   for (const dtype of dtypes) if (await runs(primitive, withType(primitive, first, dtype))) accepted.push(dtype);
   return accepted;
 }
 
 /** The case with another element type in its main operand, and in the others of that operand's type. */
-function withType(primitive: Primitive, given: Case<Primitive>, dtype: DType): Case<Primitive> {
-  const typeOf = (operand: Operand): DType => operand.dtype ?? 'float32';
+export function withType(primitive: Primitive, given: Case<Primitive>, dtype: HostType): Case<Primitive> {
+  const typeOf = (operand: Operand): HostType => operand.dtype ?? 'float32';
   const inputs = given.operands.map((operand) => ({ shape: operand.shape, dtype: typeOf(operand) }));
   const result = inferType(primitive, inputs, given.params).dtype;
   const main = typeOf(given.operands.find((operand) => typeOf(operand) === result) ?? given.operands[0]!);
@@ -113,4 +121,9 @@ function operators(primitive: Primitive, cases: readonly Case<Primitive>[]): str
   return names.length === 0 ? 'none' : [...new Set(names)].map((name) => `\`${name}\``).join(', ');
 }
 
-if (import.meta.main) writeFileSync(tensorPage, await renewedTensorPage(readFileSync(tensorPage, 'utf8')));
+if (import.meta.main) {
+  const page = readFileSync(tensorPage, 'utf8');
+  const environment = findWebGpu();
+  const devices = environment && devicesOf((await runDeviceSuite('webgpu', environment)).lines);
+  writeFileSync(tensorPage, await renewedTensorPage(page, devices));
+}

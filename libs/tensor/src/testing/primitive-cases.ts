@@ -1,6 +1,7 @@
 /** For tests: every primitive with operands to try it on, drawn at random. */
 import { fromBinary } from '@bufbuild/protobuf';
 import type { Random } from '@crucible/foundation';
+import type { Device } from '../device.ts';
 import { createHostArray } from '../dtype.ts';
 import { Graph, type Program } from '../ir/graph.ts';
 import type { Primitive } from '../ir/primitive.ts';
@@ -82,11 +83,15 @@ export function operatorsOf(program: Program): string[] {
   return node.map(({ opType, domain }) => (domain === '' ? opType : `${opType}*`));
 }
 
-export async function runOnOnnx(program: Program, feeds: Record<string, NdArray>): Promise<NdArray[]> {
-  const lowered = lowerProgram(program);
-  const session = await Session.create(lowered.model, { threads: 1 });
+export async function runOnOnnx(
+  program: Program,
+  feeds: Record<string, NdArray>,
+  device: Device = 'cpu',
+): Promise<NdArray[]> {
+  const lowered = lowerProgram(program, device);
+  const session = await Session.create(lowered.model, { threads: 1, device });
   try {
-    return await session.run(feeds, lowered.outputs);
+    return (await session.run(feeds, lowered.outputs)) as NdArray[];
   } finally {
     await session.dispose();
   }

@@ -1,7 +1,7 @@
 /** For tests: random small programs over all primitives, with inputs drawn for them. */
 import { Random } from '@crucible/foundation';
 import { gradient } from '../autodiff/gradient.ts';
-import { createHostArray, type DType } from '../dtype.ts';
+import { createHostArray, type HostType } from '../dtype.ts';
 import { Graph, type Program } from '../ir/graph.ts';
 import type { Primitive, PrimitiveParams } from '../ir/primitive.ts';
 import type { Tensor } from '../ir/tensor.ts';
@@ -11,6 +11,7 @@ import { broadcastTo } from '../library/movement.ts';
 import { sum } from '../library/reduction.ts';
 import { ndArray, type NdArray } from '../nd-array.ts';
 import { type Shape, sizeOf } from '../shape.ts';
+import { randomQuantized } from './random-quantized.ts';
 
 export interface RandomProgram {
   readonly program: Program;
@@ -89,7 +90,7 @@ class ProgramBuilder {
     return this.random.integer(0, rank - 1);
   }
 
-  input(shape: Shape, dtype: DType, draw: (i: number) => number): Tensor {
+  input(shape: Shape, dtype: HostType, draw: (i: number) => number): Tensor {
     const name = `x${this.inputs.length}`;
     const data = createHostArray(dtype, sizeOf(shape));
     for (let i = 0; i < data.length; i++) data[i] = draw(i);
@@ -433,6 +434,11 @@ const draws: Readonly<Record<Primitive, Draw>> = {
     const [m, k, n] = [b.size(), b.size(), b.size()];
     const params = { transposeA: false, transposeB: false, alpha: b.random.pick([1, 2]) };
     return b.node('matmulAdd', [b.float([m, k]), b.float([k, n]), b.float(b.narrower([m, n]))], params);
+  },
+  matmulQuantized: (b) => {
+    const [m, k, n] = [b.size(), b.size(), b.size()];
+    const weight = randomQuantized(b.random, b.random.pick([4, 8]), [n, k]);
+    return b.node('matmulQuantized', [b.float([m, k])], { weight, precision: 'float32' });
   },
 
   reshape: (b) => {

@@ -1,5 +1,6 @@
 /** For tests: what must hold of every program, tried on random ones. A program that fails is shrunk and printed. */
 import { gradient } from '../autodiff/gradient.ts';
+import type { Device } from '../device.ts';
 import { type Program, topologicalOrder } from '../ir/graph.ts';
 import type { Tensor } from '../ir/tensor.ts';
 import { addAll, mul } from '../library/elementwise.ts';
@@ -21,6 +22,7 @@ const largest = 1e4;
 export async function disagreement(
   { program, feeds }: FailingProgram,
   optimizing: (program: Program) => Program = optimize,
+  device: Device = 'cpu',
 ): Promise<string | undefined> {
   const expected = evaluate(program, feeds);
   const rounded = evaluate(program, feeds, { precision: 'float32' });
@@ -35,8 +37,8 @@ export async function disagreement(
   const optimized = optimizing(program);
   const runs: [how: string, results: readonly ReferenceArray[]][] = [
     ['the optimized program, by the reference', evaluate(optimized, feeds)],
-    ['the program as it was traced, by ONNX Runtime', await runOnOnnx(program, feeds)],
-    ['the optimized program, by ONNX Runtime', await runOnOnnx(optimized, feeds)],
+    ['the program as it was traced, by ONNX Runtime', await runOnOnnx(program, feeds, device)],
+    ['the optimized program, by ONNX Runtime', await runOnOnnx(optimized, feeds, device)],
   ];
   for (const [how, results] of runs) {
     for (const [i, { dtype, shape, data }] of expected.entries()) {

@@ -2,16 +2,37 @@ import { CrucibleError, invalidInput } from '@crucible/foundation';
 import { Graph, type Program, topologicalOrder } from '../ir/graph.ts';
 import { printProgram, printType } from '../ir/print.ts';
 import { isPrimitive, isTensor, type Tensor, type TensorType } from '../ir/tensor.ts';
-import { lowerProgram } from '../lower/lower.ts';
-import { isNdArray, type NdArray } from '../nd-array.ts';
-import { optimize } from '../rewrite/passes.ts';
-import { Session, type SessionOptions } from '../runtime/session.ts';
+import { type LoweredProgram, lowerProgram } from '../lower/lower.ts';
+import type { Device, DeviceChoice } from '../device.ts';
+import type { NdArray } from '../nd-array.ts';
+import { optimize, type Precision, precisions } from '../rewrite/passes.ts';
+import { chooseDevice } from '../runtime/choose-device.ts';
+import { type AnyArray, isAnyArray } from '../runtime/device-array.ts';
+import { Session, type SessionOptions, UnplacedNodes } from '../runtime/session.ts';
+import { canStay } from '../runtime/transfer.ts';
+import { describeUnplaced, findUnplaced } from '../runtime/unplaced.ts';
 import { shapesEqual } from '../shape.ts';
 import { flatten, mapTree, type TreeLike } from '../tree.ts';
 
-export interface CompileOptions extends SessionOptions {
+export interface CompileOptions<Kept extends string = never> {
   /** Named in errors. Default: `program`. */
   readonly name?: string;
+  /** Where the program runs. Default: `cpu`. */
+  readonly device?: DeviceChoice;
+  /**
+   * Branches of the result that stay in the device's memory, to be fed to programs again: `toHost` copies them, and who
+   * has them disposes of them. On devices that cannot keep them they are arrays on the host. Default: none.
+   */
+  readonly keep?: readonly Kept[];
+  /**
+   * What matrix products are worked out in; everything else stays in float32. `float16`: on WebGPU, where the card has it,
+   * and CUDA; `bfloat16`: on CUDA; the CPU rounds as they do and is no faster for it. Default: `float32`.
+   */
+  readonly precision?: Precision;
+  /** Threads within an operator. Default: one per core. */
+  readonly threads?: number;
+  /** Writes a profile of every operator to this path prefix (Chrome trace format). */
+  readonly profile?: string;
   /** Whether the program is rewritten before it is lowered; without, it runs as it was traced. Default: true. */
   readonly optimize?: boolean;
 }
@@ -26,11 +47,17 @@ export interface CompileStatistics {
   readonly sessionMs: number;
 }
 
+/** What a program gives for the tree of symbolic results `O`: arrays, those of the branches `Kept` wherever they are. */
+export type Results<O, Kept extends string = never> = [Kept] extends [never]
+  ? TreeLike<O, Tensor, NdArray>
+  : { [K in keyof O]: TreeLike<O[K], Tensor, K extends Kept ? AnyArray : NdArray> };
+
 /**
  * A function over trees of arrays, compiled for fixed shapes. It holds native memory until `dispose`.
  * Running it blocks the thread; calls on one program must not overlap.
  */
-export class CompiledProgram<I, O> {
+export class CompiledProgram<I, O, Kept extends string = never> {
+  readonly device: Device;
   readonly statistics: CompileStatistics;
   readonly #name: string;
   readonly #session: Session;
@@ -41,6 +68,7 @@ export class CompiledProgram<I, O> {
 
   constructor(parts: {
     name: string;
+    device: Device;
     session: Session;
     signature: readonly { path: string; leaf: TensorType }[];
     outputTree: unknown;
@@ -49,6 +77,7 @@ export class CompiledProgram<I, O> {
     statistics: CompileStatistics;
   }) {
     this.#name = parts.name;
+    this.device = parts.device;
     this.#session = parts.session;
     this.#signature = parts.signature;
     this.#outputTree = parts.outputTree;
@@ -58,9 +87,9 @@ export class CompiledProgram<I, O> {
   }
 
   /** Inputs are read in place and not kept; outputs are new arrays. */
-  async run(inputs: TreeLike<I, TensorType, NdArray>): Promise<TreeLike<O, Tensor, NdArray>> {
-    const given = flatten(inputs, isNdArray);
-    const feeds: Record<string, NdArray> = {};
+  async run(inputs: TreeLike<I, TensorType, AnyArray>): Promise<Results<O, Kept>> {
+    const given = flatten(inputs, isAnyArray);
+    const feeds: Record<string, AnyArray> = {};
     this.#signature.forEach(({ path, leaf }, i) => {
       const fed = given[i];
       if (fed?.path !== path) throw invalidInput(`${this.#name}: ${path} is missing; found ${fed?.path ?? 'nothing'}`);
@@ -74,7 +103,7 @@ export class CompiledProgram<I, O> {
     }
     const results = await this.#session.run(feeds, this.#outputNames);
     let next = 0;
-    return mapTree(this.#outputTree, isTensor, () => results[next++]!) as TreeLike<O, Tensor, NdArray>;
+    return mapTree(this.#outputTree, isTensor, () => results[next++]!) as Results<O, Kept>;
   }
 
   /** The program as it was lowered, as text. */
@@ -95,27 +124,85 @@ export class CompiledProgram<I, O> {
  * Traces `build` with symbolic inputs of the types in `signature`, rewrites the program and compiles it. `build` runs
  * once; shape errors come from here, before anything runs.
  */
-export async function compile<I, O>(
+export async function compile<I, O, const Kept extends string = never>(
   signature: I,
   build: (inputs: Signature<I>) => O,
-  options: CompileOptions = {},
-): Promise<CompiledProgram<I, O>> {
-  const name = options.name ?? 'program';
+  options: CompileOptions<Kept> = {},
+): Promise<CompiledProgram<I, O, Kept>> {
+  const { name = 'program', threads, profile, precision = 'float32' } = options;
+  const { device } = await chooseDevice(options.device ?? 'cpu');
+  assertPrecision(precision, device);
   const start = performance.now();
   const types = flatten(signature, isTensorType);
   const { program, outputTree } = trace(signature, build, name);
-  const optimized = options.optimize === false ? program : optimize(program);
-  const lowered = lowerProgram(optimized);
+  const optimized = options.optimize === false ? program : optimize(program, precision);
+  const lowered = lowerProgram(optimized, device);
   const traced = performance.now();
-  const session = await Session.create(lowered.model, options);
-  return new CompiledProgram<I, O>({
+  const kept = keptOutputs(outputTree, lowered.outputs, options.keep ?? [], device);
+  const session = await createSession(name, optimized, lowered, {
+    device,
+    kept,
+    ...(threads !== undefined && { threads }),
+    ...(profile !== undefined && { profile }),
+  });
+  return new CompiledProgram<I, O, Kept>({
     name,
+    device,
     session,
     signature: types,
     outputTree,
     outputNames: lowered.outputs,
     program: optimized,
     statistics: { nodes: lowered.nodeCount, traceMs: traced - start, sessionMs: performance.now() - traced },
+  });
+}
+
+function assertPrecision(precision: Precision, device: Device): void {
+  if (!precisions.includes(precision)) {
+    throw invalidInput(`precision ${precision as string} is unknown; there are ${precisions.join(', ')}`, {
+      at: 'precision',
+    });
+  }
+  if (precision === 'bfloat16' && device === 'webgpu') {
+    throw invalidInput('precision bfloat16: the device webgpu has float32 and float16; cuda and cpu have it', {
+      at: 'precision',
+    });
+  }
+}
+
+/** A session on the device, or an error that names what the device cannot do. */
+async function createSession(
+  name: string,
+  program: Program,
+  lowered: LoweredProgram,
+  options: SessionOptions & { readonly device: Device },
+): Promise<Session> {
+  try {
+    return await Session.create(lowered.model, options);
+  } catch (reason) {
+    if (!(reason instanceof UnplacedNodes)) throw reason;
+    const { device } = options;
+    const unplaced = await findUnplaced(program, device, (alone) => lowerProgram(alone, device));
+    throw new CrucibleError(
+      'unimplemented',
+      unplaced.length > 0
+        ? `${name}: the device ${device} has no kernel for ${describeUnplaced(unplaced)}; the device cpu has`
+        : `${name}: the device ${device} leaves nodes to the CPU, each of which it has a kernel for on its own`,
+      { at: 'device', cause: reason },
+    );
+  }
+}
+
+/** Names of the outputs in branches that are to stay on the device. */
+function keptOutputs(
+  outputTree: unknown,
+  names: readonly string[],
+  branches: readonly string[],
+  device: Device,
+): string[] {
+  return flatten(outputTree, isTensor).flatMap(({ path, leaf }, i) => {
+    const [branch] = path.split('.');
+    return branches.includes(branch!) && canStay(leaf, device) ? [names[i]!] : [];
   });
 }
 

@@ -14,13 +14,13 @@ import { ppo, type RewardFunction } from '../ppo.ts';
 import { pretrain } from '../pretrain.ts';
 import { type RewardModel, trainRewardModel } from '../reward-model.ts';
 import { sft } from '../sft.ts';
-import type { ForgeStageName, StageContext, StageName, StageProgress } from '../stage.ts';
+import type { Computing, ForgeStageName, StageContext, StageName, StageProgress } from '../stage.ts';
 import type { ChatFigures, ForgeData } from './forge-data.ts';
 import { modelConfig } from './model-config.ts';
 import type { ForgeSettings } from './presets.ts';
 import { createStageContext } from './stage-context.ts';
 
-export interface ForgeOptions {
+export interface ForgeOptions extends Computing {
   /** Models are named NAME-a to NAME-d. */
   readonly name: string;
   readonly seed: number;
@@ -77,11 +77,12 @@ function assertWhole(kind: string, stage: 'sft' | 'reward'): void {
 
 class ForgeRun {
   readonly #options: ForgeOptions;
-  readonly #engine = new GenerationEngine({ maxBatch: throughputBatch });
+  readonly #engine: GenerationEngine;
   #record: ForgeRecord;
 
   constructor(options: ForgeOptions) {
     this.#options = options;
+    this.#engine = new GenerationEngine({ maxBatch: throughputBatch, device: options.device ?? 'cpu' });
     mkdirSync(options.folder, { recursive: true });
     this.#record = readRecord(join(options.folder, 'forge.json'));
   }
@@ -173,7 +174,7 @@ class ForgeRun {
   ): Promise<void> {
     const { data, seed, settings } = this.#options;
     const pad = tokenizer.padId ?? 0;
-    const scorer = new ScalarScorer(value, config);
+    const scorer = new ScalarScorer(value, config, { device: this.#options.device ?? 'cpu' });
     const score = async (sequences: readonly (readonly number[])[]): Promise<number[]> => {
       const scores = await scoreSequences(scorer, value, sequences, { time: settings.ppo.time, pad });
       return scores.map((one) => one - bias);

@@ -221,7 +221,7 @@ export async function ppoStage(
   assertAlike({ ...judge, model: reward }, { weights: reference, config, model: base });
   const pad = tokenizer.padId ?? 0;
   const run = new Run(stage, 'ppo', tokenizer, base);
-  const scorer = new ScalarScorer(judge.weights, config);
+  const scorer = new ScalarScorer(judge.weights, config, { device: stage.device ?? 'cpu' });
   try {
     const { metrics } = await ppo(
       {

@@ -12,11 +12,18 @@ import {
 } from '@crucible/checkpoint';
 import { saveTokenizer, type Tokenizer } from '@crucible/tokenizer';
 import { answerEnd } from '../chat-format.ts';
-import type { SnapshotInfo, StageContext, StageName, StageProgress } from '../stage.ts';
+import {
+  type Computing,
+  computingOf,
+  type SnapshotInfo,
+  type StageContext,
+  type StageName,
+  type StageProgress,
+} from '../stage.ts';
 import { StageCheckpoint } from '../stage-checkpoint.ts';
 
 /** Who runs stages, and where their models go. */
-export interface StageHost {
+export interface StageHost extends Computing {
   readonly registry: ModelRegistry;
   readonly signal?: AbortSignal;
   readonly report?: (progress: StageProgress) => void;
@@ -26,7 +33,7 @@ export interface StageHost {
 }
 
 /** An adapter, the model that it belongs to, and the name of that. */
-export interface AdapterToSave {
+interface AdapterToSave {
   readonly kind: 'adapter';
   readonly adapter: SavedAdapter;
   readonly model: ModelDescription;
@@ -51,6 +58,7 @@ export interface PublishedStage<Weights> {
 export function createStageContext<Weights>(host: StageHost, stage: PublishedStage<Weights>): StageContext<Weights> {
   const checkpoint = new StageCheckpoint(stage.folder);
   return {
+    ...computingOf(host),
     ...(host.signal && { signal: host.signal }),
     ...(host.report && { report: host.report }),
     ...(host.observe && { observe: host.observe }),

@@ -9,6 +9,10 @@ export const linalgGradients: GradientRules<keyof LinalgParams> = {
   // Both are matrix products, never broadcast sums.
   matmul: operandGradients,
   matmulAdd: (y, dy) => [...operandGradients(y, dy), sumTo(dy, y.inputs[2]!.shape)],
+  // dx = dy W
+  matmulQuantized: ({ params: { weight } }, dy) => [
+    matmul(dy, dy.graph.constant('float32', [weight.rows, weight.columns], weight.dequantized())),
+  ],
 };
 
 function operandGradients(y: Tensor<'matmul'> | Tensor<'matmulAdd'>, dy: Tensor): readonly Tensor[] {

@@ -2,19 +2,29 @@ import { invalidInput } from '@crucible/foundation';
 import { broadcastShapes, formatShape, type Shape, shapesEqual } from '../../shape.ts';
 import type { LinalgParams, PrimitiveParams } from '../primitive.ts';
 import type { TensorType } from '../tensor.ts';
-import { expectDtype, type TypeRules } from './rule.ts';
+import { expectDtype, sameDtype, type TypeRules } from './rule.ts';
 
 export const linalgTypes: TypeRules<keyof LinalgParams> = {
   matmul: matrixProduct,
   matmulAdd: ([a, b, c], params, primitive) => {
     const type = matrixProduct([a!, b!], params, primitive);
-    expectDtype(c!, ['float32'], primitive);
+    sameDtype(a!, c!, primitive);
     if (type.shape.length !== 2 || !shapesEqual(broadcastShapes(c!.shape, type.shape, primitive), type.shape)) {
       throw invalidInput(
         `matmulAdd: ${formatShape(c!.shape)} does not broadcast to the matrix ${formatShape(type.shape)}`,
       );
     }
     return type;
+  },
+  matmulQuantized: ([x], { weight }, primitive) => {
+    expectDtype(x!, ['float32'], primitive);
+    const [rows, inner] = x!.shape;
+    if (x!.shape.length !== 2 || inner !== weight.columns) {
+      throw invalidInput(
+        `matmulQuantized: ${formatShape(x!.shape)} and a matrix ${formatShape([weight.rows, weight.columns])} do not fit`,
+      );
+    }
+    return { shape: [rows!, weight.rows], dtype: 'float32' };
   },
 };
 
@@ -23,8 +33,8 @@ function matrixProduct(
   { transposeA, transposeB }: PrimitiveParams['matmul'],
   primitive: string,
 ): TensorType {
-  expectDtype(a!, ['float32'], primitive);
-  expectDtype(b!, ['float32'], primitive);
+  expectDtype(a!, ['float32', 'float16', 'bfloat16'], primitive);
+  sameDtype(a!, b!, primitive);
   const [rows, innerA] = matrixSizes(a!.shape, transposeA);
   const [innerB, columns] = matrixSizes(b!.shape, transposeB);
   if (a!.shape.length < 2 || b!.shape.length < 2 || innerA !== innerB) {
@@ -34,7 +44,7 @@ function matrixProduct(
     );
   }
   const batch = broadcastShapes(a!.shape.slice(0, -2), b!.shape.slice(0, -2), primitive);
-  return { shape: [...batch, rows!, columns!], dtype: 'float32' };
+  return { shape: [...batch, rows!, columns!], dtype: a!.dtype };
 }
 
 function matrixSizes(shape: Shape, transposed: boolean): readonly [number | undefined, number | undefined] {

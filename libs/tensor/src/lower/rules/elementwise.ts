@@ -1,7 +1,6 @@
 import type { ElementwiseParams } from '../../ir/primitive.ts';
 import { elementType, FloatAttribute, microsoft } from '../onnx-writer.ts';
-import { combineByArithmetic, shiftByArithmetic } from '../bitwise-arithmetic.ts';
-import { type OnnxRule, type OnnxRules, operator } from './rule.ts';
+import { type OnnxRules, operator } from './rule.ts';
 
 export const elementwiseOnnx: OnnxRules<keyof ElementwiseParams> = {
   neg: operator('Neg'),
@@ -78,22 +77,10 @@ export const elementwiseOnnx: OnnxRules<keyof ElementwiseParams> = {
   lessOrEqual: operator('LessOrEqual'),
   and: operator('And'),
   or: operator('Or'),
-  bitAnd: bitwise('BitwiseAnd', 'and'),
-  bitOr: bitwise('BitwiseOr', 'or'),
-  bitXor: bitwise('BitwiseXor', 'xor'),
-  shiftLeft: shift('LEFT', 'Mul'),
-  shiftRight: shift('RIGHT', 'Div'),
+  bitAnd: operator('BitwiseAnd'),
+  bitOr: operator('BitwiseOr'),
+  bitXor: operator('BitwiseXor'),
+  shiftLeft: operator('BitShift', { direction: 'LEFT' }),
+  shiftRight: operator('BitShift', { direction: 'RIGHT' }),
   where: operator('Where'),
 };
-
-function bitwise(operator: string, kind: 'and' | 'or' | 'xor'): OnnxRule<'bitAnd' | 'bitOr' | 'bitXor'> {
-  return (onnx, _tensor, [a, b]) =>
-    onnx.target === 'webgpu' ? combineByArithmetic(onnx, kind, a!, b!) : onnx.op(operator, [a!, b!]);
-}
-
-function shift(direction: 'LEFT' | 'RIGHT', arithmetic: 'Mul' | 'Div'): OnnxRule<'shiftLeft' | 'shiftRight'> {
-  return (onnx, _tensor, [a, places]) =>
-    onnx.target === 'webgpu'
-      ? shiftByArithmetic(onnx, arithmetic, a!, places!)
-      : onnx.op('BitShift', [a!, places!], { attributes: { direction } });
-}

@@ -9,6 +9,10 @@ export const linalgReference: ReferenceRules<keyof LinalgParams> = {
     const read = broadcastReader(c!, y.shape);
     y.data.forEach((value, i) => (y.data[i] = value + read(i)));
   },
+  matmulQuantized: (y, [x], { weight }) => {
+    const matrix = { dtype: 'float32', shape: [weight.rows, weight.columns], data: weight.dequantized() } as const;
+    multiplyMatrices(y, x!, matrix, { transposeA: false, transposeB: true, alpha: 1 });
+  },
 };
 
 function multiplyMatrices(

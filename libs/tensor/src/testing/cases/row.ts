@@ -1,12 +1,12 @@
 /** For tests: operands to try a primitive on, drawn at random. */
 import type { Random } from '@crucible/foundation';
-import type { DType } from '../../dtype.ts';
+import type { HostType } from '../../dtype.ts';
 import type { Primitive, PrimitiveParams } from '../../ir/primitive.ts';
 import type { Shape } from '../../shape.ts';
 
 export interface Operand {
   readonly shape: Shape;
-  readonly dtype?: DType;
+  readonly dtype?: HostType;
   /** Draws an element; default: uniform in -2 … 2. */
   readonly draw?: (random: Random, i: number) => number;
 }
@@ -89,7 +89,7 @@ interface Integers {
   readonly values: readonly (readonly number[])[];
 }
 
-export function comparison<P extends Primitive>(dtype: DType, draw: (random: Random) => number): Row<P> {
+export function comparison<P extends Primitive>(dtype: HostType, draw: (random: Random) => number): Row<P> {
   const operand = { shape: [3, 4], dtype, draw };
   return { cases: [{ params: none, operands: [operand, operand] }] };
 }

@@ -2,8 +2,8 @@
  * Bits of uint32 by arithmetic, for devices whose kernels have none: ONNX Runtime's WebGPU knows of uint32 no more than
  * sums, products and quotients, which wrap as they should. Exact, and slower than the operators by far.
  */
-import { ndArray } from '../nd-array.ts';
-import { elementType, type OnnxWriter } from './onnx-writer.ts';
+import { ndArray } from '../../nd-array.ts';
+import { elementType, type OnnxWriter } from '../onnx-writer.ts';
 
 /** a · 2ⁿ or a / 2ⁿ. */
 export function shiftByArithmetic(onnx: OnnxWriter, operator: 'Mul' | 'Div', a: string, places: string): string {

@@ -1,0 +1,4 @@
+export { createOpenAiModel } from './openai-model.ts';
+export type { OpenAiModelOptions } from './openai-model.ts';
+export { createPolicyModel } from './policy-model.ts';
+export type { ChatEncoder, PolicyModelOptions } from './policy-model.ts';

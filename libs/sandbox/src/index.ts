@@ -1,0 +1,10 @@
+export { boundaryNames } from './boundary.ts';
+export type { Boundary, BoundaryName, StreamName } from './boundary.ts';
+export { openBoundary, openSandbox } from './open-sandbox.ts';
+export type { OpenSandboxOptions } from './open-sandbox.ts';
+export { outcomes } from './outcome.ts';
+export type { Exception, Outcome, RunResult, Usage, Value } from './outcome.ts';
+export { limitRanges } from './program.ts';
+export type { Limits, Program, ProgramFile } from './program.ts';
+export { Sandbox } from './sandbox.ts';
+export type { SandboxOptions, SandboxState } from './sandbox.ts';
