@@ -174,7 +174,7 @@ export async function mlm(
 }
 
 /** Cross-entropy in nats of the masked tokens, and the share that is found; weighted sums. */
-export function maskedLoss(
+function maskedLoss(
   weights: ParameterTree<Tensor>,
   config: EncoderConfig,
   { ids, at, targets, weights: shares }: Readonly<Record<'ids' | 'at' | 'targets' | 'weights', Tensor>>,

@@ -1,4 +1,5 @@
 /** What every way of adapting a model to a task has in common, so that they can be compared side by side. */
+import { mostProbable } from './metrics.ts';
 import type { LabelledText, TaskData } from './task.ts';
 import type { TemplateInput } from './template.ts';
 
@@ -57,6 +58,6 @@ export function accuracyOf(
   probabilities: readonly (readonly number[])[],
   examples: readonly Pick<LabelledText, 'label'>[],
 ): number {
-  const hits = probabilities.filter((row, i) => row.indexOf(Math.max(...row)) === examples[i]!.label);
+  const hits = probabilities.filter((row, i) => mostProbable(row) === examples[i]!.label);
   return hits.length / examples.length;
 }

@@ -18,7 +18,7 @@ import { parseTemplate, type Template, TemplateEncoder } from './template.ts';
 import { createVerbalizer, type LabelWords, searchLabelWords } from './verbalizer.ts';
 
 /** Which tokens may stand in a prompt: whole words of letters alone, that the tokenizer gives back as one token. */
-export function wholeWords({ tokenizer }: Pick<MaskedModel, 'tokenizer'>): (id: number) => boolean {
+function wholeWords({ tokenizer }: Pick<MaskedModel, 'tokenizer'>): (id: number) => boolean {
   const { continues, special } = maskedVocabulary(tokenizer);
   const known = new Map<number, boolean>();
   return (id) => {

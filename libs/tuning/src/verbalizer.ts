@@ -62,7 +62,7 @@ export function createVerbalizer(
 }
 
 /** The tokens of a word after a space; undefined where the vocabulary lacks some of it. */
-export function wordTokens(tokenizer: Tokenizer, word: string): number[] | undefined {
+function wordTokens(tokenizer: Tokenizer, word: string): number[] | undefined {
   const trimmed = word.trim();
   const ids = trimmed === '' ? [] : tokenizer.encode(` ${trimmed}`);
   const isUnknown = (id: number): boolean => tokenizer.isSpecial(id);
