@@ -12,13 +12,16 @@ import {
 } from '@crucible/nn';
 import {
   add,
+  argMax,
   cast,
   clamp,
   equal,
   exp,
   gather,
+  isTensor,
   less,
   likeliestToken,
+  logProbability,
   logSigmoid,
   maximum,
   mul,
@@ -55,14 +58,19 @@ export function scoresAt(model: ParameterTree<Tensor>, config: DecoderConfig, in
   return scalarScores(model, hiddenRows(decode(model, config, input).hidden, at));
 }
 
-/** Cross-entropy in nats, and the share of targets that are the most probable token; both weighted sums. */
+/**
+ * Cross-entropy in nats, and the share of targets that are the most probable class; both weighted sums. Of a language
+ * model's predictions, or of few classes by their logits [n, classes].
+ */
 export function predictionLoss(
-  { hidden, head }: Predictions,
+  of: Predictions | Tensor,
   targets: Tensor,
   weights: Tensor,
 ): { readonly loss: Tensor; readonly accuracy: Tensor } {
-  const hit = cast(equal(likeliestToken(hidden, head), targets), 'float32');
-  const logProbabilities = tokenLogProbability(hidden, head, targets);
+  const [best, logProbabilities] = isTensor(of)
+    ? [argMax(of), logProbability(of, targets)]
+    : [likeliestToken(of.hidden, of.head), tokenLogProbability(of.hidden, of.head, targets)];
+  const hit = cast(equal(best, targets), 'float32');
   return { loss: mul(sum(mul(logProbabilities, weights)), -1), accuracy: sum(mul(hit, weights)) };
 }
 
