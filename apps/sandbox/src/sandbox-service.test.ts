@@ -41,7 +41,7 @@ afterAll(async () => {
   client.close();
   await service.close(0);
   await bus.close();
-});
+}, timeout);
 
 interface Execution {
   readonly runId: string;

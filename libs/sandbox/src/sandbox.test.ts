@@ -18,7 +18,7 @@ for (const name of boundaryNames) {
     beforeAll(async () => {
       sandbox = new Sandbox(await openTestBoundary(name), { concurrency: 2, queue: 2, warm: 1 });
     }, timeout);
-    afterAll(() => sandbox.close());
+    afterAll(() => sandbox.close(), timeout);
 
     interface Run extends RunResult {
       readonly stdout: string;

@@ -21,11 +21,11 @@ beforeAll(async () => {
     retrieverTarget: '127.0.0.1:1',
     sandboxTarget: sandbox.target,
   });
-});
+}, timeout);
 afterAll(async () => {
   await gateway.close(0);
   await sandbox.close(0);
-});
+}, timeout);
 
 function execute(body: unknown, signal?: AbortSignal): Promise<Response> {
   return fetch(`http://${gateway.target}/v1/sandbox/execute`, {
