@@ -29,7 +29,7 @@ export {
   resolveStage,
 } from './forge/presets.ts';
 export type { ForgeSettings } from './forge/presets.ts';
-export { predictionLoss } from './losses.ts';
+export { logitsLoss } from './losses.ts';
 export { mlmStage, ppoStage, pretrainStage, rewardStage, sftStage } from './forge/single-stage.ts';
 export type { SingleStage, StageResult } from './forge/single-stage.ts';
 export { answerGroup, readUserData } from './forge/user-data.ts';

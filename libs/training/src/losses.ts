@@ -12,6 +12,8 @@ import {
 } from '@crucible/nn';
 import {
   add,
+  logProbability,
+  argMax,
   cast,
   clamp,
   equal,
@@ -64,6 +66,16 @@ export function predictionLoss(
   const hit = cast(equal(likeliestToken(hidden, head), targets), 'float32');
   const logProbabilities = tokenLogProbability(hidden, head, targets);
   return { loss: mul(sum(mul(logProbabilities, weights)), -1), accuracy: sum(mul(hit, weights)) };
+}
+
+/** Likewise from the logits themselves [n, classes]: for few classes, and for heads that are more than a matrix. */
+export function logitsLoss(
+  logits: Tensor,
+  targets: Tensor,
+  weights: Tensor,
+): { readonly loss: Tensor; readonly accuracy: Tensor } {
+  const hit = cast(equal(argMax(logits), targets), 'float32');
+  return { loss: mul(sum(mul(logProbability(logits, targets), weights)), -1), accuracy: sum(mul(hit, weights)) };
 }
 
 /**

@@ -23,7 +23,7 @@ import { type MaskedBatch, maskedSource, type MaskedVocabulary } from './batches
 import type { TokenSource } from './batches/token-windows.ts';
 import type { OptimizerName } from './decoder-optimizer.ts';
 import { encoderOptimizer } from './encoder-optimizer.ts';
-import { predictionLoss } from './losses.ts';
+import { logitsLoss } from './losses.ts';
 import { computingOf, runLoop, type StageContext } from './stage.ts';
 import { resumedFrom, stepState } from './step-state.ts';
 import { TrainStep } from './train-step.ts';
@@ -182,7 +182,7 @@ function maskedLoss(
   const [rows, time] = ids.shape as [number, number];
   const mask = ids.graph.constant('int32', [rows, time], new Int32Array(rows * time).fill(1));
   const hidden = hiddenRows(encode(weights, config, { ids, mask }), at);
-  return predictionLoss(maskedLanguageLogits(weights, config, hidden), targets, shares);
+  return logitsLoss(maskedLanguageLogits(weights, config, hidden), targets, shares);
 }
 
 type Signature = Readonly<Record<'ids' | 'at' | 'targets' | 'weights', TensorType>> & { readonly model: ModelWeights };

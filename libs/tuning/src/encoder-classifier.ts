@@ -14,7 +14,7 @@ import {
   type Tensor,
   type TensorType,
 } from '@crucible/tensor';
-import { encoderOptimizer, predictionLoss, TrainStep } from '@crucible/training';
+import { encoderOptimizer, logitsLoss, TrainStep } from '@crucible/training';
 import type { TuneContext, TuneSettings } from './method.ts';
 import { accuracyOf } from './method.ts';
 import { softmaxOf } from './verbalizer.ts';
@@ -104,7 +104,7 @@ export class EncoderClassifier {
       this.#learned,
       (learned, batch, frozen) => {
         const given = { ids: batch.ids, mask: batch.mask, types: batch.types, at: batch.at };
-        const { loss, accuracy } = predictionLoss(scores(learned, frozen, given), batch.targets, batch.weights);
+        const { loss, accuracy } = logitsLoss(scores(learned, frozen, given), batch.targets, batch.weights);
         return { loss, metrics: { accuracy } };
       },
       {

@@ -1,7 +1,7 @@
 /** Finding prompts: label words, trigger words and templates, judged by examples. */
 import { invalidInput, Random, throwIfCancelled } from '@crucible/foundation';
 import { compile, flatten, gradient, isTensor, itemOf, mul, type NdArray } from '@crucible/tensor';
-import { maskedVocabulary, predictionLoss } from '@crucible/training';
+import { maskedVocabulary, logitsLoss } from '@crucible/training';
 import { EncoderClassifier, type LabelledPrompt } from './encoder-classifier.ts';
 import { accuracyOf, type Method, type TuneSettings } from './method.ts';
 import {
@@ -136,7 +136,7 @@ export async function findTriggers(
     { learned: task.learned, frozen: task.frozen, batch },
     ({ learned, frozen, batch: symbols }) => {
       const { targets, weights: shares, ...inputs } = symbols;
-      const { loss } = predictionLoss(task.scores(learned, frozen, inputs), targets, shares);
+      const { loss } = logitsLoss(task.scores(learned, frozen, inputs), targets, shares);
       const [slope] = flatten(gradient<object>(loss, learned), isTensor);
       return { loss, slope: mul(slope!.leaf, 1) };
     },
