@@ -117,7 +117,7 @@ export class JobRunner {
         store.update(id, { state: 'queued', attempts: job.attempts });
         throw error;
       }
-      if (cancelled.signal.aborted) return await this.#end(id, 'cancelled');
+      if (cancelled.signal.aborted) { await this.#end(id, 'cancelled'); return; }
       if (error.code === 'unavailable' || error.code === 'deadline-exceeded') {
         log.warn({ job: id, error: error.message }, 'the job is begun again');
         throw error;

@@ -54,7 +54,9 @@ export function jobMessage({
   error,
   ...job
 }: Job): MessageInitShape<typeof JobSchema> {
-  const big = Object.fromEntries(Object.entries(counts).map(([name, value]) => [name, BigInt(value)]));
+  const big = Object.fromEntries(
+    Object.entries(counts).map(([name, value]: [string, number]) => [name, BigInt(value)]),
+  );
   return {
     id: job.id,
     spec: fromJson(JobSpecSchema, spec as JsonValue),

@@ -134,7 +134,7 @@ export async function createRetrieverService(dependencies: RetrieverDependencies
       if (!known && store.list().filter(({ state }) => !isFinal(state)).length >= mostWaiting) {
         throw new CrucibleError('resource-exhausted', `${mostWaiting} jobs are waiting already`);
       }
-      const job = known ?? store.create(id, json as JsonValue, new Date().toISOString());
+      const job = known ?? store.create(id, json, new Date().toISOString());
       if (job.state === 'queued') await runner.enqueue(job);
       return { job: jobMessage(store.get(id)) };
     },
