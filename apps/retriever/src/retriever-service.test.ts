@@ -252,6 +252,39 @@ describe('a job', () => {
     });
   });
 
+  test('gives a collection an embedder, and searches go by it', async () => {
+    const notes = Array.from({ length: 40 }, (_, i) =>
+      JSON.stringify({
+        id: i,
+        title: `Note ${i % 5}`,
+        text: `Kettles of kind${i % 5} boil. Teapots of kind${i % 5} pour. Cups stay.`,
+      }),
+    );
+    await client.ingest(parts({ collection: 'taught', name: 'notes.jsonl' }, notes.join('\n')));
+    const spec = { collection: 'taught', kind: { case: 'embedder' as const, value: { steps: 3, seed: 1 } } };
+    await client.submitJob({ jobId: 'teach', spec });
+    expect(await ended('teach')).toMatchObject({ state: JobState.SUCCEEDED, stage: 'embedding' });
+    const { collections } = await client.listCollections({});
+    const taught = collections.find(({ name }) => name === 'taught')!;
+    expect(taught).toMatchObject({
+      passageCount: 40n,
+      embeddedCount: 40n,
+      embedder: expect.stringMatching(/^bag-/) as string,
+    });
+    const query = { collection: 'taught', query: 'kind3 kettles', mode: SearchMode.DENSE, limit: 3 };
+    const { hits } = await client.search(query);
+    expect(hits.length).toBeGreaterThan(0);
+    expect(hits[0]!.similarity).toBeGreaterThan(0);
+    await client.submitJob({
+      jobId: 'unteachable',
+      spec: { ...spec, collection: 'many', kind: { case: 'embedder', value: { folder: home } } },
+    });
+    expect(await ended('unteachable')).toMatchObject({
+      state: JobState.FAILED,
+      errorMessage: expect.stringContaining('config.json') as string,
+    });
+  }, 60_000);
+
   test('from the queue that is wrong goes to the dead letters', async () => {
     const data = { jobId: 'bad', spec: { ingest: { path: '/none/such' } } };
     await bus.publish(createEvent('crucible.ingest.requested', { source: '/test', data }));

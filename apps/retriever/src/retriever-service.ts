@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { closeSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type JsonValue, toJson } from '@bufbuild/protobuf';
+import { toJson } from '@bufbuild/protobuf';
 import type { Bus } from '@crucible/bus';
 import { CrucibleError, type ErrorCode, invalidInput } from '@crucible/foundation';
 import { type IngestRequest, JobSpecSchema, RetrieverService, type SourceHeader } from '@crucible/protos/retriever/v1';

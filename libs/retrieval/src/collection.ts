@@ -622,7 +622,7 @@ export class Collection {
 }
 
 /** What a passage is found by: its title and headings too. */
-export function searchableText(
+function searchableText(
   { title }: { readonly title: string },
   { heading, start, end }: { readonly heading: string; readonly start: number; readonly end: number },
   text: string,
