@@ -31,7 +31,7 @@ function corpus(): string {
 describe('--help', () => {
   it.each([
     [[], ['up', 'forge', 'train', 'chat', 'ask', 'eval', 'models', 'pull', 'export', 'run', 'jobs', 'serve', '--home']],
-    [['up'], ['--port', '--host', '--preset', '--seed', '--no-forge', '--home']],
+    [['up'], ['--port', '--host', '--preset', '--device', '--precision', '--seed', '--no-forge', '--home']],
     [
       ['forge'],
       ['--corpus', '--instructions', '--preferences', '--name', '--preset', '--seed', '--set', '--json', '--home'],
@@ -302,5 +302,36 @@ describe('a busy port', () => {
     expect(trainer.code).toBe(1);
     expect(trainer.stderr).toMatch(new RegExp(`crucible: .*\\b${port}\\b.*\\n$`));
     expect(trainer.stderr).not.toMatch(/^\s+at /m);
+  });
+});
+
+describe('a device', () => {
+  it('that does not exist is refused', async () => {
+    const expected = '--device gpu: a device is one of auto, cpu, webgpu, cuda';
+    await expectRefusal(['up', '--no-forge', '--device', 'gpu'], expected);
+    await expectRefusal(
+      ['train', 'pretrain', '--corpus', corpus(), '--name', 'x', '--precision', 'half'],
+      '--precision half: a precision is one of float32, float16, bfloat16',
+    );
+  });
+
+  it('that is not there ends a service with what it needs', async () => {
+    const args = [
+      '--home',
+      temporaryFolder(),
+      'serve',
+      'reward',
+      '--bus',
+      'embedded:',
+      '--port',
+      '0',
+      '--device',
+      'cuda',
+    ];
+    await expectRefusal(
+      args,
+      /^crucible: device cuda: .*(missing in .*onnxruntime-gpu|does not load|Linux on x64)/m,
+      1,
+    );
   });
 });

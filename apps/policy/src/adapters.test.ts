@@ -133,9 +133,7 @@ test('what cannot be loaded is refused, and changes nothing', async () => {
   );
   await load({});
   await expect(load({ uri: adapterFolder(2) })).rejects.toMatchObject({ code: 'conflict' });
-  await expect(
-    load({ adapter: 'head', uri: adapterFolder(3, { ...lora, targets: ['lm_head'] } as never) }),
-  ).rejects.toThrow(
+  await expect(load({ adapter: 'head', uri: adapterFolder(3, { ...lora, targets: ['lm_head'] }) })).rejects.toThrow(
     'adapter head changes lm_head.weight, which the rows of a batch share; merge it into its base to serve it',
   );
   expect(await namesOf(policy)).toContain('chat:one@1');

@@ -1,8 +1,9 @@
 /** What the policy service and its engine process say to each other. */
 import type { Choice, FinishReason, Sampling } from '@crucible/inference';
-import type { LoadMethod } from '@crucible/serving';
+import type { LoadMethod, OpenMethod } from '@crucible/serving';
 
 export interface PolicyEngineMethods {
+  open: OpenMethod;
   load: LoadMethod;
   /** Lets go of an adapter, by its whole name; answers that it writes go on. */
   unload: { args: { readonly name: string }; result: null; item: never };

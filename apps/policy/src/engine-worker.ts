@@ -19,8 +19,8 @@ import {
 import type { DecoderConfig, ModelWeights, QuantizedWeights } from '@crucible/nn';
 import { countParameters } from '@crucible/optim';
 import { resolveSettings, serveWorker, TaskQueue } from '@crucible/service';
-import { chooseDevice } from '@crucible/tensor';
 import type { LoadedModel, LoadMethod } from '@crucible/serving';
+import { chooseDevice, useCompileCache } from '@crucible/tensor';
 import type { PolicyEngineMethods, SequenceScore, TokenChoice } from './engine-protocol.ts';
 
 interface Loaded {
@@ -40,8 +40,8 @@ interface LoadedAdapter extends ServedAdapter {
 /** Tokens of a conversation at most, whatever a model says of itself: attention takes memory for every pair of them. */
 const longestContext = 4096;
 
-/** Tried out before the service says that it serves. */
-const { device, reason: deviceReason } = await chooseDevice(resolveSettings().device);
+const { device, cache } = resolveSettings();
+useCompileCache(cache);
 
 const loaded = new Map<string, Loaded>();
 /** Programs of scorers run one at a time, and are released when those before have ended. */
@@ -50,6 +50,8 @@ const scoring = new TaskQueue();
 const loading = new TaskQueue();
 
 serveWorker<PolicyEngineMethods>({
+  open: () => chooseDevice(device),
+
   load: (args) => loading.run(() => (partsOf(args.name).adapter === undefined ? loadWhole(args) : loadOne(args))),
 
   unload: ({ name }) =>
@@ -173,8 +175,7 @@ async function loadWhole({ name, version, folder }: LoadMethod['args']): Promise
     vocabularySize: config.vocabularySize,
     parameterCount: countParameters(weights) + countQuantized(config, quantized),
     endTokenIds: ends,
-    device,
-    deviceReason,
+    device: (await chooseDevice(device)).device,
     dropped,
   };
 }
@@ -198,8 +199,7 @@ async function loadOne({ name: whole, version, folder }: LoadMethod['args']): Pr
       countQuantized(config, served.quantized ?? new Map()) +
       countParameters(adapter.parameters),
     endTokenIds: loadSpecialTokenIds(folder).eos ?? entry.ends,
-    device,
-    deviceReason,
+    device: (await chooseDevice(device)).device,
   };
 }
 

@@ -1,7 +1,8 @@
 /** What the reward service and its engine process say to each other. */
-import type { LoadMethod } from '@crucible/serving';
+import type { LoadMethod, OpenMethod } from '@crucible/serving';
 
 export interface RewardEngineMethods {
+  open: OpenMethod;
   load: LoadMethod;
   /** Scores whole sequences at their last tokens. */
   score: {

@@ -4,7 +4,7 @@ import { CrucibleError, invalidInput, throwIfCancelled } from '@crucible/foundat
 import { rowTime, ScalarScorer, scoreSequences } from '@crucible/inference';
 import { countParameters } from '@crucible/optim';
 import { resolveSettings, serveWorker, TaskQueue } from '@crucible/service';
-import { chooseDevice } from '@crucible/tensor';
+import { chooseDevice, useCompileCache } from '@crucible/tensor';
 import type { RewardEngineMethods } from './engine-protocol.ts';
 
 interface Loaded {
@@ -16,15 +16,17 @@ interface Loaded {
 /** Tokens of a sequence at most; of longer ones the end is read. */
 const longestContext = 4096;
 
-/** Tried out before the service says that it serves. */
-const { device, reason: deviceReason } = await chooseDevice(resolveSettings().device);
+const { device, cache } = resolveSettings();
+useCompileCache(cache);
 
 const loaded = new Map<string, Loaded>();
 /** Programs of scorers run one at a time, and are released when those before have ended. */
 const scoring = new TaskQueue();
 
 serveWorker<RewardEngineMethods>({
-  load: ({ name, version, folder }) => {
+  open: () => chooseDevice(device),
+
+  load: async ({ name, version, folder }) => {
     const model = loadModel(folder);
     if (model.kind !== 'scalar') throw invalidInput(`${folder} holds no reward model`, { at: 'uri' });
     const { weights } = model;
@@ -42,8 +44,7 @@ serveWorker<RewardEngineMethods>({
       vocabularySize: config.vocabularySize,
       parameterCount: countParameters(weights),
       endTokenIds: [],
-      device,
-      deviceReason,
+      device: (await chooseDevice(device)).device,
     };
   },
 

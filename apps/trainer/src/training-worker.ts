@@ -5,7 +5,7 @@ import { createWorld } from '@crucible/data';
 import type { ModelReference } from '@crucible/protos/model/v1';
 import { type JobSpec, JobSpecSchema } from '@crucible/protos/trainer/v1';
 import { resolveSettings, serveWorker } from '@crucible/service';
-import { chooseDevice, type Device, type Precision } from '@crucible/tensor';
+import { chooseDevice, type Device, type Precision, useCompileCache } from '@crucible/tensor';
 import {
   defaultPresetForFiles,
   forge,
@@ -38,6 +38,8 @@ interface Host {
   readonly onNotice: (message: string) => void;
   readonly published: (model: ModelVersion) => Promise<void>;
 }
+
+useCompileCache(resolveSettings().cache);
 
 serveWorker<TrainingMethods>({
   run: async ({ spec, folder, models }, { signal, emit }) => {

@@ -95,8 +95,8 @@ export function loadLanguageModel(folder: string): LanguageModel {
   const { kind, config } = describe(json, path);
   if (kind !== 'language') throw invalidInput(`${path}: of few bits are language models alone`, { at: path });
   return {
-    config: config as DecoderConfig,
-    ...readTensors(join(folder, 'model.safetensors'), config as DecoderConfig),
+    config: config,
+    ...readTensors(join(folder, 'model.safetensors'), config),
   };
 }
 

@@ -1,3 +1,4 @@
+import { homedir } from 'node:os';
 import { resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { resolveSettings } from './settings.ts';
@@ -15,6 +16,7 @@ describe('settings', () => {
       retriever: { store: resolve('.crucible/knowledge'), target: undefined },
       sandbox: { boundary: 'auto', target: undefined },
       logLevel: 'info',
+      cache: resolve(homedir(), '.cache/crucible'),
     });
   });
 
@@ -38,6 +40,8 @@ describe('settings', () => {
       CRUCIBLE_SANDBOX_TARGET: 'sandbox:7005',
       CRUCIBLE_SANDBOX_BOUNDARY: 'pyodide',
       CRUCIBLE_LOG_LEVEL: 'debug',
+      CRUCIBLE_CACHE: '/var/cache/programs',
+      XDG_CACHE_HOME: '/var/other',
       PORT: 'none',
     });
     expect(settings).toEqual({
@@ -56,6 +60,7 @@ describe('settings', () => {
       retriever: { store: 's3://bucket/knowledge', target: 'retriever:7004' },
       sandbox: { boundary: 'pyodide', target: 'sandbox:7005' },
       logLevel: 'debug',
+      cache: '/var/cache/programs',
     });
   });
 
@@ -63,6 +68,12 @@ describe('settings', () => {
     expect(resolveSettings({ CRUCIBLE_HOME: '', CRUCIBLE_GATEWAY_PORT: '', CRUCIBLE_BUS: '' })).toEqual(
       resolveSettings({}),
     );
+  });
+
+  test('keep compiled programs among the caches of the user, or nowhere', () => {
+    expect(resolveSettings({ XDG_CACHE_HOME: '/xdg' }).cache).toBe('/xdg/crucible');
+    expect(resolveSettings({ XDG_CACHE_HOME: 'relative' }).cache).toBe(resolve(homedir(), '.cache/crucible'));
+    expect(resolveSettings({ CRUCIBLE_CACHE: 'off' }).cache).toBeUndefined();
   });
 
   test('put the bus into the home', () => {

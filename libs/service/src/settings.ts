@@ -1,5 +1,6 @@
 /** Settings of the services: read from the environment in one place, checked once. docs/configuration.md lists them. */
-import { join, resolve } from 'node:path';
+import { homedir } from 'node:os';
+import { isAbsolute, join, resolve } from 'node:path';
 import { invalidInput } from '@crucible/foundation';
 import { targetFrom } from '@crucible/rpc';
 import { z } from 'zod';
@@ -53,6 +54,8 @@ const schema = z.object({
   /** What holds the programs that the sandbox runs. */
   CRUCIBLE_SANDBOX_BOUNDARY: boundary.default('auto'),
   CRUCIBLE_LOG_LEVEL: level.default('info'),
+  /** Where compiled programs are kept; `off`: nowhere. Default: `crucible` in the user's folder of caches. */
+  CRUCIBLE_CACHE: text.optional(),
 });
 
 export interface Settings {
@@ -87,6 +90,8 @@ export interface Settings {
   readonly device: z.infer<typeof device>;
   readonly precision: z.infer<typeof precision>;
   readonly logLevel: z.infer<typeof level>;
+  /** Folder of compiled programs; undefined: they are not kept. */
+  readonly cache: string | undefined;
 }
 
 /** Resolves the settings; an empty variable counts as unset, and an invalid one is named with its value and what is allowed. */
@@ -127,5 +132,11 @@ export function resolveSettings(environment: Readonly<Record<string, string | un
     },
     sandbox: { boundary: env.CRUCIBLE_SANDBOX_BOUNDARY, target: env.CRUCIBLE_SANDBOX_TARGET },
     logLevel: env.CRUCIBLE_LOG_LEVEL,
+    cache: env.CRUCIBLE_CACHE === 'off' ? undefined : resolve(env.CRUCIBLE_CACHE ?? join(cachesOf(given), 'crucible')),
   };
+}
+
+/** The XDG base directory specification: a relative path counts as unset. */
+function cachesOf({ XDG_CACHE_HOME: folder }: Readonly<Record<string, string | undefined>>): string {
+  return folder !== undefined && isAbsolute(folder) ? folder : join(homedir(), '.cache');
 }

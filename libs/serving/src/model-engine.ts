@@ -13,6 +13,20 @@ export interface ModelEngine {
   readonly onRestart: (restore: (load: ModelEngine['load']) => Promise<void>) => void;
 }
 
+/** Where an engine computes, and why there. */
+export interface EngineDevice {
+  /** `cpu`, `webgpu` or `cuda`. */
+  readonly device: string;
+  readonly reason: string;
+}
+
+/** The method of an engine process that tries out its device; fails where it was named and is not there. */
+export interface OpenMethod {
+  readonly args: Readonly<Record<string, never>>;
+  readonly result: EngineDevice;
+  readonly item: never;
+}
+
 /** The method of an engine process that loads models. */
 export interface LoadMethod {
   /** Loads a checkpoint folder and serves new calls to `name` from it: `MODEL`, or `MODEL:ADAPTER` for an adapter's. */

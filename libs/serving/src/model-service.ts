@@ -2,7 +2,7 @@ import type { Bus } from '@crucible/bus';
 import { createServer, type Server, type ServerTls, type ServiceImplementation } from '@crucible/rpc';
 import { type Logger, logCalls, type Service, type WorkerMethods } from '@crucible/service';
 import { EngineWorker } from './engine-worker.ts';
-import { type LoadMethod, modelEngine } from './model-engine.ts';
+import { type EngineDevice, type LoadMethod, modelEngine, type OpenMethod } from './model-engine.ts';
 import type { ModelSource } from './model-source.ts';
 import { ServedModels } from './served-models.ts';
 
@@ -31,7 +31,7 @@ export interface ModelServiceParts<M extends WorkerMethods<M>> {
 type SharedCalls = ReturnType<typeof sharedCalls>;
 
 /** A service that answers from the newest weights: an engine in a process of its own, and calls that look into it. */
-export async function createModelService<M extends WorkerMethods<M> & { load: LoadMethod }>(
+export async function createModelService<M extends WorkerMethods<M> & { load: LoadMethod; open: OpenMethod }>(
   { name, kind, engine, implement }: ModelServiceParts<M>,
   { bus, source, log, host, port, tls, device }: ModelServiceDependencies,
 ): Promise<Service> {
@@ -39,12 +39,14 @@ export async function createModelService<M extends WorkerMethods<M> & { load: Lo
   const worker = await EngineWorker.start<M>(engine, { name: `the ${name} engine`, log, env });
   const models = new ServedModels({ kind, source, log, engine: modelEngine(worker) });
   let server: Server | undefined;
+  let engineDevice: EngineDevice;
   const stop = async (graceMs: number): Promise<void> => {
     await models.stop();
     await server?.drain({ graceMs });
     await worker.close();
   };
   try {
+    engineDevice = await worker.call('open', {});
     const services = [implement(worker, models, sharedCalls(models))];
     server = await createServer({ host, port, services, onCallEnd: logCalls(log), ...(tls && { tls }) });
     await models.start(bus);
@@ -52,7 +54,8 @@ export async function createModelService<M extends WorkerMethods<M> & { load: Lo
     await stop(0);
     throw reason;
   }
-  log.info({ target: server.target, models: models.info('').map(({ name }) => name) }, `the ${name} service serves`);
+  const names = models.info('').map((model) => model.name);
+  log.info({ target: server.target, models: names, ...engineDevice }, `the ${name} service serves`);
   return { name, target: server.target, close: (graceMs = 10_000) => stop(graceMs) };
 }
 

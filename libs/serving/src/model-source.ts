@@ -37,8 +37,6 @@ export interface LoadedModel {
   readonly endTokenIds: readonly number[];
   /** Where it computes: `cpu`, `webgpu` or `cuda`. */
   readonly device: string;
-  /** Why there. */
-  readonly deviceReason: string;
   /** Adapters of the model, by their whole names, that no longer fit it and are gone. Default: none. */
   readonly dropped?: readonly string[];
 }

@@ -189,8 +189,7 @@ export class ServedModels {
       this.#served.delete(gone);
       log.error({ model: gone }, 'an adapter does not fit the new weights and is no longer served');
     }
-    const { device, deviceReason } = loaded;
-    log.info({ model: name, version, stage: model.stage, device, deviceReason }, 'serving new weights');
+    log.info({ model: name, version, stage: model.stage }, 'serving new weights');
   }
 
   /** Follows a published version; one that cannot be served is logged, and the old weights go on. */

@@ -46,12 +46,12 @@ export function initialScaling({ initial = 2 ** 16 }: LossScaling = {}, resumed 
 }
 
 export function scaled(loss: Tensor, scaling: Scaling<Tensor>): Tensor {
-  return 'scale' in scaling ? mul(loss, scaling.scale as Tensor) : loss;
+  return 'scale' in scaling ? mul(loss, scaling.scale) : loss;
 }
 
 export function unscaled(gradients: object, scaling: Scaling<Tensor>): object {
   if (!('scale' in scaling)) return gradients;
-  const factor = reciprocal(scaling.scale as Tensor);
+  const factor = reciprocal(scaling.scale);
   return mapTree(gradients, isTensor, (gradient) => mul(gradient, factor)) as object;
 }
 

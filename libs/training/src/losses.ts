@@ -4,20 +4,21 @@ import {
   type DecoderConfig,
   hiddenRows,
   type KeysAndValues,
-  languageLogits,
   type ParameterTree,
+  type Predictions,
+  predictionsOf,
+  type Recompute,
   scalarScores,
 } from '@crucible/nn';
 import {
   add,
-  argMax,
   cast,
   clamp,
   equal,
   exp,
   gather,
   less,
-  logProbability,
+  likeliestToken,
   logSigmoid,
   maximum,
   mul,
@@ -25,6 +26,7 @@ import {
   sub,
   sum,
   type Tensor,
+  tokenLogProbability,
 } from '@crucible/tensor';
 
 export interface PackedInput {
@@ -34,11 +36,18 @@ export interface PackedInput {
   readonly branches: Tensor;
   /** Of an adapter. Default: none. */
   readonly prefix?: KeysAndValues | undefined;
+  /** Default: none. */
+  readonly recompute?: Recompute;
 }
 
-/** Logits for the chosen tokens: `at` int32 [n] → [n, vocabulary]. */
-export function logitsAt(model: ParameterTree<Tensor>, config: DecoderConfig, input: PackedInput, at: Tensor): Tensor {
-  return languageLogits(model, config, hiddenRows(decode(model, config, input).hidden, at));
+/** Predictions for the chosen tokens: `at` int32 [n]. */
+export function predictionsAt(
+  model: ParameterTree<Tensor>,
+  config: DecoderConfig,
+  input: PackedInput,
+  at: Tensor,
+): Predictions {
+  return predictionsOf(model, config, hiddenRows(decode(model, config, input).hidden, at));
 }
 
 /** Scores of the chosen tokens: `at` int32 [n] → [n]. */
@@ -48,12 +57,13 @@ export function scoresAt(model: ParameterTree<Tensor>, config: DecoderConfig, in
 
 /** Cross-entropy in nats, and the share of targets that are the most probable token; both weighted sums. */
 export function predictionLoss(
-  logits: Tensor,
+  { hidden, head }: Predictions,
   targets: Tensor,
   weights: Tensor,
 ): { readonly loss: Tensor; readonly accuracy: Tensor } {
-  const hit = cast(equal(argMax(logits), targets), 'float32');
-  return { loss: mul(sum(mul(logProbability(logits, targets), weights)), -1), accuracy: sum(mul(hit, weights)) };
+  const hit = cast(equal(likeliestToken(hidden, head), targets), 'float32');
+  const logProbabilities = tokenLogProbability(hidden, head, targets);
+  return { loss: mul(sum(mul(logProbabilities, weights)), -1), accuracy: sum(mul(hit, weights)) };
 }
 
 /**

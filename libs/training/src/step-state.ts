@@ -5,7 +5,7 @@ import type { SavedStage } from './stage-checkpoint.ts';
 import type { Batch, Resumed, TrainStep } from './train-step.ts';
 
 export async function stepState<P extends object>(
-  training: TrainStep<P, Batch & never, object>,
+  training: Pick<TrainStep<P, Batch>, 'onHost' | 'steps'>,
   settings: object,
 ): Promise<SavedStage> {
   const { parameters, state, lossScale } = await training.onHost();

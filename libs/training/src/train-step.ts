@@ -5,6 +5,7 @@ import {
   type AnyArray,
   chooseDevice,
   compile,
+  type CompileOptions,
   type Device,
   type DeviceChoice,
   disposeArrays,
@@ -35,6 +36,7 @@ import {
   smallestScale,
   unscaled,
 } from './loss-scaling.ts';
+import { assertStepFits, type StepMemory, stepMemory } from './step-memory.ts';
 
 type Symbols<T> = TreeLike<T, TensorType, Tensor>;
 
@@ -96,6 +98,7 @@ export class TrainStep<P extends object, B extends Batch, F extends object = obj
   readonly #whole = new Map<string, WholeProgram>();
   readonly #partial = new Map<string, PartProgram>();
   #applying: ApplyingProgram | undefined;
+  #memory: StepMemory | undefined;
 
   /** `resumed`: optimizer state and number of steps to go on from. */
   constructor(parameters: P, loss: LossFunction<P, B, F>, options: TrainStepOptions<F>, resumed?: Resumed) {
@@ -122,8 +125,8 @@ export class TrainStep<P extends object, B extends Batch, F extends object = obj
     const { parameters, state, scaling } = await treeToHost(this.#carried);
     return {
       parameters: parameters as P,
-      state: state as OptimizerState<NdArray>,
-      ...('scale' in scaling && { lossScale: itemOf(scaling.scale as NdArray) }),
+      state: state,
+      ...('scale' in scaling && { lossScale: itemOf(scaling.scale) }),
     };
   }
 
@@ -145,6 +148,11 @@ export class TrainStep<P extends object, B extends Batch, F extends object = obj
       );
     }
     return tree;
+  }
+
+  /** What the largest of its programs was predicted to take; undefined before the first step. */
+  get memory(): StepMemory | undefined {
+    return this.#memory;
   }
 
   /** Steps made, those before a resumption included. */
@@ -187,6 +195,18 @@ export class TrainStep<P extends object, B extends Batch, F extends object = obj
     }
   }
 
+  /** Refuses programs for which there is no memory. */
+  get #admitting(): TrainStepOptions & Pick<CompileOptions, 'admit'> {
+    return {
+      ...this.#options,
+      admit: (estimate) => {
+        const memory = stepMemory(estimate);
+        assertStepFits(this.#options.name, memory);
+        if (memory.needed > (this.#memory?.needed ?? 0)) this.#memory = memory;
+      },
+    };
+  }
+
   /** Releases the programs, and what is on the device: `onHost` comes before. */
   async dispose(): Promise<void> {
     disposeArrays(this.#carried);
@@ -204,7 +224,7 @@ export class TrainStep<P extends object, B extends Batch, F extends object = obj
     if (!program)
       this.#whole.set(
         key,
-        (program = await compileWhole(this.#carried, this.#frozen, batch, this.#loss, this.#options)),
+        (program = await compileWhole(this.#carried, this.#frozen, batch, this.#loss, this.#admitting)),
       );
     const { loss, norm, metrics, scale, ...carried } = await program.run({
       ...this.#carried,
@@ -226,6 +246,7 @@ export class TrainStep<P extends object, B extends Batch, F extends object = obj
       if (!program)
         this.#partial.set(
           key,
+          (program = await compilePart(parameters, this.#frozen, part, this.#loss, this.#admitting)),
           (program = await compilePart(this.#carried, this.#frozen, part, this.#loss, this.#options)),
         );
       const frozen = await this.#placedFrozen.place(this.#frozen, program.device);
@@ -236,7 +257,7 @@ export class TrainStep<P extends object, B extends Batch, F extends object = obj
       for (const [name, value] of Object.entries(numbersOf(result.metrics)))
         metrics[name] = (metrics[name] ?? 0) + value;
     }
-    this.#applying ??= await compileApplying(this.#carried, this.#options);
+    this.#applying ??= await compileApplying(this.#carried, this.#admitting);
     const { norm, scale, ...carried } = await this.#applying.run({ ...this.#carried, ...scalars, gradients: sums });
     disposeArrays(sums);
     return { ...carried, loss, norm: itemOf(norm), metrics, scale: numberOf(scale) };
@@ -350,7 +371,7 @@ function updated(
   gradients: object,
   { optimizer, lossScaling }: TrainStepOptions,
 ) {
-  const advanced = optimizer.update(parameters, unscaled(gradients, scaling), state as OptimizerState<Tensor>, scalars);
+  const advanced = optimizer.update(parameters, unscaled(gradients, scaling), state, scalars);
   const next = nextScaling(scaling, advanced.norm, lossScaling);
   return { ...advanced, scaling: next, scale: 'scale' in next ? [next.scale] : [] };
 }

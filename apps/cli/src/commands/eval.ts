@@ -3,6 +3,7 @@ import { loadModel } from '@crucible/checkpoint';
 import { createWorld, type Split } from '@crucible/data';
 import { invalidInput } from '@crucible/foundation';
 import { GenerationEngine, throughputBatch } from '@crucible/inference';
+import { useCompileCache } from '@crucible/tensor';
 import { loadTokenizer } from '@crucible/tokenizer';
 import { type ChatFigures, evaluateOnWorld } from '@crucible/training';
 import { print, printJson, settingsFor } from '../context.ts';
@@ -35,7 +36,9 @@ export function evalCommand(): Command {
     .option('--temperature <number>', 'of the answers; 0 takes the likeliest', parseTemperature, 0)
     .option('--json', 'print JSON')
     .action(async (options: EvalOptions, command: Command) => {
-      const registry = registryOf(settingsFor(command));
+      const settings = settingsFor(command);
+      useCompileCache(settings.cache);
+      const registry = registryOf(settings);
       const models =
         options.model === undefined
           ? registry.list().filter(({ kind }) => kind === 'language')

@@ -38,7 +38,6 @@ serveWorker<ExampleEngineMethods>({
       parameterCount: 1,
       endTokenIds: [3],
       device: 'cpu',
-      deviceReason: 'it has no other',
     };
   },
   answer: async ({ name, ms = 0, hang: hangs = false }, { emit }) => {

@@ -1,6 +1,6 @@
 /** Sizes of the model and lengths of the training that a forge can be asked for by name. */
 import { invalidInput } from '@crucible/foundation';
-import type { LlamaConfig } from '@crucible/nn';
+import type { LlamaConfig, Recompute } from '@crucible/nn';
 import { assertAdapterSettings } from '../adapter-training.ts';
 import { assertDivides } from '../assert-divides.ts';
 import type { OptimizerName } from '../decoder-optimizer.ts';
@@ -100,6 +100,7 @@ export function resolvePreset(name: string, options: Readonly<Record<string, unk
     assertOptimizer(settings[stage].optimizer, `${stage}.optimizer`);
     assertAdapterSettings(settings[stage].adapter, `${stage}.adapter`);
   }
+  for (const stage of ['pretrain', 'sft'] as const) assertRecompute(settings[stage].recompute, `${stage}.recompute`);
   return settings;
 }
 
@@ -162,6 +163,12 @@ function assertOptimizer(name: string, at: string): void {
   const known: readonly OptimizerName[] = ['muon', 'adamw'];
   if (known.some((each) => each === name)) return;
   throw invalidInput(`option ${at} is ${JSON.stringify(name)}; there are ${known.join(', ')}`, { at });
+}
+
+function assertRecompute(given: string, at: string): void {
+  const known: readonly Recompute[] = ['none', 'block'];
+  if (known.some((each) => each === given)) return;
+  throw invalidInput(`option ${at} is ${JSON.stringify(given)}; there are ${known.join(', ')}`, { at });
 }
 
 /** Replaces values by given ones of the same type; unknown names and other types are errors that name them. */

@@ -33,7 +33,7 @@ export interface StageHost extends Computing {
 }
 
 /** An adapter, the model that it belongs to, and the name of that. */
-export interface AdapterToSave {
+interface AdapterToSave {
   readonly kind: 'adapter';
   readonly adapter: SavedAdapter;
   readonly model: ModelDescription;

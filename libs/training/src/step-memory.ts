@@ -1,0 +1,52 @@
+/** Memory of a training step: told before its program is made, and refused where there is not so much. */
+import { CrucibleError } from '@crucible/foundation';
+import type { MemoryEstimate } from '@crucible/tensor';
+
+/** Bytes. */
+export interface StepMemory {
+  /** Parameters, state of the optimizer, frozen weights and the batch: there before the step. */
+  readonly inputs: number;
+  /** Activations, logits and gradients that are there at one time, at most. */
+  readonly between: number;
+  /** New parameters and state, as they are made, fetched, and until those of the steps before are collected. */
+  readonly results: number;
+  /** What the compiler and the runtime take for themselves. */
+  readonly overhead: number;
+  /** All beyond the inputs. */
+  readonly needed: number;
+}
+
+/** Measured, not derived: see step-memory.slow.test.ts, which holds predictions against what steps take. */
+const overhead = 90 * 2 ** 20;
+const shareOfBetween = 1.1;
+const shareOfResults = 2.5;
+
+/** How far a prediction may be off, up or down. */
+export const predictionBand = 0.3;
+
+export function stepMemory({ inputs, constants, between, results }: MemoryEstimate): StepMemory {
+  // The results are among what lies between when they are made.
+  const parts = {
+    between: shareOfBetween * (between - Math.min(between, results)) + 2 * constants,
+    results: shareOfResults * results,
+  };
+  return { inputs, ...parts, overhead, needed: parts.between + parts.results + overhead };
+}
+
+/**
+ * Throws where the step surely does not fit: even what it takes at least, by the band, is more than there is. `free`: bytes
+ * that the process may still take, by the machine's and the container's limits.
+ */
+export function assertStepFits(name: string, memory: StepMemory, free = process.availableMemory()): void {
+  if (memory.needed * (1 - predictionBand) <= free) return;
+  const { needed, inputs, between, results } = memory;
+  throw new CrucibleError(
+    'resource-exhausted',
+    `${name}: a step takes about ${gigabytes(needed)} beside the ${gigabytes(inputs)} of its inputs, and ${gigabytes(free)} are free; ${gigabytes(between)} of it are activations, logits and gradients, and ${gigabytes(results)} new parameters and moments. Fewer rows or shorter ones (rows, time) take less of the first, an adapter (--adapter lora) of both`,
+    { at: 'rows' },
+  );
+}
+
+function gigabytes(bytes: number): string {
+  return `${(bytes / 1e9).toFixed(2)} GB`;
+}
