@@ -277,7 +277,7 @@ describe('a job', () => {
     expect(hits[0]!.similarity).toBeGreaterThan(0);
     await client.submitJob({
       jobId: 'unteachable',
-      spec: { ...spec, collection: 'many', kind: { case: 'embedder', value: { folder: home } } },
+      spec: { ...spec, kind: { case: 'embedder', value: { folder: home } } },
     });
     expect(await ended('unteachable')).toMatchObject({
       state: JobState.FAILED,
