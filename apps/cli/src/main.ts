@@ -25,6 +25,10 @@ const commands: Readonly<Record<string, readonly [summary: string, load: () => P
     async () => (await import('./commands/forge.ts')).forgeCommand(),
   ],
   train: ['run one stage of the forge', async () => (await import('./commands/train.ts')).trainCommand()],
+  tune: [
+    'adapt a model to a task of classification, and measure it',
+    async () => (await import('./commands/tune.ts')).tuneCommand(),
+  ],
   chat: ['talk to a model', async () => (await import('./commands/chat.ts')).chatCommand()],
   ask: [
     'ask by a strategy: few-shot, step by step, self-consistent, over texts, with actions',

@@ -11,9 +11,11 @@ import {
   forge,
   type ForgeProgress,
   type ForgeSettings,
+  mlmStage,
   ppoStage,
   pretrainStage,
   readUserData,
+  resolveMlm,
   resolvePreset,
   resolveStage,
   rewardStage,
@@ -89,6 +91,17 @@ async function runSpec({ kind }: JobSpec, host: Host): Promise<StageResult> {
       const { name, seed, preset, options, corpusUris } = kind.value;
       const settings = resolveStage('pretrain', options, { preset });
       return pretrainStage({ ...host, name, seed }, { corpus: paths(corpusUris), settings });
+    }
+    case 'mlm': {
+      const { name, seed, baseModel, options, corpusUris } = kind.value;
+      return mlmStage(
+        { ...host, name, seed },
+        {
+          corpus: paths(corpusUris),
+          settings: resolveMlm(options),
+          ...(baseModel && { base: model(baseModel) }),
+        },
+      );
     }
     case 'sft': {
       const { name, seed, baseModel, instructionUris, options } = kind.value;

@@ -6,7 +6,7 @@ import { createSandboxService } from '@crucible/sandbox-service';
 import type { Service } from '@crucible/service';
 import { recordingLogger } from '@crucible/service/testing';
 
-const timeout = 60_000;
+const timeout = 180_000;
 const cache = fileURLToPath(new URL('../../../node_modules/.cache/crucible-sandbox', import.meta.url));
 const { log } = recordingLogger();
 const common = { log, host: '127.0.0.1', port: 0 };

@@ -4,11 +4,12 @@ import type { LlamaConfig, Recompute } from '@crucible/nn';
 import { assertAdapterSettings } from '../adapter-training.ts';
 import { assertDivides } from '../assert-divides.ts';
 import type { OptimizerName } from '../decoder-optimizer.ts';
+import { mlmDefaults, type MlmSettings } from '../mlm.ts';
 import { type PpoSettings, ppoDefaults } from '../ppo.ts';
 import { type PretrainSettings, pretrainDefaults } from '../pretrain.ts';
 import { type RewardSettings, rewardDefaults } from '../reward-model.ts';
 import { type SftSettings, sftDefaults } from '../sft.ts';
-import type { StageName } from '../stage.ts';
+import type { ForgeStageName } from '../stage.ts';
 
 interface DataSettings {
   /** Leave rows of the user's files out that break the rules, and say how many; otherwise the first is an error. */
@@ -119,7 +120,7 @@ const trainedElsewhere = {
     valueLearningRate: 1e-5,
     klCoefficient: 0.05,
   },
-} as const satisfies Partial<{ readonly [S in StageName]: Partial<ForgeSettings[S]> }>;
+} as const satisfies Partial<{ readonly [S in ForgeStageName]: Partial<ForgeSettings[S]> }>;
 
 /**
  * What differs for an adapter, by its kind: AdamW at a rate that suits so few parameters. `ours` is that for models whose
@@ -150,13 +151,30 @@ export interface StageDefaults {
  * are known to every stage.
  */
 export function resolveStage(
-  stage: StageName,
+  stage: ForgeStageName,
   { data, ...own }: Readonly<Record<string, unknown>> = {},
   { preset = '', isImported = false }: StageDefaults = {},
 ): ForgeSettings {
   const imported = isImported && stage !== 'pretrain' ? trainedElsewhere[stage] : {};
   const adapted = stage === 'sft' || stage === 'reward' ? adapterChanges(own, isImported) : {};
   return resolvePreset(preset, { ...(data !== undefined && { data }), [stage]: { ...imported, ...adapted, ...own } });
+}
+
+/** The settings for masked pre-training, with the given options over the defaults. */
+export function resolveMlm(options: Readonly<Record<string, unknown>> = {}): MlmSettings {
+  const settings = overlay(mlmDefaults, options, '') as MlmSettings;
+  assertOptimizer(settings.optimizer, 'optimizer');
+  if (!(settings.maskShare > 0 && settings.maskShare < 1)) {
+    throw invalidInput(`option maskShare is ${settings.maskShare}; a share above 0 and below 1 is needed`, {
+      at: 'maskShare',
+    });
+  }
+  if (settings.time < 3) {
+    throw invalidInput(`option time is ${settings.time}; a row holds [CLS], [SEP] and a text between them`, {
+      at: 'time',
+    });
+  }
+  return settings;
 }
 
 function assertOptimizer(name: string, at: string): void {
