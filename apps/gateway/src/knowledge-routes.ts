@@ -121,7 +121,7 @@ async function searchOf(context: Context): Promise<z.infer<typeof searchBody>> {
   const parsed = searchBody.safeParse(body);
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
-  const unknown = issue!.code === 'unrecognized_keys' ? issue!.keys[0] : undefined;
+  const unknown = issue!.code === 'unrecognized_keys' ? issue.keys[0] : undefined;
   const at = unknown ?? (issue!.path.map(String).join('.') || 'body');
   throw invalidInput(`${at}: ${unknown === undefined ? issue!.message : 'there is no such field'}`, { at });
 }
@@ -137,7 +137,9 @@ function metadataOf(given: string | undefined): JsonObject | undefined {
   throw invalidInput('metadata: a JSON object is needed, for example {"lang": "en"}', { at: 'metadata' });
 }
 
-type Part = { readonly part: IngestRequest['part'] | { readonly case: 'header'; readonly value: object } };
+interface Part {
+  readonly part: IngestRequest['part'] | { readonly case: 'header'; readonly value: object };
+}
 
 async function* upload(header: object, body: ReadableStream<Uint8Array> | null): AsyncGenerator<Part> {
   yield { part: { case: 'header', value: header } };

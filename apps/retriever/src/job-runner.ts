@@ -117,7 +117,10 @@ export class JobRunner {
         store.update(id, { state: 'queued', attempts: job.attempts });
         throw error;
       }
-      if (cancelled.signal.aborted) return await this.#end(id, 'cancelled');
+      if (cancelled.signal.aborted) {
+        await this.#end(id, 'cancelled');
+        return;
+      }
       if (error.code === 'unavailable' || error.code === 'deadline-exceeded') {
         log.warn({ job: id, error: error.message }, 'the job is begun again');
         throw error;
@@ -244,13 +247,15 @@ export class JobRunner {
   /** Records and tells how far a job is, now and then, and whenever it is told to. */
   #reporter(id: string) {
     let last = -Infinity;
+    let lastStage = '';
     return async (
       stage: string,
       counts: JobCounts,
       failures: readonly { readonly at: string; readonly message: string }[],
       always = false,
     ): Promise<void> => {
-      if (!always && performance.now() - last < progressInterval) return;
+      if (!always && stage === lastStage && performance.now() - last < progressInterval) return;
+      lastStage = stage;
       last = performance.now();
       this.#options.store.update(id, { stage, counts: { ...counts }, failures: [...failures] });
       const { done: step, total: steps, ...metrics } = counts;
@@ -286,7 +291,7 @@ interface Batch {
   readonly failed: readonly { readonly name: string; readonly message: string }[];
 }
 
-export function specOf(json: unknown): JobSpec {
+function specOf(json: unknown): JobSpec {
   try {
     return fromJson(JobSpecSchema, json as JsonValue);
   } catch (reason) {

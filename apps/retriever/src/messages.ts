@@ -26,7 +26,7 @@ export function documentMessage(record: DocumentRecord): MessageInitShape<typeof
   return { id, source, title, metadata: metadata as JsonObject, ingestedAt: at, sha256: digest };
 }
 
-export function passageMessage({ record, ...passage }: Passage): MessageInitShape<typeof PassageSchema> {
+function passageMessage({ record, ...passage }: Passage): MessageInitShape<typeof PassageSchema> {
   const { ordinal, start, end, text, heading, page } = passage;
   return { documentId: record.id, ordinal, start, end, text, heading, page };
 }
@@ -54,7 +54,9 @@ export function jobMessage({
   error,
   ...job
 }: Job): MessageInitShape<typeof JobSchema> {
-  const big = Object.fromEntries(Object.entries(counts).map(([name, value]) => [name, BigInt(value)]));
+  const big = Object.fromEntries(
+    Object.entries(counts).map(([name, value]: [string, number]) => [name, BigInt(value)]),
+  );
   return {
     id: job.id,
     spec: fromJson(JobSpecSchema, spec as JsonValue),

@@ -45,6 +45,7 @@ afterAll(async () => {
   rmSync(home, { recursive: true });
 });
 
+// eslint-disable-next-line @typescript-eslint/require-await -- a stream is asked for
 async function* parts(header: object, ...contents: (string | Uint8Array)[]) {
   yield { part: { case: 'header' as const, value: header } };
   for (const content of contents) yield { part: { case: 'content' as const, value: Buffer.from(content) } };
@@ -142,6 +143,7 @@ describe('an upload', () => {
   test('of a gigabyte is cut off at the limit', async () => {
     const piece = new Uint8Array(1024 * 1024);
     let sent = 0;
+    // eslint-disable-next-line @typescript-eslint/require-await -- a stream is asked for
     async function* endless() {
       yield { part: { case: 'header' as const, value: { name: 'large.txt' } } };
       for (; sent < 1024; sent++) yield { part: { case: 'content' as const, value: piece } };
@@ -249,6 +251,39 @@ describe('a job', () => {
       message: 'job none does not exist',
     });
   });
+
+  test('gives a collection an embedder, and searches go by it', async () => {
+    const notes = Array.from({ length: 40 }, (_, i) =>
+      JSON.stringify({
+        id: i,
+        title: `Note ${i % 5}`,
+        text: `Kettles of kind${i % 5} boil. Teapots of kind${i % 5} pour. Cups stay.`,
+      }),
+    );
+    await client.ingest(parts({ collection: 'taught', name: 'notes.jsonl' }, notes.join('\n')));
+    const spec = { collection: 'taught', kind: { case: 'embedder' as const, value: { steps: 3, seed: 1 } } };
+    await client.submitJob({ jobId: 'teach', spec });
+    expect(await ended('teach')).toMatchObject({ state: JobState.SUCCEEDED, stage: 'embedding' });
+    const { collections } = await client.listCollections({});
+    const taught = collections.find(({ name }) => name === 'taught')!;
+    expect(taught).toMatchObject({
+      passageCount: 40n,
+      embeddedCount: 40n,
+      embedder: expect.stringMatching(/^bag-/) as string,
+    });
+    const query = { collection: 'taught', query: 'kind3 kettles', mode: SearchMode.DENSE, limit: 3 };
+    const { hits } = await client.search(query);
+    expect(hits.length).toBeGreaterThan(0);
+    expect(hits[0]!.similarity).toBeGreaterThan(0);
+    await client.submitJob({
+      jobId: 'unteachable',
+      spec: { ...spec, kind: { case: 'embedder', value: { folder: home } } },
+    });
+    expect(await ended('unteachable')).toMatchObject({
+      state: JobState.FAILED,
+      errorMessage: expect.stringContaining('config.json') as string,
+    });
+  }, 60_000);
 
   test('from the queue that is wrong goes to the dead letters', async () => {
     const data = { jobId: 'bad', spec: { ingest: { path: '/none/such' } } };

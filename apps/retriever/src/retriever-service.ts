@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { closeSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type JsonValue, toJson } from '@bufbuild/protobuf';
+import { toJson } from '@bufbuild/protobuf';
 import type { Bus } from '@crucible/bus';
 import { CrucibleError, type ErrorCode, invalidInput } from '@crucible/foundation';
 import { type IngestRequest, JobSpecSchema, RetrieverService, type SourceHeader } from '@crucible/protos/retriever/v1';
@@ -134,7 +134,7 @@ export async function createRetrieverService(dependencies: RetrieverDependencies
       if (!known && store.list().filter(({ state }) => !isFinal(state)).length >= mostWaiting) {
         throw new CrucibleError('resource-exhausted', `${mostWaiting} jobs are waiting already`);
       }
-      const job = known ?? store.create(id, json as JsonValue, new Date().toISOString());
+      const job = known ?? store.create(id, json, new Date().toISOString());
       if (job.state === 'queued') await runner.enqueue(job);
       return { job: jobMessage(store.get(id)) };
     },

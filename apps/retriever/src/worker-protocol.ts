@@ -30,7 +30,7 @@ export interface NamedDigest {
   readonly digest: string;
 }
 
-export interface DocumentText {
+interface DocumentText {
   readonly record: DocumentRecord;
   readonly text: string;
   readonly textLength: number;

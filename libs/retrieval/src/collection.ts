@@ -521,7 +521,8 @@ export class Collection {
     if (ids.size === 0) this.#sources.delete(source);
     if (!this.#lexical.isUntidy) return;
     this.#lexical.tidy();
-    this.#free.push(...this.#dead.splice(0));
+    for (const slot of this.#dead) this.#free.push(slot);
+    this.#dead = [];
   }
 
   async #useEmbedder(embedder: Embedder): Promise<void> {
@@ -621,7 +622,7 @@ export class Collection {
 }
 
 /** What a passage is found by: its title and headings too. */
-export function searchableText(
+function searchableText(
   { title }: { readonly title: string },
   { heading, start, end }: { readonly heading: string; readonly start: number; readonly end: number },
   text: string,

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { parseHtml } from '../parse/html.ts';
 import { parseMarkdown } from '../parse/markdown.ts';
 import { parsePlainText } from '../parse/plain-text.ts';
 import { chunkDocument, estimateTokens } from './chunk-document.ts';
@@ -78,4 +79,12 @@ test('a sentence without end is cut, but no character is', () => {
   expect(chunks.map(({ start, end }) => text.slice(start, end)).join('')).toBe(text);
   for (const { start, end } of chunks) expect(text.slice(start, end).isWellFormed()).toBe(true);
   expect(chunks.length).toBeGreaterThan(50);
+});
+
+test('a paragraph of very many sentences, and a page of as many elements, are read', () => {
+  const text = 'A word. '.repeat(300_000);
+  const chunks = chunkDocument(parsePlainText(text, 'x.txt'), { size: 4000 });
+  expect(chunks.length).toBeGreaterThan(100);
+  expect(chunks.at(-1)!.end).toBe(text.trimEnd().length);
+  expect(parseHtml('<i>a</i> '.repeat(200_000), 'x.html').text).toHaveLength(399_999);
 });

@@ -45,9 +45,8 @@ export function chunkDocument(document: ParsedDocument, options: ChunkOptions = 
   let units: Unit[] = [];
   let isHeadingOnly = true;
   const flush = (): void => {
-    chunks.push(
-      ...pack(units, size).map((chunk) => ({ ...chunk, heading: path.map(({ title }) => title).join(' > ') })),
-    );
+    const heading = path.map(({ title }) => title).join(' > ');
+    for (const chunk of pack(units, size)) chunks.push({ ...chunk, heading });
     units = [];
     isHeadingOnly = true;
   };
@@ -59,7 +58,7 @@ export function chunkDocument(document: ParsedDocument, options: ChunkOptions = 
       while (path.length > 0 && path.at(-1)!.level >= level) path.pop();
       path.push({ level, title: headingText(text.slice(block.start, block.end)) });
     } else isHeadingOnly = false;
-    units.push(...unitsOf(text, block, size, countTokens));
+    for (const unit of unitsOf(text, block, size, countTokens)) units.push(unit);
   }
   flush();
   return chunks;

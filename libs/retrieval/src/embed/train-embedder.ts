@@ -133,7 +133,7 @@ export async function trainEmbedder(
       const { loss } = await training.run(sampler.batch(batch), settings.learningRate * schedule(step));
       onProgress?.(step + 1, settings.steps, loss);
     }
-    const trained = training.parameters.table.data as Float32Array;
+    const trained = training.parameters.table.data;
     const { dimensions, coarse } = settings;
     return new BagEmbedder({ terms, table: Float32Array.from(trained), dimensions, coarse });
   } finally {

@@ -5,7 +5,7 @@ import { createInterface } from 'node:readline';
 import { CrucibleError, invalidInput } from '@crucible/foundation';
 import type { Judgements } from './trec-metrics.ts';
 
-export interface BeirDocument {
+interface BeirDocument {
   readonly id: string;
   readonly title: string;
   readonly text: string;

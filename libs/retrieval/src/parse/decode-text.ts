@@ -26,7 +26,7 @@ export function decodeText(bytes: Uint8Array, source: string, encoding = 'utf-8'
   return text;
 }
 
-export function decoderOf(encoding: string, source: string): TextDecoder {
+function decoderOf(encoding: string, source: string): TextDecoder {
   try {
     return new TextDecoder(encoding, { fatal: true });
   } catch (reason) {

@@ -72,13 +72,13 @@ class Walker {
         this.#builder.add(hasInner(next, 'code') ? 'code' : 'text', rawText(next));
         continue;
       }
-      const children = [...next.childNodes].reverse();
+      const children = next.childNodes;
       if (blocks.has(nodeName)) {
         this.flush();
         const level = /^h([1-6])$/.exec(nodeName)?.[1];
         stack.push(() => this.flush(level === undefined ? undefined : Number(level), nodeName === 'li'));
       }
-      stack.push(...children);
+      for (let i = children.length - 1; i >= 0; i--) stack.push(children[i]!);
     }
   }
 
@@ -101,7 +101,8 @@ function* descendants(root: Node): Generator<Node, void, undefined> {
   const stack = [root];
   for (let next = stack.pop(); next; next = stack.pop()) {
     yield next;
-    if ('childNodes' in next) stack.push(...[...next.childNodes].reverse());
+    if (!('childNodes' in next)) continue;
+    for (let i = next.childNodes.length - 1; i >= 0; i--) stack.push(next.childNodes[i]!);
   }
 }
 

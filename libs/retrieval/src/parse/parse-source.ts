@@ -28,7 +28,7 @@ const formats: Readonly<Record<string, Format>> = {
   ndjson: 'jsonl',
 };
 
-export const readableEndings = Object.keys(formats);
+const readableEndings = Object.keys(formats);
 
 /** Bytes that a source may have. */
 export const mostSourceBytes = 128 * 1024 * 1024;

@@ -24,7 +24,7 @@ interface Postings {
 /** A term counts so often at most: what is more changes a score by less than a percent. */
 const mostCounted = 255;
 /** Passages of one index, by the room of an entry. */
-export const mostSlots = 2 ** 24;
+const mostSlots = 2 ** 24;
 
 export class LexicalIndex {
   readonly #k1: number;
