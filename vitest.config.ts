@@ -1,3 +1,5 @@
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
 
 /** `npm test` runs every tier but the slow one; `npm run test:slow` runs that alone. */
@@ -9,6 +11,8 @@ export default defineConfig({
     exclude: slow ? ['**/node_modules/**'] : ['**/node_modules/**', '**/*.slow.test.ts'],
     passWithNoTests: true,
     pool: 'forks',
+    // Services that tests start keep their compiled programs here, not among the user's.
+    env: { XDG_CACHE_HOME: join(tmpdir(), 'crucible-test-caches') },
     testTimeout: 30_000,
   },
 });

@@ -1,6 +1,6 @@
 /** What a benchmark is. Add one: a file that exports a benchmark, and a row in benchmarks.ts. */
 
-export type Figure = number | string | null;
+export type Figure = number | string | null | Readonly<Record<string, number>>;
 
 /** A figure for every key; null where it could not be measured, and then a note that says why. */
 type Figures<Key extends string> = Readonly<Record<Key, Figure>> & { readonly note?: string };

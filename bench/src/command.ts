@@ -72,7 +72,12 @@ function tableOf({ metrics }: Benchmark, figures: Readonly<Record<string, Figure
 
 function textOf(figure: Figure): string {
   if (figure === null) return '-';
-  return typeof figure === 'string' ? figure : String(Number(figure.toPrecision(4)));
+  const number = (value: number): string => String(Number(value.toPrecision(4)));
+  if (typeof figure === 'object')
+    return Object.entries(figure)
+      .map(([name, value]) => `${name} ${number(value)}`)
+      .join(', ');
+  return typeof figure === 'string' ? figure : number(figure);
 }
 
 /** Rows as lines, their columns padded to one width. */

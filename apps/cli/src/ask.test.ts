@@ -72,7 +72,10 @@ function turns({ messages }: Body): string {
   ][step]!;
 }
 
-describe('crucible ask', () => {
+/** Each starts a command or two, on machines that may be busy. */
+const timeout = 120_000;
+
+describe('crucible ask', { timeout }, () => {
   it('prints the answer, and the trace beside it', async () => {
     const url = await serve(turns);
     const { code, stdout, stderr } = await ask(
@@ -151,8 +154,8 @@ describe('crucible ask', () => {
   it('ends when it is interrupted, and when its time is over', async () => {
     const url = await serve(() => undefined);
     const program = startCrucible(['--home', temporaryFolder(), 'ask', 'Hi', '--url', url], { env });
-    await program.says(/^asks /m, 20_000);
-    expect(await program.end('SIGINT', 10_000)).toMatchObject({ code: 130, stdout: '' });
+    await program.says(/^asks /m, 60_000);
+    expect(await program.end('SIGINT', 30_000)).toMatchObject({ code: 130, stdout: '' });
     const late = await ask(url, 'Hi', '--seconds', '1');
     expect(late).toMatchObject({ code: 1, stdout: '' });
     expect(late.stderr).toMatch(/ends .*; ended by: time\ncrucible: no answer came out\n$/);

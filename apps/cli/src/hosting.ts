@@ -4,7 +4,7 @@ import { createBus, type Bus } from '@crucible/bus';
 import { closeAll, createLogger, type LogLevel, type Service, type Settings } from '@crucible/service';
 import { registryOf } from './registry.ts';
 
-export const serviceNames = ['policy', 'reward', 'trainer', 'sandbox', 'gateway'] as const;
+export const serviceNames = ['policy', 'reward', 'trainer', 'retriever', 'sandbox', 'gateway'] as const;
 
 export type ServiceName = (typeof serviceNames)[number];
 
@@ -65,6 +65,10 @@ async function start(
       const { createTrainerService } = await import('@crucible/trainer');
       return createTrainerService({ ...common, bus: bus!, home, device, precision });
     }
+    case 'retriever': {
+      const { createRetrieverService } = await import('@crucible/retriever');
+      return createRetrieverService({ ...common, bus: bus!, home, store: settings.retriever.store });
+    }
     case 'sandbox': {
       const { createSandboxService } = await import('@crucible/sandbox-service');
       return createSandboxService({
@@ -79,6 +83,7 @@ async function start(
       return createGatewayService({
         ...common,
         policyTarget: others.policy?.target ?? targets.policy,
+        retrieverTarget: others.retriever?.target ?? targets.retriever,
         sandboxTarget: others.sandbox?.target ?? targets.sandbox,
       });
     }

@@ -25,13 +25,17 @@ const commands: Readonly<Record<string, readonly [summary: string, load: () => P
     async () => (await import('./commands/forge.ts')).forgeCommand(),
   ],
   train: ['run one stage of the forge', async () => (await import('./commands/train.ts')).trainCommand()],
+  tune: [
+    'adapt a model to a task of classification, and measure it',
+    async () => (await import('./commands/tune.ts')).tuneCommand(),
+  ],
   chat: ['talk to a model', async () => (await import('./commands/chat.ts')).chatCommand()],
   ask: [
     'ask by a strategy: few-shot, step by step, self-consistent, over texts, with actions',
     async () => (await import('./commands/ask.ts')).askCommand(),
   ],
   eval: [
-    'measure chat models on held-out questions of the built-in world',
+    'measure chat models on held-out questions of the built-in world, or retrieval',
     async () => (await import('./commands/eval.ts')).evalCommand(),
   ],
   models: ['list the models, or take one in', async () => (await import('./commands/models.ts')).modelsCommand()],
@@ -45,6 +49,15 @@ const commands: Readonly<Record<string, readonly [summary: string, load: () => P
   ],
   pull: ['bring a model from a hub', async () => (await import('./commands/pull.ts')).pullCommand()],
   export: ['write a model for other programs', async () => (await import('./commands/export.ts')).exportCommand()],
+  ingest: [
+    'put documents into a collection, to be found by search',
+    async () => (await import('./commands/ingest.ts')).ingestCommand(),
+  ],
+  search: ['find passages in a collection', async () => (await import('./commands/search.ts')).searchCommand()],
+  knowledge: [
+    'list, train and remove collections and documents',
+    async () => (await import('./commands/knowledge.ts')).knowledgeCommand(),
+  ],
   run: ['run a Python program in the sandbox', async () => (await import('./commands/run.ts')).runCommand()],
   jobs: ['list or cancel training jobs', async () => (await import('./commands/jobs.ts')).jobsCommand()],
   serve: ['run one service, over NATS', async () => (await import('./commands/serve.ts')).serveCommand()],

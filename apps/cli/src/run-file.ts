@@ -9,6 +9,7 @@ export interface Running {
   readonly policy: string;
   readonly reward: string;
   readonly trainer: string;
+  readonly retriever: string;
   readonly sandbox: string;
 }
 

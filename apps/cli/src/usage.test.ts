@@ -120,7 +120,10 @@ describe('--help', () => {
     ],
     [['jobs'], ['list', 'cancel', '--home']],
     [['jobs', 'list'], ['--json']],
-    [['serve'], ['policy', 'reward', 'trainer', 'sandbox', 'gateway', '--bus', '--host', '--port', '--home']],
+    [
+      ['serve'],
+      ['policy', 'reward', 'trainer', 'retriever', 'sandbox', 'gateway', '--bus', '--host', '--port', '--home'],
+    ],
   ])('of crucible %j names everything it takes', async (words, names) => {
     const { code, stdout, stderr } = await crucible([...words, '--help']);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
@@ -181,7 +184,7 @@ describe('a wrong word', () => {
     ],
     [
       ['serve', 'polcy'],
-      "crucible: command-argument value 'polcy' is invalid for argument 'service'. Allowed choices are policy, reward, trainer, sandbox, gateway.\n",
+      "crucible: command-argument value 'polcy' is invalid for argument 'service'. Allowed choices are policy, reward, trainer, retriever, sandbox, gateway.\n",
     ],
   ])('in crucible %j is named, with what was meant', async (args, message) => {
     expect(await crucible(args)).toMatchObject({ code: 2, stdout: '', stderr: `${message}(see --help)\n` });

@@ -1,4 +1,7 @@
-/** The gateway: the only public door. OpenAI's HTTP API in front of the policy, and programs in front of the sandbox. */
+/**
+ * The gateway: the only public door. OpenAI's HTTP API in front of the policy, documents and searches in front of the
+ * retriever, and programs in front of the sandbox.
+ */
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { serve } from '@hono/node-server';
@@ -8,17 +11,21 @@ import { bodyLimit } from 'hono/body-limit';
 import { CrucibleError, withDeadline } from '@crucible/foundation';
 import type { ModelInfo } from '@crucible/protos/model/v1';
 import { PolicyService } from '@crucible/protos/policy/v1';
+import { RetrieverService } from '@crucible/protos/retriever/v1';
 import { SandboxService } from '@crucible/protos/sandbox/v1';
 import { type ClientTls, createClient, targetFrom } from '@crucible/rpc';
 import type { Logger, Service } from '@crucible/service';
 import { createChatCompletionsRoute } from './chat-completions-route.ts';
 import { createExecuteRoute, sandboxInfo } from './execute-route.ts';
+import { createKnowledgeRoutes, isUpload } from './knowledge-routes.ts';
 import { BodyTooLargeError, errorResponse } from './http-error.ts';
 import { Models, newestModel } from './models.ts';
 
 export interface GatewayDependencies {
   /** Where the policy serves, `host:port`. */
   readonly policyTarget: string;
+  /** Where the retriever serves, `host:port`. */
+  readonly retrieverTarget: string;
   /** Where the sandbox serves, `host:port`. */
   readonly sandboxTarget: string;
   readonly log: Logger;
@@ -35,6 +42,7 @@ const goodbyeMs = 500;
 
 export async function createGatewayService({
   policyTarget,
+  retrieverTarget,
   sandboxTarget,
   log,
   host,
@@ -47,6 +55,10 @@ export async function createGatewayService({
     loadBalancing: 'round_robin',
     ...(policyTls && { tls: policyTls }),
   });
+  const retriever = createClient(RetrieverService, retrieverTarget, {
+    retry: ['search', 'getDocument', 'listDocuments', 'listCollections'],
+    loadBalancing: 'round_robin',
+  });
   const sandbox = createClient(SandboxService, sandboxTarget, {
     retry: ['getSandboxInfo'],
     loadBalancing: 'round_robin',
@@ -54,17 +66,17 @@ export async function createGatewayService({
   });
   const closeClients = (): void => {
     policy.close();
+    retriever.close();
     sandbox.close();
   };
   const models = new Models(policy);
   const closing = new AbortController();
   const app = new Hono();
-  app.use(
-    bodyLimit({
-      maxSize: mostBodyBytes,
-      onError: (context) => errorResponse(context, new BodyTooLargeError(mostBodyBytes)),
-    }),
-  );
+  const limited = bodyLimit({
+    maxSize: mostBodyBytes,
+    onError: (context) => errorResponse(context, new BodyTooLargeError(mostBodyBytes)),
+  });
+  app.use((context, next) => (isUpload(context.req.method, context.req.path) ? next() : limited(context, next)));
 
   app.get('/healthz', async (context) => {
     try {
@@ -86,6 +98,7 @@ export async function createGatewayService({
     return context.json({ ...modelEntry(info), id: context.req.param('id') });
   });
   app.post('/v1/chat/completions', createChatCompletionsRoute({ policy, models, log, closing: closing.signal }));
+  app.route('/v1/knowledge', createKnowledgeRoutes(retriever));
   app.get('/v1/sandbox', async (context) => context.json(await sandboxInfo(sandbox, context.req.raw.signal)));
   app.post('/v1/sandbox/execute', createExecuteRoute({ sandbox, closing: closing.signal }));
   app.notFound((context) => {

@@ -19,8 +19,8 @@ import {
 import type { DecoderConfig, ModelWeights, QuantizedWeights } from '@crucible/nn';
 import { countParameters } from '@crucible/optim';
 import { resolveSettings, serveWorker, TaskQueue } from '@crucible/service';
-import { chooseDevice } from '@crucible/tensor';
 import type { LoadedModel, LoadMethod } from '@crucible/serving';
+import { chooseDevice, useCompileCache } from '@crucible/tensor';
 import type { PolicyEngineMethods, SequenceScore, TokenChoice } from './engine-protocol.ts';
 
 interface Loaded {
@@ -40,7 +40,8 @@ interface LoadedAdapter extends ServedAdapter {
 /** Tokens of a conversation at most, whatever a model says of itself: attention takes memory for every pair of them. */
 const longestContext = 4096;
 
-const { device } = resolveSettings();
+const { device, cache } = resolveSettings();
+useCompileCache(cache);
 
 const loaded = new Map<string, Loaded>();
 /** Programs of scorers run one at a time, and are released when those before have ended. */

@@ -4,7 +4,7 @@ import { CrucibleError, invalidInput, throwIfCancelled } from '@crucible/foundat
 import { rowTime, ScalarScorer, scoreSequences } from '@crucible/inference';
 import { countParameters } from '@crucible/optim';
 import { resolveSettings, serveWorker, TaskQueue } from '@crucible/service';
-import { chooseDevice } from '@crucible/tensor';
+import { chooseDevice, useCompileCache } from '@crucible/tensor';
 import type { RewardEngineMethods } from './engine-protocol.ts';
 
 interface Loaded {
@@ -16,7 +16,8 @@ interface Loaded {
 /** Tokens of a sequence at most; of longer ones the end is read. */
 const longestContext = 4096;
 
-const { device } = resolveSettings();
+const { device, cache } = resolveSettings();
+useCompileCache(cache);
 
 const loaded = new Map<string, Loaded>();
 /** Programs of scorers run one at a time, and are released when those before have ended. */

@@ -17,7 +17,7 @@ import type { Service } from '@crucible/service';
 import { recordingLogger } from '@crucible/service/testing';
 import { createSandboxService, type SandboxDependencies } from './sandbox-service.ts';
 
-const timeout = 60_000;
+const timeout = 180_000;
 const cache = fileURLToPath(new URL('../../../node_modules/.cache/crucible-sandbox', import.meta.url));
 const { log, logged } = recordingLogger();
 const wait = { timeout: 30_000, interval: 20 };
@@ -41,7 +41,7 @@ afterAll(async () => {
   client.close();
   await service.close(0);
   await bus.close();
-});
+}, timeout);
 
 interface Execution {
   readonly runId: string;

@@ -6,7 +6,7 @@ import type { ModelRegistry } from '@crucible/checkpoint';
 import { CrucibleError, invalidInput } from '@crucible/foundation';
 import type { ModelReference } from '@crucible/protos/model/v1';
 import { type ForgeSpec, type JobSpec, JobSpecSchema } from '@crucible/protos/trainer/v1';
-import { resolvePreset, resolveStage } from '@crucible/training';
+import { resolveMlm, resolvePreset, resolveStage } from '@crucible/training';
 import { isJobId, type JobKind } from './job.ts';
 
 const namePattern = /^[a-z0-9][a-z0-9._-]*$/;
@@ -59,6 +59,11 @@ export function checkedSpec(
     case 'pretrain':
       data(chosen.value.corpusUris, 'corpus_uris');
       resolveStage('pretrain', chosen.value.options, { preset: chosen.value.preset });
+      break;
+    case 'mlm':
+      if (chosen.value.baseModel) model(chosen.value.baseModel, 'base_model');
+      data(chosen.value.corpusUris, 'corpus_uris');
+      resolveMlm(chosen.value.options);
       break;
     case 'sft':
       model(chosen.value.baseModel, 'base_model');

@@ -1,7 +1,7 @@
 /** A job and the events that make it: its state is what its events add up to. */
 import type { ErrorCode } from '@crucible/foundation';
 
-export type JobKind = 'forge' | 'pretrain' | 'sft' | 'reward' | 'ppo';
+export type JobKind = 'forge' | 'pretrain' | 'sft' | 'reward' | 'ppo' | 'mlm';
 
 export type JobState = 'queued' | 'running' | 'succeeded' | 'failed' | 'cancelled';
 

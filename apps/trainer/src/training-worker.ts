@@ -5,15 +5,17 @@ import { createWorld } from '@crucible/data';
 import type { ModelReference } from '@crucible/protos/model/v1';
 import { type JobSpec, JobSpecSchema } from '@crucible/protos/trainer/v1';
 import { resolveSettings, serveWorker } from '@crucible/service';
-import { chooseDevice, type Device, type Precision } from '@crucible/tensor';
+import { chooseDevice, type Device, type Precision, useCompileCache } from '@crucible/tensor';
 import {
   defaultPresetForFiles,
   forge,
   type ForgeProgress,
   type ForgeSettings,
+  mlmStage,
   ppoStage,
   pretrainStage,
   readUserData,
+  resolveMlm,
   resolvePreset,
   resolveStage,
   rewardStage,
@@ -38,6 +40,8 @@ interface Host {
   readonly onNotice: (message: string) => void;
   readonly published: (model: ModelVersion) => Promise<void>;
 }
+
+useCompileCache(resolveSettings().cache);
 
 serveWorker<TrainingMethods>({
   run: async ({ spec, folder, models }, { signal, emit }) => {
@@ -87,6 +91,17 @@ async function runSpec({ kind }: JobSpec, host: Host): Promise<StageResult> {
       const { name, seed, preset, options, corpusUris } = kind.value;
       const settings = resolveStage('pretrain', options, { preset });
       return pretrainStage({ ...host, name, seed }, { corpus: paths(corpusUris), settings });
+    }
+    case 'mlm': {
+      const { name, seed, baseModel, options, corpusUris } = kind.value;
+      return mlmStage(
+        { ...host, name, seed },
+        {
+          corpus: paths(corpusUris),
+          settings: resolveMlm(options),
+          ...(baseModel && { base: model(baseModel) }),
+        },
+      );
     }
     case 'sft': {
       const { name, seed, baseModel, instructionUris, options } = kind.value;

@@ -270,7 +270,7 @@ export function describeBusContract(name: string, createBusUnderTest: () => BusU
           'backoff is empty; it needs at least one pause',
         );
         await expect(bus.consume('job' as 'jobs', {}, handler)).rejects.toThrow(
-          'queue "job": must be one of jobs, rollouts',
+          'queue "job": must be one of jobs, rollouts, ingests',
         );
         await expect(bus.consume('jobs', { maxInFlight: 1.5 }, handler)).rejects.toThrow(
           'maxInFlight is 1.5; it must be a whole number',

@@ -139,6 +139,12 @@ export const eventData = {
       comment: z.string().optional().describe('In the words of who ranked.'),
     })
     .describe('Somebody has put several answers to one prompt in order.'),
+  'crucible.ingest.requested': z
+    .object({
+      jobId: name.describe('The job, as the retriever knows it.'),
+      spec: z.record(z.string(), z.unknown()).describe('A crucible.retriever.v1.JobSpec as JSON.'),
+    })
+    .describe('Documents or an embedder wait to be worked on by the retriever. Feeds the queue `ingests`.'),
   'crucible.document.ingested': z
     .object({
       documentId: name,
@@ -201,6 +207,7 @@ export type TypesOf<P extends EventPattern> = P extends 'crucible.>'
 export const queues = {
   jobs: 'crucible.job.submitted',
   rollouts: 'crucible.rollout.requested',
+  ingests: 'crucible.ingest.requested',
 } as const satisfies Record<string, EventType>;
 
 export type QueueName = keyof typeof queues;

@@ -85,6 +85,7 @@ describe('the catalogue', () => {
       'crucible.weights.published',
       'crucible.feedback.rated',
       'crucible.feedback.ranked',
+      'crucible.ingest.requested',
       'crucible.document.ingested',
       'crucible.document.deleted',
       'crucible.agent.step',
@@ -92,6 +93,7 @@ describe('the catalogue', () => {
     expect(eventTypes.filter((type) => queueOf(type) !== undefined).map((type) => [type, queueOf(type)])).toEqual([
       ['crucible.job.submitted', 'jobs'],
       ['crucible.rollout.requested', 'rollouts'],
+      ['crucible.ingest.requested', 'ingests'],
     ]);
   });
 

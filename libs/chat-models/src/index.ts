@@ -1,3 +1,4 @@
+export { createSandboxRunner } from './sandbox-runner.ts';
 export { createOpenAiModel } from './openai-model.ts';
 export type { OpenAiModelOptions } from './openai-model.ts';
 export { createPolicyModel } from './policy-model.ts';

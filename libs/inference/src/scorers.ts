@@ -5,12 +5,14 @@ import {
   type DecoderConfig,
   hiddenRows,
   languageLogits,
+  languageLogProbability,
   type ModelWeights,
+  type ParameterTree,
   type QuantizedWeights,
   scalarScores,
   withQuantized,
 } from '@crucible/nn';
-import { compile, ints, logProbability, mul, PlacedTree, scalar, type Tensor, type TensorType } from '@crucible/tensor';
+import { compile, ints, mul, PlacedTree, scalar, type Tensor, type TensorType } from '@crucible/tensor';
 import { blockHeight, packSequences, type PackedRows, type RowBlock, rowBlocks } from './packing.ts';
 import { type Choice, topTokens } from './sampling.ts';
 import { countBucket } from './buckets.ts';
@@ -65,7 +67,10 @@ export class LogProbabilityScorer {
     } = {},
   ) {
     this.#learned = adapter?.parameters ?? {};
-    const compileFor = <O>(finish: (logits: Tensor, targets: Tensor) => O, name: string) =>
+    const compileFor = <O>(
+      finish: (model: ParameterTree<Tensor>, hidden: Tensor, targets: Tensor) => O,
+      name: string,
+    ) =>
       new ProgramCache<RowSizes, LanguageSignature, O>((rows, time, count) => {
         const types = rowTypes(rows, time, count);
         return compile<LanguageSignature, O>(
@@ -82,17 +87,17 @@ export class LogProbabilityScorer {
               ? adaptDecoder(present, config, inputs.learned, adapter.config)
               : { weights: present, prefix: undefined };
             const { hidden } = decode(adapted.weights, config, { ...inputs, prefix: adapted.prefix });
-            const logits = languageLogits(adapted.weights, config, hiddenRows(hidden, inputs.at));
-            return finish(mul(logits, inputs.inverseTemperature), inputs.targets);
+            const chosen = mul(hiddenRows(hidden, inputs.at), inputs.inverseTemperature);
+            return finish(adapted.weights, chosen, inputs.targets);
           },
           { ...options, name },
         );
       });
     this.#programs = compileFor(
-      (logits, targets) => ({ values: logProbability(logits, targets) }),
+      (model, hidden, targets) => ({ values: languageLogProbability(model, config, hidden, targets) }),
       'log-probabilities',
     );
-    this.#logits = compileFor((logits) => ({ logits }), 'logits');
+    this.#logits = compileFor((model, hidden) => ({ logits: languageLogits(model, config, hidden) }), 'logits');
   }
 
   /**

@@ -38,7 +38,12 @@ export interface DecoderInput {
    * tokens, see adapters/virtual-tokens.ts. They take the positions 0 … n - 1; those of the tokens count on from n.
    */
   readonly prefix?: KeysAndValues | undefined;
+  /** Whether a gradient works the inside of each layer out again instead of keeping it. Default: `none`. */
+  readonly recompute?: Recompute;
 }
+
+/** What gradients work out again: `block`, the inside of every layer, of which only what goes in is kept. */
+export type Recompute = 'none' | 'block';
 
 /** Keys and values of every layer as attention reads them, [batch, keyValueHeads, time, headSize]. */
 export interface KeysAndValues {
@@ -56,6 +61,12 @@ interface AttentionInput {
   /** How many tokens back it reaches, its own included. Default: all. */
   readonly window?: number | undefined;
 }
+
+/** A layer, from hidden states to hidden states. */
+type Layer = (hidden: Tensor) => Tensor;
+
+/** What the caller puts around each layer. */
+export type AroundLayer = (layer: Layer) => Layer;
 
 /** Attention of layer `layer`: [batch, time, heads · headSize]. */
 export type Attend = (layer: number, input: AttentionInput) => Tensor;
@@ -87,7 +98,13 @@ export interface DecoderFamily<Config extends DecoderSizes & { readonly family: 
   /** Parameters of the body, paths relative to it, in the order of the tree. One by one: a file may claim any number. */
   readonly parameters: (config: Config) => Iterable<ParameterSpec>;
   /** Hidden states after the last norm: [batch, time, hiddenSize]. */
-  readonly hidden: (body: ParameterTree<Tensor>, config: Config, tokens: TokensAt, attend: Attend) => Tensor;
+  readonly hidden: (
+    body: ParameterTree<Tensor>,
+    config: Config,
+    tokens: TokensAt,
+    attend: Attend,
+    around: AroundLayer,
+  ) => Tensor;
   /** Changes fresh random parameters of a language model, in place. Default: leaves them. */
   readonly prepare?: (config: Config, weights: ModelWeights, random: Random) => void;
   /** Whether checkpoints hold such a tensor beside the parameters, made from the configuration alone; name within the body. */

@@ -1,9 +1,26 @@
 import '@crucible/testing';
-import { compile, type FloatArray, type IntArray, ints, type NdArray, reshape } from '@crucible/tensor';
+import { Random } from '@crucible/foundation';
+import {
+  compile,
+  flatten,
+  gradient,
+  isNdArray,
+  mul,
+  sum,
+  type FloatArray,
+  floats,
+  type IntArray,
+  ints,
+  matmul,
+  type NdArray,
+  reshape,
+  type Tensor,
+} from '@crucible/tensor';
 import { describe, expect, it } from 'vitest';
-import { decode, hiddenRows, languageLogits, scalarScores } from './decoder.ts';
+import { decode, hiddenRows, languageLogits, predictionsOf, scalarScores } from './decoder.ts';
 import type { DecoderInput } from './decoder-family.ts';
 import type { DecoderConfig } from './families.ts';
+import type { ParameterTree } from './parameters.ts';
 import { type ModelFixture, readDecoderFixture } from './testing/model-fixture.ts';
 
 const table = (rows: readonly (readonly number[])[]): IntArray => ints([rows.length, rows[0]!.length], rows.flat());
@@ -11,7 +28,7 @@ const table = (rows: readonly (readonly number[])[]): IntArray => ints([rows.len
 /** The logits of every token, row by row and token by token. */
 async function logitsOf(
   { config, weights }: ModelFixture<DecoderConfig>,
-  input: { readonly [K in keyof Omit<DecoderInput, 'prefix'>]: IntArray },
+  input: { readonly [K in keyof Omit<DecoderInput, 'prefix' | 'recompute'>]: IntArray },
 ): Promise<number[][][]> {
   const program = await compile({ weights, input }, (given) => ({
     logits: languageLogits(given.weights, config, decode(given.weights, config, given.input).hidden),
@@ -34,6 +51,33 @@ function nested({ shape, data }: NdArray): Nested {
 
 const close = { atol: 3e-5, rtol: 1e-5 };
 
+it('makes logits in two factors, also with an adapter of the head', async () => {
+  const { config, weights } = readDecoderFixture('llama-untied');
+  const random = Random.seeded(1);
+  const normal = (...shape: [number, number]): FloatArray =>
+    floats(
+      shape,
+      Float32Array.from({ length: shape[0] * shape[1] }, () => random.normal()),
+    );
+  const { hiddenSize, vocabularySize } = config;
+  const inputs = { weights, hidden: normal(5, hiddenSize), down: normal(2, hiddenSize), up: normal(vocabularySize, 2) };
+  const program = await compile(inputs, ({ weights: plain, hidden, down, up }) => {
+    const adapted = { ...plain, lm_head: { ...(plain['lm_head'] as object), lowRank: { down, up, scale: 0.5 } } };
+    return [plain, adapted].map((given) => {
+      const factors = predictionsOf(given as ParameterTree<Tensor>, config, hidden);
+      return {
+        factored: matmul(factors.hidden, factors.head, { transposeB: true }),
+        logits: languageLogits(given as ParameterTree<Tensor>, config, hidden),
+      };
+    });
+  });
+  const [plain, adapted] = (await program.run(inputs)) as Record<'factored' | 'logits', FloatArray>[];
+  await program.dispose();
+  expect(plain!.factored.data).toEqual(plain!.logits.data);
+  expect(adapted!.factored.data).toBeAllClose(adapted!.logits.data, close);
+  expect(adapted!.logits.data).not.toBeAllClose(plain!.logits.data, close);
+});
+
 describe.each(['llama-untied', 'qwen2-window', 'qwen3', 'gpt2'])('the decoder %s of transformers', (name) => {
   const fixture = readDecoderFixture(name);
   const { ids: rows, sequences } = fixture.given;
@@ -44,6 +88,31 @@ describe.each(['llama-untied', 'qwen2-window', 'qwen3', 'gpt2'])('the decoder %s
     const counted = table(rows.map((row) => row.map((_id, t) => t)));
     const ids = table(rows);
     expect(await logitsOf(fixture, { ids, positions: counted })).toEqual(await logitsOf(fixture, { ids }));
+  });
+
+  it('has the same gradients where layers are worked out again', async () => {
+    const { config, weights } = fixture;
+    const ids = table(rows);
+    const results = [];
+    for (const recompute of ['none', 'block'] as const) {
+      const program = await compile({ weights, ids }, (given) => {
+        const { hidden } = decode(given.weights, config, { ids: given.ids, recompute });
+        const loss = sum(mul(hidden, hidden));
+        return { loss, by: gradient(loss, given.weights) };
+      });
+      // What goes into each layer is behind one, and what else it reads that was computed
+      const barriers = program.print().match(/= barrier/g)?.length ?? 0;
+      if (recompute === 'block') expect(barriers).toBeGreaterThanOrEqual(config.layers);
+      else expect(barriers).toBe(0);
+      results.push(flatten<NdArray>(await program.run({ weights, ids }), isNdArray));
+      await program.dispose();
+    }
+    const [plain, again] = results as [(typeof results)[0], (typeof results)[0]];
+    again.forEach(({ path, leaf }, i) => {
+      expect(path).toBe(plain[i]!.path);
+      const size = Math.max(...plain[i]!.leaf.data.map(Math.abs));
+      expect(leaf.data).toBeAllClose(plain[i]!.leaf.data, { atol: 1e-5 * size });
+    });
   });
 
   it('gives each of several sequences in one row what transformers gives it alone', async () => {

@@ -7,17 +7,20 @@ import {
   cacheMask,
   causalAttention,
   causalMask,
+  checkpoint,
   concat,
   floats,
   gather,
+  logProbability,
   reshape,
   type Tensor,
+  tokenLogProbability,
 } from '@crucible/tensor';
 import { countUp, decoderMask, windowed, windowedCache, withEarlierKeys } from './attention-mask.ts';
-import type { DecoderInput, KeysAndValues, TokensAt } from './decoder-family.ts';
+import type { DecoderInput, KeysAndValues, Recompute, TokensAt } from './decoder-family.ts';
 import { headSize } from './decoder-sizes.ts';
 import { type DecoderConfig, decoderFamily } from './families.ts';
-import { type Affine, joinHeads, linear, splitHeads, type Weight } from './linear.ts';
+import { type Affine, joinHeads, linear, lowRankRows, splitHeads, type Weight } from './linear.ts';
 import { initialParameters, type ModelWeights, type ParameterSpec, type ParameterTree } from './parameters.ts';
 
 /** The head of a decoder: next tokens, or so many numbers a token (1: reward and value models). */
@@ -37,7 +40,7 @@ export function* decoderParameters(config: DecoderConfig, head: DecoderHead): Ge
   else if (!tieEmbeddings) yield { path: 'lm_head.weight', shape: [vocabularySize, hiddenSize], role: 'head' };
 }
 
-/** Hidden states after the last norm, [batch, time, hiddenSize], and what a decoding cache needs of the tokens. */
+/** Hidden states after the last norm, [batch, time, hiddenSize], and, unless layers are recomputed, what a decoding cache needs of the tokens. */
 export function decode(
   weights: ParameterTree<Tensor>,
   config: DecoderConfig,
@@ -49,7 +52,7 @@ export function decode(
   const counted = input.positions ?? countUp(ids.graph, batch, time);
   const positions = earlier === 0 ? counted : add(counted, earlier);
   const mask = decoderMask(input);
-  return readWhole(weights, config, { tokens: { ids }, positions }, { mask, prefix });
+  return readWhole(weights, config, { tokens: { ids }, positions }, { mask, prefix }, input.recompute);
 }
 
 /** Keys and values of tokens that are given by their embeddings [batch, time, hiddenSize], and that come first. */
@@ -75,6 +78,7 @@ function readWhole(
   config: DecoderConfig,
   given: TokensAt,
   { mask: own, prefix }: Visible,
+  recompute: Recompute = 'none',
 ): { readonly hidden: Tensor; readonly cache: KeysAndValues } {
   const batch = given.positions.shape[0]!;
   const earlier = prefix?.keys[0]!.shape[2] ?? 0;
@@ -88,13 +92,17 @@ function readWhole(
     given,
     (layer, { query, key, value, window }) => {
       const [keys, values] = [splitHeads(key, config.keyValueHeads), splitHeads(value, config.keyValueHeads)];
-      allKeys.push(keys);
-      allValues.push(values);
+      // Within a layer that is worked out again they are nobody else's.
+      if (recompute === 'none') {
+        allKeys.push(keys);
+        allValues.push(values);
+      }
       const visible = window === undefined ? mask : windowed(mask, given.positions, window, earlier);
       const queries = splitHeads(query, config.heads);
       const [seenKeys, seenValues] = [after(prefix?.keys[layer], keys), after(prefix?.values[layer], values)];
       return joinHeads(causalAttention(queries, seenKeys, seenValues, visible, { earlier }));
     },
+    (layer) => (recompute === 'block' ? checkpoint(layer) : layer),
   );
   return { hidden, cache: { keys: allKeys, values: allValues } };
 }
@@ -140,17 +148,51 @@ export function decodeStep(
       const visible = window === undefined ? mask : windowedCache(mask, lengths, window);
       return cachedAttention(query, key, value, { keys: keys[layer]!, values: values[layer]!, mask: visible });
     },
+    (layer) => layer,
   );
   const logits = languageLogits(weights, config, reshape(hidden, [batch, config.hiddenSize]));
   return { logits, newKeys, newValues };
 }
 
+/** What logits are made of: hidden · headᵀ. Losses take them so, since those of a large vocabulary are never to be there whole. */
+export interface Predictions {
+  /** [..., width] */
+  readonly hidden: Tensor;
+  /** [vocabulary, width] */
+  readonly head: Tensor;
+}
+
+/** Next-token logits, in two factors, of hidden states [..., hiddenSize]; not of a head of few bits. */
+export function predictionsOf(weights: ParameterTree<Tensor>, config: DecoderConfig, hidden: Tensor): Predictions {
+  const { weight, lowRank } = headOf(weights, config);
+  if (!lowRank) return { hidden, head: weight };
+  // x Wᵀ + y upᵀ is one product of both side by side.
+  return { hidden: concat([hidden, lowRankRows(hidden, lowRank)], -1), head: concat([weight, lowRank.up], -1) };
+}
+
 /** Next-token logits [..., vocabulary] of hidden states [..., hiddenSize]. */
 export function languageLogits(weights: ParameterTree<Tensor>, config: DecoderConfig, hidden: Tensor): Tensor {
+  return linear(hidden, headOf(weights, config));
+}
+
+/** log p(target) of next tokens: hidden [n, hiddenSize], targets int32 [n] → [n]. */
+export function languageLogProbability(
+  weights: ParameterTree<Tensor>,
+  config: DecoderConfig,
+  hidden: Tensor,
+  targets: Tensor,
+): Tensor {
+  // Of a matrix of few bits there is no other product.
+  if (headOf(weights, config).quantized) return logProbability(languageLogits(weights, config, hidden), targets);
+  const { hidden: factor, head } = predictionsOf(weights, config, hidden);
+  return tokenLogProbability(factor, head, targets);
+}
+
+function headOf(weights: ParameterTree<Tensor>, config: DecoderConfig): Affine<Tensor> {
   const head = weights['lm_head'] as unknown as Affine<Tensor> | undefined;
   // A tied matrix may be there once more, of few bits.
-  if (head && (!config.tieEmbeddings || head.quantized)) return linear(hidden, head);
-  return linear(hidden, { weight: embeddingsOf(weights, config) });
+  if (head && (!config.tieEmbeddings || head.quantized)) return head;
+  return { weight: embeddingsOf(weights, config) };
 }
 
 /** The embedding matrix [vocabulary, hiddenSize]. */

@@ -9,12 +9,14 @@ export {
   hiddenRows,
   initLanguageModel,
   languageLogits,
+  languageLogProbability,
+  predictionsOf,
   scalarScores,
   withScalarHead,
 } from './decoder.ts';
 export { readEmbeddings } from './decoder.ts';
-export type { DecoderHead, DecodeStepInput, DecodeStepOutput } from './decoder.ts';
-export type { DecoderFamily, DecoderInput, DecoderSizes, KeysAndValues } from './decoder-family.ts';
+export type { Predictions, DecoderHead, DecodeStepInput, DecodeStepOutput } from './decoder.ts';
+export type { Recompute, DecoderFamily, DecoderInput, DecoderSizes, KeysAndValues } from './decoder-family.ts';
 export { headSize } from './decoder-sizes.ts';
 export {
   assertEncoderConfig,

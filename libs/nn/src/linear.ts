@@ -56,10 +56,15 @@ function completed(x: Tensor, { bias, lowRank, quantized, tap }: Affine<Tensor>,
   return lowRank ? add(shifted, lowRankProduct(x, lowRank)) : shifted;
 }
 
-function lowRankProduct(x: Tensor, { down, up, scale, drop = (all) => all }: LowRank): Tensor {
+function lowRankProduct(x: Tensor, lowRank: LowRank): Tensor {
+  return matmul(lowRankRows(x, lowRank), lowRank.up, { transposeB: true });
+}
+
+/** scale · x downᵀ: [..., rank]. */
+export function lowRankRows(x: Tensor, { down, scale, drop = (all) => all }: LowRank): Tensor {
   const isNumber = typeof scale === 'number';
-  const inner = matmul(drop(x), down, { transposeB: true, ...(isNumber && { alpha: scale }) });
-  return matmul(isNumber ? inner : mul(inner, scale), up, { transposeB: true });
+  const rows = matmul(drop(x), down, { transposeB: true, ...(isNumber && { alpha: scale }) });
+  return isNumber ? rows : mul(rows, scale);
 }
 
 /** [batch, time, heads · size] → [batch, heads, time, size]. */

@@ -7,7 +7,7 @@ import { invalidInput } from '@crucible/foundation';
 import { add, mul, reshape, rmsNorm, rotary, type Tensor } from '@crucible/tensor';
 import { activate, type ActivationName, activationNames } from './activation.ts';
 import type { ConfigFields } from './config-fields.ts';
-import type { Attend, DecoderFamily, DecoderSizes, TokensAt } from './decoder-family.ts';
+import type { AroundLayer, Attend, DecoderFamily, DecoderSizes, TokensAt } from './decoder-family.ts';
 import { assertDecoderSizes, assertWhole, headSize } from './decoder-sizes.ts';
 import { type Affine, embedded, linear, type Weight } from './linear.ts';
 import type { ParameterSpec, ParameterTree } from './parameters.ts';
@@ -206,6 +206,7 @@ function rotaryHidden(
   config: RotaryDecoderConfig,
   { tokens, positions }: TokensAt,
   attend: Attend,
+  around: AroundLayer,
 ): Tensor {
   const body = tree as unknown as RotaryBody<Tensor>;
   const { rmsNormEpsilon: epsilon, slidingWindow, activation = 'silu' } = config;
@@ -216,19 +217,22 @@ function rotaryHidden(
   });
   let hidden = embedded(body.embed_tokens.weight, tokens);
   body.layers.forEach(({ input_layernorm, self_attn, post_attention_layernorm, mlp }, i) => {
-    const normed = rmsNorm(hidden, input_layernorm.weight, epsilon);
-    const rotated = (projection: Affine<Tensor>, norm: Weight<Tensor> | undefined, heads: number): Tensor =>
-      rotate(headNorm(linear(normed, projection), norm, heads, epsilon), rotation, heads);
-    const attended = attend(i, {
-      query: rotated(self_attn.q_proj, self_attn.q_norm, config.heads),
-      key: rotated(self_attn.k_proj, self_attn.k_norm, config.keyValueHeads),
-      value: linear(normed, self_attn.v_proj),
-      window: slidingWindow && i >= slidingWindow.from ? slidingWindow.size : undefined,
+    const layer = around((before) => {
+      const normed = rmsNorm(before, input_layernorm.weight, epsilon);
+      const rotated = (projection: Affine<Tensor>, norm: Weight<Tensor> | undefined, heads: number): Tensor =>
+        rotate(headNorm(linear(normed, projection), norm, heads, epsilon), rotation, heads);
+      const attended = attend(i, {
+        query: rotated(self_attn.q_proj, self_attn.q_norm, config.heads),
+        key: rotated(self_attn.k_proj, self_attn.k_norm, config.keyValueHeads),
+        value: linear(normed, self_attn.v_proj),
+        window: slidingWindow && i >= slidingWindow.from ? slidingWindow.size : undefined,
+      });
+      const afterAttention = add(before, linear(attended, self_attn.o_proj));
+      const inner = rmsNorm(afterAttention, post_attention_layernorm.weight, epsilon);
+      const gated = mul(activate(activation, linear(inner, mlp.gate_proj)), linear(inner, mlp.up_proj));
+      return add(afterAttention, linear(gated, mlp.down_proj));
     });
-    const afterAttention = add(hidden, linear(attended, self_attn.o_proj));
-    const inner = rmsNorm(afterAttention, post_attention_layernorm.weight, epsilon);
-    const gated = mul(activate(activation, linear(inner, mlp.gate_proj)), linear(inner, mlp.up_proj));
-    hidden = add(afterAttention, linear(gated, mlp.down_proj));
+    hidden = layer(hidden);
   });
   return rmsNorm(hidden, body.norm.weight, epsilon);
 }

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { createStrategy, strategyNames } from './catalog.ts';
 
-const examples = [{ question: 'q', answer: 'a', reasoning: 'r' }];
+const examples = [{ question: 'q', answer: 'a', reasoning: 'r', program: 'answer = 1' }];
 
 it.each(strategyNames)('%s is there under its name', (name) => {
   expect(createStrategy(name, { examples }).name).toBe(name);

@@ -28,7 +28,7 @@ export type StrategyName = (typeof strategyNames)[number];
 
 /** Every strategy takes what concerns it. */
 export interface StrategyOptions {
-  /** few-shot and cot need them; self-consistency draws chains of thought from them, and without them step-by-step. */
+  /** few-shot and cot need them; self-consistency draws chains of thought from them, and without them step-by-step; pal shows their programs. */
   readonly examples?: readonly Example[];
   readonly choice?: ExampleChoice;
   /** Of self-consistency, also where pal is asked to vote. Default 5; for pal 1. */
@@ -57,8 +57,10 @@ export function createStrategy(name: string, options: StrategyOptions = {}): Str
       return selfConsistency(reasoned());
     case 'rag':
       return createRag(rag);
-    case 'pal':
-      return samples === undefined || samples === 1 ? createPal(pal) : selfConsistency(createPal(pal));
+    case 'pal': {
+      const written = createPal({ ...choice, examples, ...pal });
+      return samples === undefined || samples === 1 ? written : selfConsistency(written);
+    }
     case 'react':
       return createReact(react);
     case 'react-then-self-consistency':

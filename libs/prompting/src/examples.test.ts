@@ -120,7 +120,7 @@ describe('few-shot', () => {
       'examples.count: 0 is given; a whole number of at least 1 is allowed',
     );
     expect(() => createChainOfThought({ examples: [{ question: 'q', answer: 'a' }] })).toThrow(
-      'examples[0]: has no reasoning, and a chain of thought is made of it',
+      'examples[0]: has no reasoning, and this strategy shows it',
     );
   });
 });
@@ -141,7 +141,12 @@ describe('files of examples', () => {
     expect(
       parseExamples(`${JSON.stringify(gsm8k)}\n\n{"question": "q", "answer": "a", "reasoning": "r"}\n`, 'x.jsonl'),
     ).toEqual([
-      { question: 'How many?', answer: '13', reasoning: 'She has 16 - 3 = 13 eggs.' },
+      {
+        question: 'How many?',
+        answer: '13',
+        reasoning: 'She has 16 - 3 = 13 eggs.',
+        program: 'def solution():\n    step1 = 16-3\n    return step1',
+      },
       { question: 'q', answer: 'a', reasoning: 'r' },
     ]);
   });

@@ -10,6 +10,8 @@ export interface Example {
   readonly answer: string;
   /** How one gets there; chains of thought need it. */
   readonly reasoning?: string;
+  /** Python that comes to the answer; examples of PAL need it. */
+  readonly program?: string;
 }
 
 export interface ExampleChoice {
@@ -20,8 +22,9 @@ export interface ExampleChoice {
 }
 
 /**
- * JSON Lines of {"question", "answer", "reasoning"?}; in an answer like GSM8K's, "16 - 3 = <<16-3=13>>13 … #### 13",
- * the reasoning stands before the mark. `source` is named in errors, with the line.
+ * JSON Lines of {"question", "answer", "reasoning"?, "program"?}; in an answer like GSM8K's, "16 - 3 = <<16-3=13>>13 …
+ * #### 13", the reasoning stands before the mark, and the notes for a calculator make a program. `source` is named in
+ * errors, with the line.
  */
 export function parseExamples(text: string, source: string): Example[] {
   const examples = text
@@ -47,31 +50,70 @@ function parseExample(line: string, at: string): Example {
     return value.trim();
   };
   const [question, answer] = [field('question'), field('answer')];
+  const given = (name: 'reasoning' | 'program'): Partial<Example> =>
+    row?.[name] === undefined ? {} : { [name]: field(name) };
   const marked = /^([\s\S]*)####([^\n]*)\s*$/.exec(answer);
-  if (marked) {
-    const [worked, result] = [marked[1]!.replace(/<<[^>]*>>/g, '').trim(), marked[2]!.trim()];
-    if (result === '') throw invalidInput(`${at}: answer: nothing stands behind ####`, { at });
-    return { question, answer: result, ...(worked !== '' && { reasoning: worked }) };
-  }
-  return { question, answer, ...(row?.reasoning !== undefined && { reasoning: field('reasoning') }) };
+  if (!marked) return { question, answer, ...given('reasoning'), ...given('program') };
+  const [worked, result] = [marked[1]!, marked[2]!.trim()];
+  if (result === '') throw invalidInput(`${at}: answer: nothing stands behind ####`, { at });
+  const reasoning = worked.replace(/<<[^>]*>>/g, '').trim();
+  const program = programFromNotes(worked, result);
+  return {
+    question,
+    answer: result,
+    ...(reasoning !== '' && { reasoning }),
+    ...(program !== undefined && { program }),
+    ...given('program'),
+  };
 }
 
+/**
+ * The program that GSM8K's notes for a calculator are: `<<16-3-4=9>>`, `<<9*2=18>>` become two assignments, the second
+ * of the first. Undefined where they are no sums, or do not come to the answer.
+ */
+function programFromNotes(worked: string, answer: string): string | undefined {
+  const notes = Array.from(
+    worked.matchAll(/<<([^=<>]+)=([^=<>]+)>>/g),
+    ([, sum, value]) => [plainSum(sum!), plainSum(value!)] as const,
+  );
+  if (notes.length === 0 || !notes.every(([sum, value]) => /^[\d.+\-*/()\s]+$/.test(sum) && /^-?[\d.]+$/.test(value)))
+    return undefined;
+  if (Number(notes.at(-1)![1]) !== Number(plainSum(answer))) return undefined;
+  const names = new Map<string, string>();
+  const lines = notes.map(([sum, value], i) => {
+    const line = `step${i + 1} = ${sum.replace(/\d+(?:\.\d+)?|\.\d+/g, (number) => names.get(number) ?? decimal(number))}`;
+    names.set(value, `step${i + 1}`);
+    return line;
+  });
+  return ['def solution():', ...[...lines, `return step${notes.length}`].map((line) => `    ${line}`)].join('\n');
+}
+
+function plainSum(text: string): string {
+  return text.replace(/[,$%\s]/g, '').replace(/[xX×]/g, '*');
+}
+
+/** Python takes no zeros before an integer. */
+function decimal(number: string): string {
+  return number.replace(/^0+(?=\d)/, '');
+}
+
+/** Throws unless there are examples, with what a strategy needs of them. */
 export function assertExamples(
   examples: readonly Example[],
   { count = 8 }: ExampleChoice,
-  { reasoned }: { readonly reasoned: boolean },
+  needed: 'answer' | 'reasoning' | 'program',
 ): void {
   if (examples.length === 0) throw invalidInput('examples: there are none', { at: 'examples' });
   if (!Number.isSafeInteger(count) || count < 1)
     throw invalidInput(`examples.count: ${count} is given; a whole number of at least 1 is allowed`, {
       at: 'examples.count',
     });
-  for (const [i, { question, answer, reasoning = '' }] of examples.entries()) {
+  for (const [i, example] of examples.entries()) {
     const at = `examples[${i}]`;
-    if (question.trim() === '' || answer.trim() === '')
+    if (example.question.trim() === '' || example.answer.trim() === '')
       throw invalidInput(`${at}: question and answer must not be empty`, { at });
-    if (reasoned && reasoning.trim() === '')
-      throw invalidInput(`${at}: has no reasoning, and a chain of thought is made of it`, { at });
+    if ((example[needed] ?? '').trim() === '')
+      throw invalidInput(`${at}: has no ${needed}, and this strategy shows it`, { at });
   }
 }
 
@@ -95,7 +137,9 @@ async function similarExamples(run: Run, examples: readonly Example[], count: nu
   const { question } = run.task;
   const order = run.embedder
     ? await byEmbedding(run, examples)
-    : new LexicalIndex(examples.map((example) => example.question)).search(question, count).map(({ index }) => index);
+    : indexOf(examples)
+        .search(question, count)
+        .map(({ index }) => index);
   // Where too few share a word with the question, others fill up, and stand first.
   const filled = [
     ...order,
@@ -108,6 +152,15 @@ async function similarExamples(run: Run, examples: readonly Example[], count: nu
     .slice(0, count)
     .reverse()
     .map((index) => examples[index]!);
+}
+
+const indexes = new WeakMap<readonly Example[], LexicalIndex>();
+
+/** Made once for a list: of thousands of examples it takes longer than the search. */
+function indexOf(examples: readonly Example[]): LexicalIndex {
+  let index = indexes.get(examples);
+  if (index === undefined) indexes.set(examples, (index = new LexicalIndex(examples.map(({ question }) => question))));
+  return index;
 }
 
 async function byEmbedding({ embedder, task, signal }: Run, examples: readonly Example[]): Promise<number[]> {

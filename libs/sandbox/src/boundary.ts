@@ -17,7 +17,7 @@ export interface Boundary {
   /** Resolves when the interpreter waits for its program. */
   readonly start: (limits: Limits) => Promise<Interpreter>;
   /** Removes what it has made outside. Its interpreters have ended before. */
-  readonly close: () => void;
+  readonly close: () => Promise<void>;
 }
 
 /** One interpreter for one program; then it is gone. */

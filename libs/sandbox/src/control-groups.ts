@@ -31,7 +31,8 @@ interface GroupUsage {
 
 export interface ControlGroups {
   readonly create: () => ControlGroup;
-  readonly close: () => void;
+  /** After the last of its groups. */
+  readonly close: () => Promise<void>;
 }
 
 const prefix = 'crucible-sandbox-';
@@ -121,7 +122,7 @@ function openV1(folders: Readonly<Record<(typeof controllersOfV1)[number], strin
         remove: () => removeAll(all),
       };
     },
-    close: () => bases.forEach(removeBase),
+    close: () => closeBases(bases),
   };
 }
 
@@ -158,7 +159,7 @@ function openV2(own: string): ControlGroups {
         remove: () => removeAll([folder]),
       };
     },
-    close: () => removeBase(base),
+    close: () => closeBases([base]),
   };
 }
 
@@ -207,6 +208,13 @@ function removeBase(base: string): void {
     rmdirSync(base);
   } catch {
     // Something still runs in it; whoever comes next tries again.
+  }
+}
+
+async function closeBases(bases: readonly string[]): Promise<void> {
+  for (let attempt = 0; bases.some((base) => existsSync(base)) && attempt < 100; attempt++) {
+    if (attempt > 0) await delay(10);
+    bases.forEach(removeBase);
   }
 }
 

@@ -12,7 +12,8 @@ const missing = files.find((path) => !existsSync(path));
 
 interface Calculation {
   readonly expression: string;
-  readonly gold: number;
+  /** A number, or a fraction. */
+  readonly gold: string;
 }
 
 /** `<<48/2=24>>`, by question; percentages, thousands' commas and leading zeros in Python's spelling. */
@@ -27,12 +28,7 @@ function calculations(): Calculation[][] {
     .map((line) =>
       [...(JSON.parse(line) as { answer: string }).answer.matchAll(/<<([^>]*)>>/g)].map(([, note]) => {
         const at = note!.lastIndexOf('=');
-        const gold = python(note!.slice(at + 1));
-        const share = /^\((.*)\/100\)$/.exec(gold);
-        return {
-          expression: python(note!.slice(0, at)).split('=')[0]!,
-          gold: share ? Number(share[1]) / 100 : Number(gold),
-        };
+        return { expression: python(note!.slice(0, at)).split('=')[0]!, gold: python(note!.slice(at + 1)) };
       }),
     )
     .filter((notes) => notes.length > 0);
@@ -44,12 +40,13 @@ async function reproduce(name: BoundaryName, questions: readonly (readonly Calcu
   const wrong: string[] = [];
   const work = async (): Promise<void> => {
     for (let notes = waiting.shift(); notes; notes = waiting.shift()) {
-      const code = `results = [${notes.map(({ expression }) => expression).join(', ')}]`;
+      const code = `results = [${notes.map(({ expression, gold }) => `(${expression}, ${gold})`).join(', ')}]`;
       const { value, message } = await sandbox.run({ code, expression: 'results', limits: { wallMs: 60_000 } });
-      const results = JSON.parse(value?.json ?? '[]') as number[];
+      const results = JSON.parse(value?.json ?? '[]') as [result: number, gold: number][];
       notes.forEach(({ expression, gold }, i) => {
-        if (!(Math.abs(results[i]! - gold) <= 1e-9 * Math.max(1, Math.abs(gold))))
-          wrong.push(`${expression} is ${results[i] ?? message}, not ${gold}`);
+        const [result, expected] = results[i] ?? [NaN, NaN];
+        if (!(Math.abs(result - expected) <= 1e-9 * Math.max(1, Math.abs(expected))))
+          wrong.push(`${expression} is ${results[i] ? result : message}, not ${gold}`);
       });
     }
   };

@@ -50,7 +50,7 @@ export class HeldProcess {
       this.child.once('close', (code, signal) => {
         this.#remember();
         // Whatever has escaped from its parent is still in the group.
-        this.#group?.kill();
+        this.#killGroup();
         void this.#group?.remove();
         resolve({ code, signal });
       });
@@ -80,6 +80,10 @@ export class HeldProcess {
 
   kill(): void {
     this.child.kill('SIGKILL');
+    this.#killGroup();
+  }
+
+  #killGroup(): void {
     try {
       this.#group?.kill();
     } catch {

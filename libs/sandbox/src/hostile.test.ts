@@ -12,7 +12,7 @@ import { openTestBoundary, requireBoundary } from './testing/require-boundary.ts
 const special = [15, 24, 38, 42, 47, 53, 61, 62, 84, 85, 87];
 
 await requireBoundary('bubblewrap', 'bubblewrap', () => {
-  it('holds every hostile program', { timeout: 180_000 }, async () => {
+  it('holds every hostile program', { timeout: 600_000 }, async () => {
     const findings = await attack(await openTestBoundary('bubblewrap'));
     expect(findings.filter(({ breaches }) => breaches.length > 0)).toEqual([]);
     expect(findings.length).toBeGreaterThan(80);
@@ -20,7 +20,7 @@ await requireBoundary('bubblewrap', 'bubblewrap', () => {
 });
 
 await requireBoundary('pyodide', 'Pyodide in Deno', () => {
-  it('holds the programs that go for JavaScript', { timeout: 180_000 }, async () => {
+  it('holds the programs that go for JavaScript', { timeout: 600_000 }, async () => {
     const findings = await attack(await openTestBoundary('pyodide'), ({ number }) => special.includes(number));
     expect(findings.filter(({ breaches }) => breaches.length > 0)).toEqual([]);
     expect(findings).toHaveLength(special.length + 1);

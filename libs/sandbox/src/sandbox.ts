@@ -101,7 +101,7 @@ export class Sandbox implements AsyncDisposable {
     await Promise.allSettled([...this.#ends, this.#warming]);
     for (const interpreter of this.#warm) interpreter.kill();
     await Promise.all([...this.#warm].map(({ exited }) => exited));
-    this.#boundary.close();
+    await this.#boundary.close();
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -1,5 +1,6 @@
 /** docs/configuration.md lists every variable that the code reads, with its default. */
 import { readdirSync, readFileSync } from 'node:fs';
+import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
@@ -24,7 +25,7 @@ it('lists the settings of the services, no more and no fewer', () => {
 
 it('says the defaults', () => {
   const told = (name: string): string => documented.get(`CRUCIBLE_${name}`)!;
-  const { home, bus, host, ports, targets, device, precision, logLevel } = resolveSettings({});
+  const { home, bus, host, ports, targets, device, precision, logLevel, cache } = resolveSettings({});
   expect(home).toBe(resolve(told('HOME')));
   expect(told('BUS')).toBe('embedded: and bus in the home');
   expect(bus).toBe(`embedded:${join(home, 'bus')}`);
@@ -34,6 +35,7 @@ it('says the defaults', () => {
   expect([targets.trainer, told('TRAINER_TARGET')]).toEqual([undefined, 'unset']);
   expect([device, precision]).toEqual([told('DEVICE'), told('PRECISION')]);
   expect(logLevel).toBe(told('LOG_LEVEL'));
+  expect(cache).toBe(told('CACHE').replace('~', homedir()));
 });
 
 it('lists every other variable that services, commands and tests read', () => {

@@ -1,3 +1,4 @@
+import { homedir } from 'node:os';
 import { resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { resolveSettings } from './settings.ts';
@@ -10,10 +11,12 @@ describe('settings', () => {
       host: '127.0.0.1',
       device: 'cpu',
       precision: 'float32',
-      ports: { gateway: 8080, policy: 7001, reward: 7002, trainer: 7003, sandbox: 7005 },
-      targets: { policy: '127.0.0.1:7001', sandbox: '127.0.0.1:7005', trainer: undefined },
+      ports: { gateway: 8080, policy: 7001, reward: 7002, trainer: 7003, retriever: 7004, sandbox: 7005 },
+      targets: { policy: '127.0.0.1:7001', retriever: '127.0.0.1:7004', sandbox: '127.0.0.1:7005', trainer: undefined },
+      retriever: { store: resolve('.crucible/knowledge'), target: undefined },
       sandbox: { boundary: 'auto', target: undefined },
       logLevel: 'info',
+      cache: resolve(homedir(), '.cache/crucible'),
     });
   });
 
@@ -31,9 +34,14 @@ describe('settings', () => {
       CRUCIBLE_DEVICE: 'auto',
       CRUCIBLE_PRECISION: 'float16',
       CRUCIBLE_SANDBOX_PORT: '8',
+      CRUCIBLE_RETRIEVER_PORT: '7',
+      CRUCIBLE_RETRIEVER_TARGET: 'retriever:7004',
+      CRUCIBLE_RETRIEVER_STORE: 's3://bucket/knowledge',
       CRUCIBLE_SANDBOX_TARGET: 'sandbox:7005',
       CRUCIBLE_SANDBOX_BOUNDARY: 'pyodide',
       CRUCIBLE_LOG_LEVEL: 'debug',
+      CRUCIBLE_CACHE: '/var/cache/programs',
+      XDG_CACHE_HOME: '/var/other',
       PORT: 'none',
     });
     expect(settings).toEqual({
@@ -42,10 +50,17 @@ describe('settings', () => {
       host: '0.0.0.0',
       device: 'auto',
       precision: 'float16',
-      ports: { gateway: 80, policy: 0, reward: 65_535, trainer: 9, sandbox: 8 },
-      targets: { policy: 'dns:///policy:7001', sandbox: 'sandbox:7005', trainer: 'unix:/run/trainer.sock' },
+      ports: { gateway: 80, policy: 0, reward: 65_535, trainer: 9, retriever: 7, sandbox: 8 },
+      targets: {
+        policy: 'dns:///policy:7001',
+        retriever: 'retriever:7004',
+        sandbox: 'sandbox:7005',
+        trainer: 'unix:/run/trainer.sock',
+      },
+      retriever: { store: 's3://bucket/knowledge', target: 'retriever:7004' },
       sandbox: { boundary: 'pyodide', target: 'sandbox:7005' },
       logLevel: 'debug',
+      cache: '/var/cache/programs',
     });
   });
 
@@ -53,6 +68,12 @@ describe('settings', () => {
     expect(resolveSettings({ CRUCIBLE_HOME: '', CRUCIBLE_GATEWAY_PORT: '', CRUCIBLE_BUS: '' })).toEqual(
       resolveSettings({}),
     );
+  });
+
+  test('keep compiled programs among the caches of the user, or nowhere', () => {
+    expect(resolveSettings({ XDG_CACHE_HOME: '/xdg' }).cache).toBe('/xdg/crucible');
+    expect(resolveSettings({ XDG_CACHE_HOME: 'relative' }).cache).toBe(resolve(homedir(), '.cache/crucible'));
+    expect(resolveSettings({ CRUCIBLE_CACHE: 'off' }).cache).toBeUndefined();
   });
 
   test('put the bus into the home', () => {

@@ -1,5 +1,6 @@
 /** Settings of the services: read from the environment in one place, checked once. docs/configuration.md lists them. */
-import { join, resolve } from 'node:path';
+import { homedir } from 'node:os';
+import { isAbsolute, join, resolve } from 'node:path';
 import { invalidInput } from '@crucible/foundation';
 import { targetFrom } from '@crucible/rpc';
 import { z } from 'zod';
@@ -34,6 +35,7 @@ const schema = z.object({
   CRUCIBLE_POLICY_PORT: port.default(7001),
   CRUCIBLE_REWARD_PORT: port.default(7002),
   CRUCIBLE_TRAINER_PORT: port.default(7003),
+  CRUCIBLE_RETRIEVER_PORT: port.default(7004),
   CRUCIBLE_SANDBOX_PORT: port.default(7005),
   /** Where the gateway finds the policy. Default: the host and port above. */
   CRUCIBLE_POLICY_TARGET: target.optional(),
@@ -43,11 +45,17 @@ const schema = z.object({
   CRUCIBLE_DEVICE: device.default('cpu'),
   /** What matrix products of training are worked out in. */
   CRUCIBLE_PRECISION: precision.default('float32'),
+  /** Where the gateway finds the retriever. Default: the host and port above. */
+  CRUCIBLE_RETRIEVER_TARGET: target.optional(),
+  /** Where the retriever keeps its collections: a folder or `s3://BUCKET/PREFIX`. Default: in the home. */
+  CRUCIBLE_RETRIEVER_STORE: text.optional(),
   /** Where the gateway finds the sandbox. Default: the host and port above. */
   CRUCIBLE_SANDBOX_TARGET: target.optional(),
   /** What holds the programs that the sandbox runs. */
   CRUCIBLE_SANDBOX_BOUNDARY: boundary.default('auto'),
   CRUCIBLE_LOG_LEVEL: level.default('info'),
+  /** Where compiled programs are kept; `off`: nowhere. Default: `crucible` in the user's folder of caches. */
+  CRUCIBLE_CACHE: text.optional(),
 });
 
 export interface Settings {
@@ -59,9 +67,21 @@ export interface Settings {
     readonly policy: number;
     readonly reward: number;
     readonly trainer: number;
+    readonly retriever: number;
     readonly sandbox: number;
   };
-  readonly targets: { readonly policy: string; readonly sandbox: string; readonly trainer: string | undefined };
+  readonly targets: {
+    readonly policy: string;
+    readonly retriever: string;
+    readonly sandbox: string;
+    readonly trainer: string | undefined;
+  };
+  readonly retriever: {
+    /** Where the collections are. */
+    readonly store: string;
+    /** As it was given. */
+    readonly target: string | undefined;
+  };
   readonly sandbox: {
     readonly boundary: z.infer<typeof boundary>;
     /** As it was given, for commands: without it they look for a running `crucible up`. */
@@ -70,6 +90,8 @@ export interface Settings {
   readonly device: z.infer<typeof device>;
   readonly precision: z.infer<typeof precision>;
   readonly logLevel: z.infer<typeof level>;
+  /** Folder of compiled programs; undefined: they are not kept. */
+  readonly cache: string | undefined;
 }
 
 /** Resolves the settings; an empty variable counts as unset, and an invalid one is named with its value and what is allowed. */
@@ -93,16 +115,28 @@ export function resolveSettings(environment: Readonly<Record<string, string | un
       policy: env.CRUCIBLE_POLICY_PORT,
       reward: env.CRUCIBLE_REWARD_PORT,
       trainer: env.CRUCIBLE_TRAINER_PORT,
+      retriever: env.CRUCIBLE_RETRIEVER_PORT,
       sandbox: env.CRUCIBLE_SANDBOX_PORT,
     },
     targets: {
       policy: env.CRUCIBLE_POLICY_TARGET ?? targetFrom(host, env.CRUCIBLE_POLICY_PORT),
+      retriever: env.CRUCIBLE_RETRIEVER_TARGET ?? targetFrom(host, env.CRUCIBLE_RETRIEVER_PORT),
       sandbox: env.CRUCIBLE_SANDBOX_TARGET ?? targetFrom(host, env.CRUCIBLE_SANDBOX_PORT),
       trainer: env.CRUCIBLE_TRAINER_TARGET,
     },
     device: env.CRUCIBLE_DEVICE,
     precision: env.CRUCIBLE_PRECISION,
+    retriever: {
+      store: env.CRUCIBLE_RETRIEVER_STORE ?? join(home, 'knowledge'),
+      target: env.CRUCIBLE_RETRIEVER_TARGET,
+    },
     sandbox: { boundary: env.CRUCIBLE_SANDBOX_BOUNDARY, target: env.CRUCIBLE_SANDBOX_TARGET },
     logLevel: env.CRUCIBLE_LOG_LEVEL,
+    cache: env.CRUCIBLE_CACHE === 'off' ? undefined : resolve(env.CRUCIBLE_CACHE ?? join(cachesOf(given), 'crucible')),
   };
+}
+
+/** The XDG base directory specification: a relative path counts as unset. */
+function cachesOf({ XDG_CACHE_HOME: folder }: Readonly<Record<string, string | undefined>>): string {
+  return folder !== undefined && isAbsolute(folder) ? folder : join(homedir(), '.cache');
 }

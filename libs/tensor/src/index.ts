@@ -1,5 +1,7 @@
 export { hessian, jacobian } from './autodiff/jacobian.ts';
 export { gradient, pullback, valueAndGradient } from './autodiff/gradient.ts';
+export { CompileCache } from './cache/compile-cache.ts';
+export type { CompileCacheOptions } from './cache/compile-cache.ts';
 export { deviceChoices } from './device.ts';
 export type { Device, DeviceChoice } from './device.ts';
 export type { DType, HostType } from './dtype.ts';
@@ -35,7 +37,7 @@ export type { Precision } from './rewrite/passes.ts';
 export type { MemoryEstimate } from './memory/estimate-memory.ts';
 export { sizeOf, formatShape, shapesEqual } from './shape.ts';
 export type { Shape } from './shape.ts';
-export { compile, trace, CompiledProgram } from './trace/compile.ts';
+export { compile, trace, CompiledProgram, useCompileCache } from './trace/compile.ts';
 export type { CompileOptions, CompileStatistics, Results } from './trace/compile.ts';
 export { flatten, mapTree } from './tree.ts';
 export { treeFromPaths } from './tree-from-paths.ts';

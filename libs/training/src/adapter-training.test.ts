@@ -8,6 +8,7 @@ import {
   gradient,
   ints,
   isNdArray,
+  matmul,
   type NdArray,
   randomKey,
   sum,
@@ -18,7 +19,7 @@ import { describe, expect, it } from 'vitest';
 import { adapterDefaults, type AdapterSettings, newAdapter, trainingPlan } from './adapter-training.ts';
 import { finiteAnswers } from './batches/answer-groups.ts';
 import { type ChatSource, finiteChats } from './batches/chat-rows.ts';
-import { logitsAt, predictionLoss } from './losses.ts';
+import { type PackedInput, predictionLoss, predictionsAt } from './losses.ts';
 import { trainRewardModel } from './reward-model.ts';
 import { sft } from './sft.ts';
 import type { StageContext } from './stage.ts';
@@ -28,6 +29,11 @@ import { pad, tinyAnswerGroups, tinyChats } from './testing/tiny-stages.ts';
 
 const config = tinyLlamaConfig;
 const base = tinyLlama(1);
+function logitsAt(weights: ParameterTree<Tensor>, input: PackedInput, at: Tensor): Tensor {
+  const { hidden, head } = predictionsAt(weights, config, input, at);
+  return matmul(hidden, head, { transposeB: true });
+}
+
 const before = structuredClone(valuesOf(base));
 
 function made(settings: Partial<AdapterSettings>, head: 'language' | 'scores' = 'language') {
@@ -108,8 +114,8 @@ it('works out no gradient by what is frozen', async () => {
   const batch = finiteChats(tinyChats(5), { seed: 7, pad }).batch(0, 2, 32);
   const program = await compile({ learned: plan.parameters, frozen: plan.frozen, batch }, (given) => {
     const { weights } = plan.read(given.learned, given.frozen);
-    const logits = logitsAt(weights, config, given.batch, given.batch.at);
-    const { loss } = predictionLoss(logits, given.batch.targets, given.batch.weights);
+    const predictions = predictionsAt(weights, config, given.batch, given.batch.at);
+    const { loss } = predictionLoss(predictions, given.batch.targets, given.batch.weights);
     return gradient(loss, given.learned);
   });
   const lines = program.print().split('\n');
@@ -160,7 +166,7 @@ it('reads every sequence of a packed row as if it stood alone after the virtual 
       const program = await compile(inputs, (given) => {
         const tree = given.base as ParameterTree<Tensor>;
         const { weights, prefix } = adaptDecoder(tree, config, given.parameters, own);
-        return { logits: logitsAt(weights, config, { ...given.batch, prefix }, given.at) };
+        return { logits: logitsAt(weights, { ...given.batch, prefix }, given.at) };
       });
       const { logits } = await program.run(inputs);
       await program.dispose();
@@ -200,7 +206,7 @@ it('a prefix begins as what the tokens of its start are in the model', async () 
       const positions = given.ids.graph.constant('int32', [1, 4], Int32Array.of(0, 1, 2, 3));
       const at = given.ids.graph.constant('int32', [1], Int32Array.of(3));
       return {
-        logits: logitsAt(weights, config, { ids: given.ids, positions, segments: zero, branches: zero, prefix }, at),
+        logits: logitsAt(weights, { ids: given.ids, positions, segments: zero, branches: zero, prefix }, at),
       };
     });
     const { logits } = await program.run({ base, parameters, ids });

@@ -1,16 +1,23 @@
-import { decode, type DecoderConfig, languageLogits, type ModelWeights, type ParameterTree } from '@crucible/nn';
+import {
+  decode,
+  type DecoderConfig,
+  type ModelWeights,
+  type ParameterTree,
+  predictionsOf,
+  type Recompute,
+} from '@crucible/nn';
 import {
   type AnyArray,
   compile,
   type CompiledProgram,
   type DeviceChoice,
   itemOf,
-  logProbability,
   mul,
   sum,
   type Tensor,
   type NdArray,
   type TensorType,
+  tokenLogProbability,
   type TreeLike,
 } from '@crucible/tensor';
 import { windowBatch } from './batches/token-windows.ts';
@@ -24,14 +31,22 @@ export interface ValidationText {
   readonly bytes: number;
 }
 
+interface PredictedWindow {
+  readonly ids: Tensor;
+  readonly targets: Tensor;
+  /** Default: none. */
+  readonly recompute?: Recompute;
+}
+
 /** Mean cross-entropy in nats of every next token of a batch: ids and targets int32 [rows, time]. */
 export function meanPredictionLoss(
   model: ParameterTree<Tensor>,
   config: DecoderConfig,
-  { ids, targets }: { readonly ids: Tensor; readonly targets: Tensor },
+  { ids, targets, recompute = 'none' }: PredictedWindow,
 ): Tensor {
-  const logits = languageLogits(model, config, decode(model, config, { ids }).hidden);
-  return mul(sum(logProbability(logits, targets)), -1 / (ids.shape[0]! * ids.shape[1]!));
+  const { hidden, head } = predictionsOf(model, config, decode(model, config, { ids, recompute }).hidden);
+  const logProbabilities = tokenLogProbability(hidden, head, targets);
+  return mul(sum(logProbabilities), -1 / (ids.shape[0]! * ids.shape[1]!));
 }
 
 interface Signature {

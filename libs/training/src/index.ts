@@ -1,4 +1,4 @@
-export { adapterOptimizer, newAdapter, trainingPlan } from './adapter-training.ts';
+export { adapterDefaults, adapterOptimizer, newAdapter, trainingPlan } from './adapter-training.ts';
 export type { AdapterSettings } from './adapter-training.ts';
 export { estimateAdvantages, KlController, sequenceKl, tokenRewards, whiten } from './advantages.ts';
 export type { Advantages, Experience } from './advantages.ts';
@@ -6,18 +6,31 @@ export { answerBatch, finiteAnswers, generatedAnswers } from './batches/answer-g
 export type { AnswerGroup, AnswerSource, GradedAnswer } from './batches/answer-groups.ts';
 export { finiteChats, generatedChats } from './batches/chat-rows.ts';
 export type { ChatSource, TokenizedChat } from './batches/chat-rows.ts';
+export { maskedSource, maskedVocabulary } from './batches/masked-windows.ts';
+export type { MaskedBatch, MaskedVocabulary, Masking } from './batches/masked-windows.ts';
 export { documentSource, streamSource } from './batches/token-windows.ts';
 export type { TokenSource } from './batches/token-windows.ts';
 export { BitsPerByte, meanPredictionLoss } from './bits-per-byte.ts';
 export type { ValidationText } from './bits-per-byte.ts';
+export { encoderConfigOf, mlm, mlmDefaults } from './mlm.ts';
+export type { MlmInputs, MlmSettings } from './mlm.ts';
+export { encoderOptimizer } from './encoder-optimizer.ts';
 export { decoderOptimizer } from './decoder-optimizer.ts';
 export { forge } from './forge/forge.ts';
 export type { ForgeOptions, ForgeProgress, ForgeResult } from './forge/forge.ts';
 export type { ChatFigures, ForgeData } from './forge/forge-data.ts';
 export { modelConfig } from './forge/model-config.ts';
-export { defaultPreset, defaultPresetForFiles, presets, resolvePreset, resolveStage } from './forge/presets.ts';
+export {
+  defaultPreset,
+  defaultPresetForFiles,
+  presets,
+  resolveMlm,
+  resolvePreset,
+  resolveStage,
+} from './forge/presets.ts';
 export type { ForgeSettings } from './forge/presets.ts';
-export { ppoStage, pretrainStage, rewardStage, sftStage } from './forge/single-stage.ts';
+export { predictionLoss } from './losses.ts';
+export { mlmStage, ppoStage, pretrainStage, rewardStage, sftStage } from './forge/single-stage.ts';
 export type { SingleStage, StageResult } from './forge/single-stage.ts';
 export { answerGroup, readUserData } from './forge/user-data.ts';
 export type { UserFiles } from './forge/user-data.ts';

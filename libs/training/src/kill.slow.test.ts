@@ -39,6 +39,7 @@ async function attempt(stage: StageName, folder: string, steps: number, killAfte
 
 it.each<{ stage: StageName; steps: number; longest: number }>([
   { stage: 'pretrain', steps: 60, longest: 300 },
+  { stage: 'mlm', steps: 60, longest: 300 },
   { stage: 'sft', steps: 60, longest: 300 },
   { stage: 'reward', steps: 60, longest: 300 },
   { stage: 'ppo', steps: 40, longest: 200 },

@@ -1,5 +1,5 @@
 import { Random } from '@crucible/foundation';
-import { floats, ints, type Tensor } from '@crucible/tensor';
+import { floats, identityMatrix, ints, type Tensor } from '@crucible/tensor';
 import '@crucible/testing';
 import { describe, expect, it } from 'vitest';
 import { pairLoss, policyLoss, predictionLoss, valueLoss } from './losses.ts';
@@ -166,7 +166,11 @@ describe('the prediction loss', () => {
     const { loss, metrics, gradients } = await lossAndGradients(
       { x: floats([6, 5], logits) },
       ({ x }, symbols) => {
-        const { loss: own, ...rest } = predictionLoss(x, symbols.targets, symbols.weights);
+        const { loss: own, ...rest } = predictionLoss(
+          { hidden: x, head: identityMatrix(x.graph, 5) },
+          symbols.targets,
+          symbols.weights,
+        );
         return { loss: own, metrics: rest };
       },
       { targets: ints([6], targets), weights: floats([6], weights) },

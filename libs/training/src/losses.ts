@@ -4,8 +4,10 @@ import {
   type DecoderConfig,
   hiddenRows,
   type KeysAndValues,
-  languageLogits,
   type ParameterTree,
+  type Predictions,
+  predictionsOf,
+  type Recompute,
   scalarScores,
 } from '@crucible/nn';
 import {
@@ -16,7 +18,9 @@ import {
   equal,
   exp,
   gather,
+  isTensor,
   less,
+  likeliestToken,
   logProbability,
   logSigmoid,
   maximum,
@@ -25,6 +29,7 @@ import {
   sub,
   sum,
   type Tensor,
+  tokenLogProbability,
 } from '@crucible/tensor';
 
 export interface PackedInput {
@@ -34,11 +39,18 @@ export interface PackedInput {
   readonly branches: Tensor;
   /** Of an adapter. Default: none. */
   readonly prefix?: KeysAndValues | undefined;
+  /** Default: none. */
+  readonly recompute?: Recompute;
 }
 
-/** Logits for the chosen tokens: `at` int32 [n] → [n, vocabulary]. */
-export function logitsAt(model: ParameterTree<Tensor>, config: DecoderConfig, input: PackedInput, at: Tensor): Tensor {
-  return languageLogits(model, config, hiddenRows(decode(model, config, input).hidden, at));
+/** Predictions for the chosen tokens: `at` int32 [n]. */
+export function predictionsAt(
+  model: ParameterTree<Tensor>,
+  config: DecoderConfig,
+  input: PackedInput,
+  at: Tensor,
+): Predictions {
+  return predictionsOf(model, config, hiddenRows(decode(model, config, input).hidden, at));
 }
 
 /** Scores of the chosen tokens: `at` int32 [n] → [n]. */
@@ -46,14 +58,20 @@ export function scoresAt(model: ParameterTree<Tensor>, config: DecoderConfig, in
   return scalarScores(model, hiddenRows(decode(model, config, input).hidden, at));
 }
 
-/** Cross-entropy in nats, and the share of targets that are the most probable token; both weighted sums. */
+/**
+ * Cross-entropy in nats, and the share of targets that are the most probable class; both weighted sums. Of a language
+ * model's predictions, or of few classes by their logits [n, classes].
+ */
 export function predictionLoss(
-  logits: Tensor,
+  of: Predictions | Tensor,
   targets: Tensor,
   weights: Tensor,
 ): { readonly loss: Tensor; readonly accuracy: Tensor } {
-  const hit = cast(equal(argMax(logits), targets), 'float32');
-  return { loss: mul(sum(mul(logProbability(logits, targets), weights)), -1), accuracy: sum(mul(hit, weights)) };
+  const [best, logProbabilities] = isTensor(of)
+    ? [argMax(of), logProbability(of, targets)]
+    : [likeliestToken(of.hidden, of.head), tokenLogProbability(of.hidden, of.head, targets)];
+  const hit = cast(equal(best, targets), 'float32');
+  return { loss: mul(sum(mul(logProbabilities, weights)), -1), accuracy: sum(mul(hit, weights)) };
 }
 
 /**

@@ -1,7 +1,7 @@
 /** What a stage's loss may depend on, and what not: on real models and the stages' own batches. */
 import { Random } from '@crucible/foundation';
 import type { ModelWeights } from '@crucible/nn';
-import { gather, mul } from '@crucible/tensor';
+import { gather, identityMatrix, mul } from '@crucible/tensor';
 import {
   referenceAnswerLogProbabilities,
   referenceLogits,
@@ -16,7 +16,7 @@ import { experienceBatch, experienceParts, type Learned } from './batches/experi
 import { type PredictionBatch, predictionBatch, targetsOf } from './batches/prediction.ts';
 import { streamSource } from './batches/token-windows.ts';
 import { meanPredictionLoss } from './bits-per-byte.ts';
-import { logitsAt, pairLoss, predictionLoss, scoresAt } from './losses.ts';
+import { pairLoss, predictionLoss, predictionsAt, scoresAt } from './losses.ts';
 import { packSequences } from '@crucible/inference';
 import { policyObjective, valueObjective } from './ppo.ts';
 import { lossAndGradients, type NamedValues } from './testing/gradients.ts';
@@ -41,7 +41,7 @@ const mean = (values: readonly number[]): number => values.reduce((a, b) => a + 
 describe('the loss of fine-tuning', () => {
   const loss: LossFunction<ModelWeights, PredictionBatch> = (parameters, batch) => {
     const { loss: own, ...metrics } = predictionLoss(
-      logitsAt(parameters, config, batch, batch.at),
+      predictionsAt(parameters, config, batch, batch.at),
       batch.targets,
       batch.weights,
     );
@@ -97,7 +97,11 @@ describe('the loss of fine-tuning', () => {
     const { gradients } = await lossAndGradients(
       { logits: logitsOf(batch) },
       ({ logits }, { at, targets: ids, weights }) => ({
-        loss: predictionLoss(gather(logits, at), ids, weights).loss,
+        loss: predictionLoss(
+          { hidden: gather(logits, at), head: identityMatrix(at.graph, config.vocabularySize) },
+          ids,
+          weights,
+        ).loss,
       }),
       { at: batch.at, targets: batch.targets, weights: batch.weights },
     );

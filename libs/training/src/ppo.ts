@@ -24,7 +24,7 @@ import {
 } from '@crucible/inference';
 import type { DecoderConfig, ModelWeights } from '@crucible/nn';
 import { createOptimizer, type OptimizerState, warmupDecay } from '@crucible/optim';
-import { logProbability, mul, type NdArray, sum } from '@crucible/tensor';
+import { mul, type NdArray, sum, tokenLogProbability } from '@crucible/tensor';
 import { assertDivides } from './assert-divides.ts';
 import {
   centre,
@@ -42,7 +42,7 @@ import {
   type Learned,
   responsePlaces,
 } from './batches/experience-batch.ts';
-import { logitsAt, policyLoss, scoresAt, valueLoss } from './losses.ts';
+import { policyLoss, predictionsAt, scoresAt, valueLoss } from './losses.ts';
 import { computingOf, runLoop, type StageContext } from './stage.ts';
 import type { SavedStage } from './stage-checkpoint.ts';
 import { type LossFunction, type Resumed, TrainStep } from './train-step.ts';
@@ -180,8 +180,8 @@ export function policyObjective(
   { temperature, clip }: Pick<PpoSettings, 'temperature' | 'clip'>,
 ): LossFunction<ModelWeights, ExperienceBatch> {
   return (parameters, batch) => {
-    const logits = mul(logitsAt(parameters, config, batch, batch.at), 1 / temperature);
-    const logProbabilities = logProbability(logits, batch.targets);
+    const { hidden, head } = predictionsAt(parameters, config, batch, batch.at);
+    const logProbabilities = tokenLogProbability(mul(hidden, 1 / temperature), head, batch.targets);
     const old = {
       logProbabilities: batch.oldLogProbabilities,
       advantages: batch.advantages,

@@ -6,7 +6,7 @@
  * and a linear fall to zero (Hägele et al. 2024) in place of a cosine.
  */
 import { Random } from '@crucible/foundation';
-import { type DecoderConfig, initLanguageModel, type ModelWeights } from '@crucible/nn';
+import { type DecoderConfig, initLanguageModel, type ModelWeights, type Recompute } from '@crucible/nn';
 import { warmupDecay } from '@crucible/optim';
 import { mul } from '@crucible/tensor';
 import { assertDivides } from './assert-divides.ts';
@@ -31,6 +31,8 @@ export interface PretrainSettings {
   readonly decayShare: number;
   readonly weightDecay: number;
   readonly clipNorm: number;
+  /** `block`: layers are worked out again for their gradient, a third slower, in far less memory. */
+  readonly recompute: Recompute;
   /** Steps between validations. */
   readonly validateEvery: number;
   /** Parts that a batch is cut into, to save memory. */
@@ -47,6 +49,7 @@ export const pretrainDefaults: PretrainSettings = {
   decayShare: 0.4,
   weightDecay: 0.1,
   clipNorm: 1,
+  recompute: 'none',
   validateEvery: 140,
   microBatches: 1,
 };
@@ -71,7 +74,8 @@ export async function pretrain(
   assertFits('pretrain', settings, inputs.config);
   const { config, source, validation } = inputs;
   const { seed, steps, rows, time, microBatches } = settings;
-  const identity = { ...settings, config };
+  const { recompute, ...others } = settings;
+  const identity = { ...others, config };
 
   const optimizer = decoderOptimizer({ ...settings, config, head: { kind: 'language' } });
   const schedule = warmupDecay({
@@ -86,7 +90,9 @@ export async function pretrain(
     (saved?.trees['parameters'] as ModelWeights | undefined) ??
       inputs.initial ??
       initLanguageModel(config, Random.seeded(seed).fork('parameters')),
-    (parameters, batch) => ({ loss: mul(meanPredictionLoss(parameters, config, batch), 1 / microBatches) }),
+    (parameters, batch) => ({
+      loss: mul(meanPredictionLoss(parameters, config, { ...batch, recompute }), 1 / microBatches),
+    }),
     { name: 'pre-training', optimizer, ...computingOf(context) },
     resumedFrom(saved),
   );

@@ -36,6 +36,7 @@ async function runWithInterruptions(stage: StageName, steps: readonly number[], 
 
 describe.each<{ stage: StageName; interruptions: number[]; begun: number[] }>([
   { stage: 'pretrain', interruptions: [0, 2, 3], begun: [4, 5] },
+  { stage: 'mlm', interruptions: [0, 2, 3], begun: [4, 5] },
   { stage: 'sft', interruptions: [0, 2, 3], begun: [4, 5] },
   { stage: 'reward', interruptions: [0, 2, 3], begun: [4, 5] },
   // An iteration that is cancelled after its rollout begins anew.

@@ -4,7 +4,10 @@ import type { DeviceChoice, Precision } from '@crucible/tensor';
 import type { SavedStage, StageCheckpoint } from './stage-checkpoint.ts';
 
 /** The four stages of the forge. */
-export type StageName = 'pretrain' | 'sft' | 'reward' | 'ppo';
+export type ForgeStageName = 'pretrain' | 'sft' | 'reward' | 'ppo';
+
+/** Every stage; `mlm` pre-trains an encoder. */
+export type StageName = ForgeStageName | 'mlm';
 
 export interface StageProgress {
   readonly stage: StageName;

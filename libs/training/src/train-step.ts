@@ -246,8 +246,7 @@ export class TrainStep<P extends object, B extends Batch, F extends object = obj
       if (!program)
         this.#partial.set(
           key,
-          (program = await compilePart(parameters, this.#frozen, part, this.#loss, this.#admitting)),
-          (program = await compilePart(this.#carried, this.#frozen, part, this.#loss, this.#options)),
+          (program = await compilePart(this.#carried, this.#frozen, part, this.#loss, this.#admitting)),
         );
       const frozen = await this.#placedFrozen.place(this.#frozen, program.device);
       const result = await program.run({ parameters, scaling, sums, frozen, part });
@@ -258,9 +257,6 @@ export class TrainStep<P extends object, B extends Batch, F extends object = obj
         metrics[name] = (metrics[name] ?? 0) + value;
     }
     this.#applying ??= await compileApplying(this.#carried, this.#admitting);
-    const { norm, ...carried } = await this.#applying.run({ ...this.#carried, ...scalars, gradients: sums });
-    return { ...carried, loss, norm: itemOf(norm), metrics };
-    this.#applying ??= await compileApplying(this.#carried, this.#options);
     const { norm, scale, ...carried } = await this.#applying.run({ ...this.#carried, ...scalars, gradients: sums });
     disposeArrays(sums);
     return { ...carried, loss, norm: itemOf(norm), metrics, scale: numberOf(scale) };

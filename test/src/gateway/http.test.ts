@@ -91,6 +91,7 @@ function startGateway(options: Partial<GatewayDependencies> = {}): Promise<Servi
     host: '127.0.0.1',
     port: 0,
     policyTarget: policy.target,
+    retrieverTarget: '127.0.0.1:1',
     sandboxTarget: '127.0.0.1:1',
     ...options,
   });

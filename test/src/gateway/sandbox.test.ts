@@ -6,7 +6,7 @@ import { createSandboxService } from '@crucible/sandbox-service';
 import type { Service } from '@crucible/service';
 import { recordingLogger } from '@crucible/service/testing';
 
-const timeout = 60_000;
+const timeout = 180_000;
 const cache = fileURLToPath(new URL('../../../node_modules/.cache/crucible-sandbox', import.meta.url));
 const { log } = recordingLogger();
 const common = { log, host: '127.0.0.1', port: 0 };
@@ -15,12 +15,17 @@ let gateway: Service;
 
 beforeAll(async () => {
   sandbox = await createSandboxService({ ...common, bus: undefined, cache, concurrency: 1, queue: 1 });
-  gateway = await createGatewayService({ ...common, policyTarget: '127.0.0.1:1', sandboxTarget: sandbox.target });
-});
+  gateway = await createGatewayService({
+    ...common,
+    policyTarget: '127.0.0.1:1',
+    retrieverTarget: '127.0.0.1:1',
+    sandboxTarget: sandbox.target,
+  });
+}, timeout);
 afterAll(async () => {
   await gateway.close(0);
   await sandbox.close(0);
-});
+}, timeout);
 
 function execute(body: unknown, signal?: AbortSignal): Promise<Response> {
   return fetch(`http://${gateway.target}/v1/sandbox/execute`, {
@@ -156,7 +161,12 @@ describe('POST /v1/sandbox/execute', () => {
     expect(await answer({ code: '1' })).toMatchObject({ status: 429, body: { error: { code: 'resource_exhausted' } } });
     stop.abort();
     await Promise.all(held);
-    const alone = await createGatewayService({ ...common, policyTarget: '127.0.0.1:1', sandboxTarget: '127.0.0.1:1' });
+    const alone = await createGatewayService({
+      ...common,
+      policyTarget: '127.0.0.1:1',
+      retrieverTarget: '127.0.0.1:1',
+      sandboxTarget: '127.0.0.1:1',
+    });
     const refused = await fetch(`http://${alone.target}/v1/sandbox/execute`, { method: 'POST', body: '{"code": "1"}' });
     expect(refused.status).toBe(503);
     await alone.close(0);

@@ -54,7 +54,14 @@ beforeAll(async () => {
   );
   bus = await createBus('embedded:');
   policy = await createPolicyService({ log, host: '127.0.0.1', port: 0, bus, source: registry });
-  gateway = await createGatewayService({ log, host: '127.0.0.1', port: 0, policyTarget: policy.target });
+  gateway = await createGatewayService({
+    log,
+    host: '127.0.0.1',
+    port: 0,
+    policyTarget: policy.target,
+    retrieverTarget: '127.0.0.1:1',
+    sandboxTarget: '127.0.0.1:1',
+  });
   client = createClient(PolicyService, policy.target);
   const { models } = await client.getModelInfo({});
   overGrpc = createPolicyModel({
@@ -72,7 +79,7 @@ beforeAll(async () => {
     mostSamples: 16,
     plainToolMessages: true,
   });
-});
+}, 60_000);
 afterAll(async () => {
   client.close();
   await gateway.close(0);

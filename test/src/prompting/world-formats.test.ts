@@ -25,7 +25,9 @@ async function lastPrompt(
   more: Partial<Services> = {},
 ) {
   const model = scriptedModel(answers, forged);
-  const result = await collectRun(runStrategy(createStrategy(strategy), { question }, { model, ...more }));
+  const result = await collectRun(
+    runStrategy(createStrategy(strategy, { rag: { passages: 9 } }), { question }, { model, ...more }),
+  );
   return { ...result, messages: model.requests.at(-1)!.messages };
 }
 

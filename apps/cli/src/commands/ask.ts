@@ -7,6 +7,7 @@ import {
   type AnswerKind,
   createLexicalRetriever,
   createPageTools,
+  createPythonTool,
   createStrategy,
   parseExamples,
   type Retriever,
@@ -17,8 +18,10 @@ import {
   type TextDocument,
   type Wording,
 } from '@crucible/prompting';
+import { createSandboxRunner } from '@crucible/chat-models';
 import { describedModel, openChatApi } from '../chat-api.ts';
 import { note, printJson, settingsFor } from '../context.ts';
+import { accessSandbox } from '../sandbox-access.ts';
 import { collectPath, parseCount, parseSeed } from '../stage-options.ts';
 import { StepDisplay } from '../terminal/step-display.ts';
 
@@ -32,7 +35,7 @@ interface AskOptions {
   readonly examples?: string;
   readonly shots?: number;
   readonly select?: 'fixed' | 'similar';
-  readonly documents: readonly string[];
+  readonly documents?: readonly string[];
   readonly samples?: number;
   readonly actions?: number;
   readonly wording?: Wording;
@@ -56,7 +59,10 @@ export function askCommand(): Command {
       new Option('--answer <kind>', 'what the answer is').choices(['text', 'number', 'yes-no', 'date']).default('text'),
     )
     .option('--choices <list>', 'the answers to choose from, as "red,green,blue"', parseChoices)
-    .option('--examples <file>', 'solved examples for few-shot and cot, JSON Lines of question, answer and reasoning')
+    .option(
+      '--examples <file>',
+      'solved examples for few-shot, cot and pal: JSON Lines of question, answer, reasoning, program',
+    )
     .option('--shots <number>', 'the most examples (default: 8)', parseCount)
     .addOption(
       new Option('--select <how>', 'the first examples, or those most like the question').choices(['fixed', 'similar']),
@@ -65,9 +71,12 @@ export function askCommand(): Command {
       '--documents <path>',
       'texts to search for rag and react: a file, or a folder of .txt and .md; may be repeated',
       collectPath,
-      [],
     )
-    .option('--samples <number>', 'of self-consistency (default: 5)', parseCount)
+    .option(
+      '--samples <number>',
+      'of self-consistency (default: 5), or programs of pal that vote (default: 1)',
+      parseCount,
+    )
     .option('--actions <number>', 'of react, until an answer is demanded (default: 7)', parseCount)
     .addOption(
       new Option(
@@ -84,21 +93,26 @@ export function askCommand(): Command {
     .action(async (words: readonly string[], options: AskOptions, command: Command) => {
       // What is wrong with the options is said before anything is started.
       const strategy = createStrategy(options.strategy, strategyOptions(options));
-      const retriever = retrieverOf(options.documents);
-      if (strategy.needs.includes('code'))
-        throw new CrucibleError(
-          'unimplemented',
-          `--strategy ${options.strategy}: there is nothing that runs programs yet`,
-          { at: '--strategy' },
-        );
-      if (strategy.needs.length > 0 && retriever === undefined)
+      const retriever = retrieverOf(options.documents ?? []);
+      if (strategy.needs.includes('retriever') && retriever === undefined)
         throw invalidInput(`--strategy ${options.strategy} searches texts: name some with --documents`, {
           at: '--documents',
         });
-      await using api = await openChatApi(settingsFor(command), options.url);
+      const settings = settingsFor(command);
+      await using api = await openChatApi(settings, options.url);
+      const model = await describedModel(api.url, options.model, options.wording);
+      // A forged model has learned to search or to calculate, not both at once.
+      const calculates = strategy.needs.includes('tools') && (retriever === undefined || model.wording === 'general');
+      await using access = strategy.needs.includes('code') || calculates ? await accessSandbox(settings) : undefined;
+      const code = access && createSandboxRunner(access.sandbox);
       const services: Services = {
-        model: await describedModel(api.url, options.model, options.wording),
-        ...(retriever && { retriever, tools: () => createPageTools(retriever) }),
+        model,
+        ...(retriever && { retriever }),
+        ...(code && { code }),
+        tools: () => [
+          ...(retriever ? createPageTools(retriever) : []),
+          ...(code ? [createPythonTool(code, model.wording === 'forged' ? { decimals: forgedDecimals } : {})] : []),
+        ],
       };
       const stopped = new AbortController();
       const stop = (): void => stopped.abort();
@@ -173,6 +187,9 @@ function textOf(path: string): string {
     });
   }
 }
+
+/** Of what Python comes to, as the built-in world shows it. */
+const forgedDecimals = 6;
 
 /** Documents by the first heading, or else the name, of their files. */
 function retrieverOf(paths: readonly string[]): Retriever | undefined {

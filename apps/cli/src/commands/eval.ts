@@ -3,9 +3,11 @@ import { loadModel } from '@crucible/checkpoint';
 import { createWorld, type Split } from '@crucible/data';
 import { invalidInput } from '@crucible/foundation';
 import { GenerationEngine, throughputBatch } from '@crucible/inference';
+import { useCompileCache } from '@crucible/tensor';
 import { loadTokenizer } from '@crucible/tokenizer';
 import { type ChatFigures, evaluateOnWorld } from '@crucible/training';
 import { print, printJson, settingsFor } from '../context.ts';
+import { evalRetrievalCommand } from './eval-retrieval.ts';
 import { registryOf } from '../registry.ts';
 import { parseCount, parseSeed } from '../stage-options.ts';
 import { table } from '../terminal/format.ts';
@@ -22,6 +24,7 @@ interface EvalOptions {
 /** Measures models on questions of the built-in world that they have never seen. */
 export function evalCommand(): Command {
   return new Command('eval')
+    .addCommand(evalRetrievalCommand())
     .option('--model <model>', 'NAME or NAME@VERSION (default: every language model)')
     .addOption(
       new Option('--split <split>', 'held-out questions, or ones with unseen names too')
@@ -33,7 +36,9 @@ export function evalCommand(): Command {
     .option('--temperature <number>', 'of the answers; 0 takes the likeliest', parseTemperature, 0)
     .option('--json', 'print JSON')
     .action(async (options: EvalOptions, command: Command) => {
-      const registry = registryOf(settingsFor(command));
+      const settings = settingsFor(command);
+      useCompileCache(settings.cache);
+      const registry = registryOf(settings);
       const models =
         options.model === undefined
           ? registry.list().filter(({ kind }) => kind === 'language')

@@ -29,7 +29,7 @@ const adapterOption = [
   `learn an adapter and leave the base as it is: ${adapterKinds.join(', ')}; its options are --set adapter.rank=8 and the like`,
 ] as const;
 
-type StageKind = 'pretrain' | 'sft' | 'reward' | 'ppo';
+type StageKind = 'pretrain' | 'mlm' | 'sft' | 'reward' | 'ppo';
 
 /** One stage at a time, from models of the registry and files. */
 export function trainCommand(): Command {
@@ -42,6 +42,19 @@ export function trainCommand(): Command {
       const { preset, corpus } = options;
       const value = { ...common(options), preset, corpusUris: corpus };
       return runStage(command, options, { kind: { case: 'pretrain', value } });
+    });
+
+  addStage(train, 'mlm', 'an encoder from plain text, by finding masked words again')
+    .requiredOption('--corpus <path>', 'folder or file of plain text; repeatable', collectPath)
+    .option('--base <model>', 'a masked language model to go on from, NAME or NAME@VERSION (default: a new one)')
+    .action((options: StageOptions & { corpus: string[]; base?: string }, command: Command) => {
+      const { base, corpus } = options;
+      const value = {
+        ...common(options),
+        corpusUris: corpus,
+        ...(base !== undefined && { baseModel: reference(base, '--base') }),
+      };
+      return runStage(command, options, { kind: { case: 'mlm', value } });
     });
 
   addStage(train, 'sft', 'a chat model from a base model and conversations')

@@ -54,12 +54,13 @@ async function up(settings: Settings, options: UpOptions): Promise<void> {
   const logLevel = settings.logLevel === 'info' ? 'error' : settings.logLevel;
   const log = createLogger('crucible', logLevel);
   const hosted = await host(settings, serviceNames, logLevel);
-  const { policy, reward, trainer, sandbox, gateway } = hosted.services;
+  const { policy, reward, trainer, retriever, sandbox, gateway } = hosted.services;
   writeRunFile(settings.home, {
     pid: process.pid,
     policy: policy!.target,
     reward: reward!.target,
     trainer: trainer!.target,
+    retriever: retriever!.target,
     sandbox: sandbox!.target,
     gateway: gateway!.target,
   });

@@ -24,6 +24,14 @@ const stageLines: Readonly<Record<string, StageLine>> = {
       ['tokens_per_s', (value) => `${compact(value)} tokens/s`],
     ],
   },
+  mlm: {
+    title: 'Masked words',
+    shown: [
+      ['loss', plain('loss')],
+      ['val_masked_accuracy', (value) => `held-out ${(100 * value).toFixed(0)} % found`],
+      ['tokens_per_s', (value) => `${compact(value)} tokens/s`],
+    ],
+  },
   sft: {
     title: 'B  fine-tuning',
     shown: [

@@ -1,5 +1,5 @@
 import { Writable } from 'node:stream';
-import type { Step, StepBody } from '@crucible/prompting';
+import type { StepBody } from '@crucible/prompting';
 import { describe, expect, it } from 'vitest';
 import { StepDisplay } from './step-display.ts';
 
@@ -21,8 +21,7 @@ function shown(
 ) {
   const [out, trace] = [stream(isTTY), stream(false)];
   const display = new StepDisplay(out.writable, trace.writable, { prompts });
-  for (const [i, body] of bodies.entries())
-    display.show({ ...body, number: i + 1, elapsedMs: 1500, strategy: 'x' } as Step);
+  for (const [i, body] of bodies.entries()) display.show({ ...body, number: i + 1, elapsedMs: 1500, strategy: 'x' });
   return { out: out.text(), trace: trace.text() };
 }
 

@@ -20,7 +20,13 @@ describe('docs/asyncapi.yaml', () => {
   it('has a channel for every type, and for nothing else but queues and dead letters', () => {
     const addresses = Object.values(file.channels).map(({ address }) => address);
     expect(addresses.sort()).toEqual(
-      [...eventTypes, 'crucible-work.jobs', 'crucible-work.rollouts', 'crucible-dead.{kind}.{name}'].sort(),
+      [
+        ...eventTypes,
+        'crucible-work.jobs',
+        'crucible-work.rollouts',
+        'crucible-work.ingests',
+        'crucible-dead.{kind}.{name}',
+      ].sort(),
     );
   });
 

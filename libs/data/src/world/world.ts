@@ -4,6 +4,7 @@
  */
 import { invalidInput, Random } from '@crucible/foundation';
 import type { ChatMessage } from '@crucible/tokenizer';
+import { drawLabelled, type LabelledExample, type LabelledOptions, labelledTasks } from './labelled.ts';
 import { drawDocument } from './documents/document.ts';
 import type { Encyclopedia } from './encyclopedia.ts';
 import { createEncyclopedia, smallPageCounts } from './encyclopedia.ts';
@@ -79,6 +80,8 @@ export interface World {
   /** `mix` replaces some of the weights of `demonstrationMix`. */
   demonstration(example: Example, random: Random, mix?: Partial<DemonstrationMix>): Demonstration;
   trajectory(options: TrajectoryOptions): Conversation;
+  /** A text with its label, for classifiers: see `labelledTasks`. */
+  labelled(options: LabelledOptions): LabelledExample;
   /** Raw text for pre-training. Default split: train. */
   document(random: Random, split?: Split): string;
   encyclopedia(split: Split): Encyclopedia;
@@ -153,6 +156,11 @@ export function createWorld({ seed = 0 }: WorldOptions = {}): World {
       const draw = drawFrom(split, random);
       const trajectory = trajectories[task](draw);
       return { messages: trajectoryMessages(trajectory), answer: trajectory.answer, phrasing: trajectory.phrasing };
+    },
+    labelled({ task, split, random }) {
+      assertOneOf('split', split, splits);
+      assertOneOf('task', task, Object.keys(labelledTasks));
+      return drawLabelled(task, split, random);
     },
     document(random, split = 'train') {
       return drawDocument(drawFrom(split, random));

@@ -5,7 +5,7 @@
 import { invalidInput } from '@crucible/foundation';
 import { add, gather, layerNorm, mul, sliceAxis, type Tensor } from '@crucible/tensor';
 import { activate, type ActivationName, activationNames } from '../activation.ts';
-import type { Attend, DecoderFamily, DecoderSizes, TokensAt } from '../decoder-family.ts';
+import type { AroundLayer, Attend, DecoderFamily, DecoderSizes, TokensAt } from '../decoder-family.ts';
 import { assertDecoderSizes, assertWhole, headSize } from '../decoder-sizes.ts';
 import { type Affine, embedded, linearByColumns, type Weight } from '../linear.ts';
 import type { ParameterSpec, ParameterTree } from '../parameters.ts';
@@ -129,6 +129,7 @@ function gpt2Hidden(
   config: Gpt2Config,
   { tokens, positions }: TokensAt,
   attend: Attend,
+  around: AroundLayer,
 ): Tensor {
   const body = tree as unknown as Gpt2Body<Tensor>;
   const width = config.hiddenSize;
@@ -136,14 +137,20 @@ function gpt2Hidden(
     layerNorm(x, weight, bias, config.layerNormEpsilon);
   let hidden = add(embedded(body.wte.weight, tokens), gather(body.wpe.weight, positions));
   body.h.forEach(({ ln_1, attn, ln_2, mlp }, i) => {
-    const joint = linearByColumns(norm(hidden, ln_1), attn.c_attn);
-    const part = (n: number): Tensor => sliceAxis(joint, 2, n * width, (n + 1) * width);
-    // Attention divides by √(size of a head); what else is asked for is put into the queries.
-    const factor = scoreScale(config, i) * Math.sqrt(headSize(config));
-    const query = factor === 1 ? part(0) : mul(part(0), factor);
-    hidden = add(hidden, linearByColumns(attend(i, { query, key: part(1), value: part(2) }), attn.c_proj));
-    const inner = activate(config.activation, linearByColumns(norm(hidden, ln_2), mlp.c_fc));
-    hidden = add(hidden, linearByColumns(inner, mlp.c_proj));
+    const layer = around((before) => {
+      const joint = linearByColumns(norm(before, ln_1), attn.c_attn);
+      const part = (n: number): Tensor => sliceAxis(joint, 2, n * width, (n + 1) * width);
+      // Attention divides by √(size of a head); what else is asked for is put into the queries.
+      const factor = scoreScale(config, i) * Math.sqrt(headSize(config));
+      const query = factor === 1 ? part(0) : mul(part(0), factor);
+      const afterAttention = add(
+        before,
+        linearByColumns(attend(i, { query, key: part(1), value: part(2) }), attn.c_proj),
+      );
+      const inner = activate(config.activation, linearByColumns(norm(afterAttention, ln_2), mlp.c_fc));
+      return add(afterAttention, linearByColumns(inner, mlp.c_proj));
+    });
+    hidden = layer(hidden);
   });
   return norm(hidden, body.ln_f);
 }

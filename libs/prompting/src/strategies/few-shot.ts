@@ -23,7 +23,7 @@ export interface FewShotOptions extends ExampleChoice {
 const forgedLayout = { example: 'Text: {question} Answer: {answer}' };
 
 export function createFewShot(options: FewShotOptions): Strategy {
-  assertExamples(options.examples, options, { reasoned: false });
+  assertExamples(options.examples, options, 'answer');
   return withExamples('few-shot', options, ({ answer }) => answer, readAnswer);
 }
 
@@ -33,7 +33,7 @@ function workedAnswer({ reasoning, answer }: Example): string {
 }
 
 export function createChainOfThought(options: FewShotOptions): Strategy {
-  assertExamples(options.examples, options, { reasoned: true });
+  assertExamples(options.examples, options, 'reasoning');
   return withExamples('cot', options, workedAnswer, readConclusion);
 }
 

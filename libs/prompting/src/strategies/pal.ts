@@ -7,13 +7,16 @@ import { invalidInput } from '@crucible/foundation';
 import { extractAnswer } from '../answers/task-answer.ts';
 import type { ChatMessage } from '../chat-model.ts';
 import type { CodeResult } from '../code-runner.ts';
+import { assertExamples, chooseExamples, type Example, type ExampleChoice } from '../examples.ts';
 import type { Run } from '../run.ts';
 import type { Outcome } from '../step.ts';
 import type { Strategy } from '../strategy.ts';
 import { quoted, shortened } from '../untrusted-text.ts';
 import { extractProgram, withValue } from './python-program.ts';
 
-export interface PalOptions {
+export interface PalOptions extends ExampleChoice {
+  /** Problems with their programs, shown before the question. Default: none. */
+  readonly examples?: readonly Example[];
   /** How often a program that failed may be written anew. Default 2. */
   readonly retries?: number;
   /** Of one program. Default 10,000. */
@@ -28,7 +31,8 @@ const instructions = `${task} Define a function solution() without parameters th
 /** Of an error, for the model; the end of a traceback says what went wrong. */
 const mostErrorCharacters = 800;
 
-export function createPal({ retries = 2, timeoutMs = 10_000 }: PalOptions = {}): Strategy {
+export function createPal({ retries = 2, timeoutMs = 10_000, examples = [], ...choice }: PalOptions = {}): Strategy {
+  if (examples.length > 0) assertExamples(examples, choice, 'program');
   if (!Number.isInteger(retries) || retries < 0)
     throw invalidInput(`retries: ${retries} is given; a whole number of at least 0 is allowed`, { at: 'retries' });
   if (!Number.isInteger(timeoutMs) || timeoutMs < 1)
@@ -39,13 +43,22 @@ export function createPal({ retries = 2, timeoutMs = 10_000 }: PalOptions = {}):
     name: 'pal',
     needs: ['code'],
     run: async function* (run) {
-      const system = run.model.wording === 'forged' ? task : instructions;
-      const asked: ChatMessage = { role: 'user', content: run.task.question };
+      const isForged = run.model.wording === 'forged';
+      const conversation = (shown: readonly Example[]): ChatMessage[] =>
+        run.conversation(isForged ? task : instructions, [
+          ...shown.flatMap(({ question, program }): ChatMessage[] => [
+            { role: 'user', content: question },
+            { role: 'assistant', content: isForged ? program! : `\`\`\`python\n${program!}\n\`\`\`` },
+          ]),
+          { role: 'user', content: run.task.question },
+        ]);
+      const asked =
+        examples.length === 0 ? conversation([]) : yield* chooseExamples(run, examples, choice, conversation);
       let feedback: ChatMessage[] = [];
       for (let attempt = 1; attempt <= retries + 1; attempt++) {
         const { text } = yield* run.ask({
           purpose: attempt === 1 ? 'program' : 'correction',
-          messages: run.conversation(system, [asked, ...feedback]),
+          messages: [...asked, ...feedback],
         });
         const source = extractProgram(text);
         let fault = 'There is no program in it.';

@@ -70,7 +70,7 @@ export async function openBubblewrap(): Promise<Boundary> {
   try {
     await boundary.probe();
   } catch (reason) {
-    boundary.close();
+    await boundary.close();
     throw unusable(CrucibleError.from(reason).message, reason);
   }
   return boundary;
@@ -134,8 +134,8 @@ class Bubblewrap implements Boundary {
     if (value?.json !== '"held"') throw unusable(`it does not hold: ${value?.json ?? message}`);
   }
 
-  close(): void {
-    this.#parts.groups?.close();
+  async close(): Promise<void> {
+    await this.#parts.groups?.close();
     rmSync(this.#parts.folder, { recursive: true, force: true });
   }
 }

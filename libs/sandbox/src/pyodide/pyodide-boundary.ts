@@ -24,7 +24,7 @@ const own = { memoryBytes: 320 * 1024 * 1024, processes: 64 };
 /** Of JavaScript, in MiB; the program's own memory is WebAssembly's. */
 const heapMiB = 128;
 const nobody = 65_534;
-const pictureDeadline = 120_000;
+const pictureDeadline = 300_000;
 
 const worker = fileURLToPath(new URL('./interpreter.mjs', import.meta.url));
 const runner = fileURLToPath(new URL('../python/program_runner.py', import.meta.url));
@@ -68,7 +68,7 @@ export async function openPyodide({ cache, known = [] }: PyodideOptions = {}): P
     await boundary.probe();
     return boundary;
   } catch (reason) {
-    if (typeof groups !== 'string') groups.close();
+    if (typeof groups !== 'string') await groups.close();
     rmSync(folder, { recursive: true, force: true });
     const { message } = CrucibleError.from(reason);
     throw new CrucibleError('failed-precondition', `Pyodide cannot be used: ${message}`, { cause: reason });
@@ -139,8 +139,8 @@ class Pyodide implements Boundary {
     this.#python = `CPython ${String(JSON.parse(value.json))} (Pyodide)`;
   }
 
-  close(): void {
-    this.#parts.groups?.close();
+  async close(): Promise<void> {
+    await this.#parts.groups?.close();
     rmSync(this.#parts.folder, { recursive: true, force: true });
   }
 }
@@ -199,6 +199,10 @@ async function makePicture(opened: Opened, picture: string, user: number | undef
     env: environment(opened),
     timeout: pictureDeadline,
     ...(user !== undefined && { uid: user, gid: user }),
+  }).catch((reason: unknown) => {
+    const { killed, stderr } = reason as { killed: boolean; stderr: string };
+    const why = killed ? `it took longer than ${pictureDeadline} ms` : stderr.trim().slice(-300);
+    throw new CrucibleError('unavailable', `Pyodide could not be loaded: ${why}`, { cause: reason });
   });
 }
 

@@ -14,7 +14,7 @@ export function openTestBoundary(name?: BoundaryName): Promise<Boundary> {
 /** A suite that needs a boundary: where it cannot be had, it is skipped under a name that says why. */
 export async function requireBoundary(boundary: BoundaryName, name: string, suite: () => void): Promise<void> {
   try {
-    (await openTestBoundary(boundary)).close();
+    await (await openTestBoundary(boundary)).close();
   } catch (reason) {
     describe.skip(`${name} (skipped: ${CrucibleError.from(reason).message})`, suite);
     return;

@@ -202,6 +202,14 @@ export interface FusedParams {
    * (x [batch, time, heads · d], positions int32 [batch, time], cos [p, d/2], sin [p, d/2]) → like x.
    */
   rotary: { readonly heads: number };
+  // The head of a language model: hidden states times the matrix of the vocabulary, and what is made of these logits, so
+  // that no more than `rows` rows of them are there at once (see rewrite/token-blocks.ts)
+  /** (hidden [n, d], weight [v, d], targets int32 [n]) → log p(target) under softmax(hidden weightᵀ) [n]. */
+  tokenLogProbability: { readonly rows: number };
+  /** Those three and dy [n] → the gradient of Σ dy · tokenLogProbability by hidden [n, d] or weight [v, d]. */
+  tokenLogProbabilityGradient: { readonly by: 'hidden' | 'weight'; readonly rows: number };
+  /** (hidden [n, d], weight [v, d]) → the index of the largest logit, the first of equal ones, int32 [n]. */
+  likeliestToken: { readonly rows: number };
 }
 
 /**

@@ -83,6 +83,57 @@ export function rotary(x: Tensor, positions: Tensor, cos: Tensor, sin: Tensor, h
   return x.graph.node('rotary', [x, positions, cos, sin], { heads });
 }
 
+export interface TokenOptions {
+  /** Rows of logits that are there at once. Default: as many as take 64 MiB, but at least one in 64. */
+  readonly rows?: number;
+}
+
+/**
+ * log p(target) under softmax(hidden weightᵀ), in nats: hidden [..., d], weight [v, d], targets int32 [...] → [...]. The
+ * head of a language model, without ever holding the logits whole where there are many; neither does the gradient, which
+ * is made beside it from the same logits wherever it does not depend on the result itself.
+ */
+export function tokenLogProbability(
+  hidden: Tensor,
+  weight: Tensor,
+  targets: Tensor,
+  options: TokenOptions = {},
+): Tensor {
+  const flat = asRows(hidden);
+  const inputs = [flat, weight, reshape(targets, [-1])];
+  const made = hidden.graph.node('tokenLogProbability', inputs, { rows: blockRows(flat, weight, options) });
+  return reshape(made, targets.shape);
+}
+
+/** The index (int32) of the largest of the logits hidden weightᵀ: hidden [..., d], weight [v, d] → [...]. */
+export function likeliestToken(hidden: Tensor, weight: Tensor, options: TokenOptions = {}): Tensor {
+  const flat = asRows(hidden);
+  const made = hidden.graph.node('likeliestToken', [flat, weight], { rows: blockRows(flat, weight, options) });
+  return reshape(made, hidden.shape.slice(0, -1));
+}
+
+function asRows(hidden: Tensor): Tensor {
+  return reshape(hidden, [-1, hidden.shape.at(-1)!]);
+}
+
+/** Blocks of about one size, of multiples of 16 rows: so many a kernel of the matrix product works on at once. */
+function blockRows(hidden: Tensor, weight: Tensor, { rows }: TokenOptions): number {
+  const count = Math.max(1, hidden.shape[0]!);
+  if (rows !== undefined) {
+    if (!Number.isInteger(rows) || rows < 1) throw invalidInput(`rows: ${rows} is no number of rows of logits`);
+    return Math.min(rows, count);
+  }
+  const bytes = 4 * (weight.shape[0] ?? 1) * count;
+  const blocks = Math.min(mostBlocks, Math.max(1, Math.ceil(bytes / largestLogits)));
+  return blocks === 1 ? count : Math.min(count, 16 * Math.ceil(count / blocks / 16));
+}
+
+/** In bytes. */
+const largestLogits = 64 * 2 ** 20;
+
+/** Each is some nodes of the program. */
+const mostBlocks = 64;
+
 /** log p(target) under softmax(logits): logits [..., v], targets int32 [...] → [...], in nats. */
 export function logProbability(logits: Tensor, targets: Tensor): Tensor {
   // As a matrix: the gradient then meets the matrix product that made the logits without a change of shape.

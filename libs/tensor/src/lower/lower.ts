@@ -3,6 +3,7 @@ import { topologicalOrder, type Program } from '../ir/graph.ts';
 import type { ControlParams, OneResult } from '../ir/primitive.ts';
 import { isPrimitive, type Tensor } from '../ir/tensor.ts';
 import type { Device } from '../device.ts';
+import { writeTokenBlocks } from '../rewrite/token-blocks.ts';
 import { cudaOnnx } from './cuda/rules.ts';
 import { halvesByCasts } from './halves-by-casts.ts';
 import { OnnxWriter } from './onnx-writer.ts';
@@ -24,7 +25,8 @@ export interface LoweredProgram {
   readonly model: Uint8Array;
   /** Names of the results, in the program's order. Inputs keep their own names. */
   readonly outputs: readonly string[];
-  readonly nodeCount: number;
+  /** Nodes of the ONNX graph. */
+  readonly nodes: number;
 }
 
 const onnxRules: OnnxRules<OneResult> = {
@@ -57,25 +59,26 @@ export function lowerProgram(program: Program, device: Device = 'cpu'): LoweredP
   program.inputs.forEach((input, i) => writer.input(inputs[i]!, input));
   const values = lowerWith(rulesOf[device])(writer, program, inputs);
   const outputs = program.outputs.map((output, i) => writer.output(values[i]!, output));
-  return { model: writer.finish(), outputs, nodeCount: writer.nodeCount };
+  return { model: writer.finish(), outputs, nodes: writer.nodeCount };
 }
 
 function lowerWith({ one, several: control }: Rules): LowerInto {
-  const lowerInto: LowerInto = (writer, program, inputs) => {
+  const lowerInto: LowerInto = (writer, given, inputs) => {
+    const program = writeTokenBlocks(given);
     const names = new Map<Tensor, string>();
     const several = new Map<Tensor, readonly string[]>();
     program.inputs.forEach((input, i) => names.set(input, inputs[i]!));
     for (const tensor of topologicalOrder(program.outputs)) {
       if (names.has(tensor)) continue;
-      const given = tensor.inputs.map((input) => names.get(input)!);
+      const operands = tensor.inputs.map((input) => names.get(input)!);
       if (isPrimitive(tensor, 'part')) {
         names.set(tensor, several.get(tensor.inputs[0]!)![tensor.params.index]!);
       } else if (tensor.parts) {
         const rule = control[tensor.primitive as keyof ControlParams] as ControlOnnxRule<keyof ControlParams>;
-        several.set(tensor, rule(writer, tensor as Tensor<keyof ControlParams>, given, lowerInto));
+        several.set(tensor, rule(writer, tensor as Tensor<keyof ControlParams>, operands, lowerInto));
       } else {
         const rule = one[tensor.primitive as OneResult] as OnnxRule<OneResult>;
-        names.set(tensor, rule(writer, tensor as Tensor<OneResult>, given));
+        names.set(tensor, rule(writer, tensor as Tensor<OneResult>, operands));
       }
     }
     return program.outputs.map((output) => names.get(output)!);

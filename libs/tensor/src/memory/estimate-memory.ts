@@ -19,11 +19,6 @@ export interface MemoryEstimate {
   readonly results: number;
 }
 
-/** What the program takes beyond its inputs, at most at one time. */
-export function peakBeyondInputs({ constants, between, results }: MemoryEstimate): number {
-  return constants + between + results;
-}
-
 /** Their result is their first input, seen otherwise. */
 const views: ReadonlySet<Primitive> = new Set(['reshape', 'stopGradient', 'part', 'barrier']);
 

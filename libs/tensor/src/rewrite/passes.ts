@@ -17,11 +17,13 @@ import { joinNorm, splitNorm } from './share-norm.ts';
 import { splitColumnSum } from './split-column-sum.ts';
 import { shrinkRowDot } from './row-dot.ts';
 import { simplify } from './simplify.ts';
+import { writeTokenBlocks } from './token-blocks.ts';
 
 // Programs within the program come first: those that are marks are dissolved, the others optimized on their own.
 const preparations: readonly (readonly [name: string, prepare: (program: Program, precision: Precision) => Program])[] =
   [
     ['inline-blocks', (program) => rewriteToFixpoint(program, inlineBlocks)],
+    ['write-token-blocks', writeTokenBlocks],
     ['merge-scans', (program) => rewriteToFixpoint(program, mergeScans(program))],
     ['prune-scans', pruneScans],
     ['optimize-within', optimizeWithin],

@@ -9,6 +9,8 @@ import type { HostArrays, HostType } from '../dtype.ts';
 import type { NdArray } from '../nd-array.ts';
 import { type AnyArray, DeviceArray } from './device-array.ts';
 
+export const onnxRuntimeVersion: string = ort.env.versions.node ?? ort.env.versions.common;
+
 export interface SessionOptions {
   /** Where the program runs. Default: `cpu`. */
   readonly device?: Device;
@@ -20,6 +22,10 @@ export interface SessionOptions {
   readonly profile?: string;
   /** Whether nodes without a kernel on the device run on the CPU in place of an error. To find these. Default: false. */
   readonly fallBack?: boolean;
+  /** The model has been through ONNX Runtime's own optimization already. Default: false. */
+  readonly isOptimized?: boolean;
+  /** A file that the optimized model is written to. Default: none. */
+  readonly saveOptimized?: string | undefined;
 }
 
 const sessionSettings = {
@@ -43,7 +49,7 @@ export class Session {
   }
 
   static async create(model: Uint8Array, options: SessionOptions = {}): Promise<Session> {
-    const { device = 'cpu', kept = [], fallBack = false } = options;
+    const { device = 'cpu', kept = [], fallBack = false, isOptimized = false, saveOptimized } = options;
     if (device === 'cuda') {
       assertCudaProvider();
       // Before its libraries load: the provider rounds the factors of float32 products to TF32's 10 bits otherwise, and the
@@ -54,8 +60,9 @@ export class Session {
     try {
       const session = await ort.InferenceSession.create(model, {
         executionProviders: [device],
-        graphOptimizationLevel: 'all',
-        // With it, the second run takes all of a program's memory a second time, and no run is faster.
+        graphOptimizationLevel: isOptimized ? 'disabled' : 'all',
+        ...(saveOptimized !== undefined && { optimizedModelFilePath: saveOptimized }),
+        // A pattern of one large block is planned after the first run, whose many small ones are kept beside it.
         enableMemPattern: false,
         // What is wrong with a program for a GPU is told by our errors.
         logSeverityLevel: device === 'cpu' ? 3 : 4,
@@ -74,6 +81,15 @@ export class Session {
     } catch (reason) {
       throw refusal((reason as Error).message, device, reason);
     }
+  }
+
+  /** Whether the model takes inputs of these names and gives these results, and no others. */
+  has(inputs: readonly string[], outputs: readonly string[]): boolean {
+    const isSame = (names: readonly string[], wanted: readonly string[]): boolean => {
+      const known = new Set(names);
+      return known.size === wanted.length && wanted.every((name) => known.has(name));
+    };
+    return isSame(this.#session.inputNames, inputs) && isSame(this.#session.outputNames, outputs);
   }
 
   /**

@@ -305,6 +305,13 @@ function norm(primitive: 'rmsNorm' | 'layerNorm'): Draw {
   };
 }
 
+/** Of a language model; the last block of rows may be shorter than the others. */
+function head(b: ProgramBuilder): { hidden: Tensor; weight: Tensor; targets: Tensor; rows: number } {
+  const [count, width, size] = [b.size(), b.size(), b.size()];
+  const [hidden, weight] = [b.float([count, width]), b.float([size, width])];
+  return { hidden, weight, targets: b.below(size, [count]), rows: b.random.integer(1, count) };
+}
+
 function rowStatistic(primitive: 'inverseRms' | 'inverseStd'): Draw {
   return (b) => b.node(primitive, [b.float(undefined, 1)], { epsilon: 0.1 });
 }
@@ -529,6 +536,23 @@ const draws: Readonly<Record<Primitive, Draw>> = {
     return b.node('rotary', [b.float([batch, time, heads * half * 2]), b.below(4, [batch, time]), table(), table()], {
       heads,
     });
+  },
+
+  tokenLogProbability: (b) => {
+    const { hidden, weight, targets, rows } = head(b);
+    return b.node('tokenLogProbability', [hidden, weight, targets], { rows });
+  },
+  tokenLogProbabilityGradient: (b) => {
+    const { hidden, weight, targets, rows } = head(b);
+    const by = b.random.pick(['hidden', 'weight'] as const);
+    return b.node('tokenLogProbabilityGradient', [hidden, weight, targets, b.float([hidden.shape[0]!])], { by, rows });
+  },
+  // Of numbers that are far from each other: a rounding error decides between equal ones.
+  likeliestToken: (b) => {
+    const size = b.size();
+    const count = b.size();
+    const one = b.graph.constant('float32', [count, 1], new Float32Array(count).fill(1));
+    return b.node('likeliestToken', [one, b.apart([size, 1])], { rows: b.random.integer(1, 4) });
   },
 
   scan: (b) => {

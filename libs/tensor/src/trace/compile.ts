@@ -1,4 +1,7 @@
+import { readFileSync } from 'node:fs';
 import { CrucibleError, invalidInput } from '@crucible/foundation';
+import { type CachedProgram, CompileCache, type CompileCacheOptions } from '../cache/compile-cache.ts';
+import { compileKey } from '../cache/compile-key.ts';
 import { Graph, type Program, topologicalOrder } from '../ir/graph.ts';
 import { printProgram, printType } from '../ir/print.ts';
 import { isPrimitive, isTensor, type Tensor, type TensorType } from '../ir/tensor.ts';
@@ -12,7 +15,7 @@ import { type AnyArray, isAnyArray } from '../runtime/device-array.ts';
 import { Session, type SessionOptions, UnplacedNodes } from '../runtime/session.ts';
 import { canStay } from '../runtime/transfer.ts';
 import { describeUnplaced, findUnplaced } from '../runtime/unplaced.ts';
-import { shapesEqual } from '../shape.ts';
+import { shapesEqual, sizeOf } from '../shape.ts';
 import { flatten, mapTree, type TreeLike } from '../tree.ts';
 
 export interface CompileOptions<Kept extends string = never> {
@@ -41,6 +44,11 @@ export interface CompileOptions<Kept extends string = never> {
    * on other devices. Default: nothing.
    */
   readonly admit?: (memory: MemoryEstimate) => void;
+  /**
+   * Where compiled programs for the CPU are kept between processes. Default: what `useCompileCache` was given; none
+   * without.
+   */
+  readonly cache?: CompileCache;
 }
 
 /** Types of a signature's leaves: arrays may stand for their types. */
@@ -49,8 +57,18 @@ export type Signature<T> = TreeLike<T, TensorType, Tensor>;
 export interface CompileStatistics {
   /** Nodes of the ONNX graph. */
   readonly nodes: number;
+  /** Whether the program came from a cache on the disk. */
+  readonly isCached: boolean;
+  /** Running `build`. */
   readonly traceMs: number;
+  /** Rewriting and lowering, or finding the program in the cache. */
+  readonly rewriteMs: number;
+  /** ONNX Runtime: its own optimization, and its session. */
   readonly sessionMs: number;
+  /** Of the model with its constants. */
+  readonly modelBytes: number;
+  readonly inputBytes: number;
+  readonly outputBytes: number;
 }
 
 /** What a program gives for the tree of symbolic results `O`: arrays, those of the branches `Kept` wherever they are. */
@@ -70,7 +88,7 @@ export class CompiledProgram<I, O, Kept extends string = never> {
   readonly #signature: readonly { readonly path: string; readonly leaf: TensorType }[];
   readonly #outputTree: unknown;
   readonly #outputNames: readonly string[];
-  readonly #program: Program;
+  readonly #program: () => Program;
 
   constructor(parts: {
     name: string;
@@ -79,7 +97,7 @@ export class CompiledProgram<I, O, Kept extends string = never> {
     signature: readonly { path: string; leaf: TensorType }[];
     outputTree: unknown;
     outputNames: readonly string[];
-    program: Program;
+    program: () => Program;
     statistics: CompileStatistics;
   }) {
     this.#name = parts.name;
@@ -114,7 +132,7 @@ export class CompiledProgram<I, O, Kept extends string = never> {
 
   /** The program as it was lowered, as text. */
   print(): string {
-    return printProgram(this.#program);
+    return printProgram(this.#program());
   }
 
   endProfiling(): void {
@@ -141,17 +159,31 @@ export async function compile<I, O, const Kept extends string = never>(
   const start = performance.now();
   const types = flatten(signature, isTensorType);
   const { program, outputTree } = trace(signature, build, name);
-  const optimized = options.optimize === false ? program : optimize(program, precision);
-  if (device === 'cpu') options.admit?.(estimateMemory(optimized));
-  const lowered = lowerProgram(optimized, device);
   const traced = performance.now();
-  const kept = keptOutputs(outputTree, lowered.outputs, options.keep ?? [], device);
-  const session = await createSession(name, optimized, lowered, {
-    device,
-    kept,
-    ...(threads !== undefined && { threads }),
-    ...(profile !== undefined && { profile }),
-  });
+  const rewritten = (): Program => (options.optimize === false ? program : optimize(program, precision));
+  const given = { device, ...(threads !== undefined && { threads }), ...(profile !== undefined && { profile }) };
+  const create = async (): Promise<CreatedSession> => {
+    const optimized = rewritten();
+    if (device === 'cpu') options.admit?.(estimateMemory(optimized));
+    const lowered = lowerProgram(optimized, device);
+    const rewriteMs = performance.now() - traced;
+    const kept = keptOutputs(outputTree, lowered.outputs, options.keep ?? [], device);
+    const session = await createSession(name, optimized, lowered.model, { ...given, kept });
+    return { session, lowered, isCached: false, rewriteMs };
+  };
+  // What ONNX Runtime makes of a model for a GPU belongs to its driver, too.
+  const cache = device === 'cpu' ? (options.cache ?? defaultCache) : undefined;
+  const cached = {
+    program,
+    rewritten,
+    options: { optimize: options.optimize !== false, precision },
+    start: traced,
+    admit: options.admit,
+  };
+  const created = await (cache ? createCached(cache, cached, given) : create());
+  const { session, lowered, isCached, rewriteMs } = created;
+  const bytesOf = (tensors: readonly Tensor[]): number =>
+    tensors.reduce((sum, { shape }) => sum + 4 * sizeOf(shape), 0);
   return new CompiledProgram<I, O, Kept>({
     name,
     device,
@@ -159,8 +191,17 @@ export async function compile<I, O, const Kept extends string = never>(
     signature: types,
     outputTree,
     outputNames: lowered.outputs,
-    program: optimized,
-    statistics: { nodes: lowered.nodeCount, traceMs: traced - start, sessionMs: performance.now() - traced },
+    program: rewritten,
+    statistics: {
+      nodes: lowered.nodes,
+      isCached,
+      traceMs: traced - start,
+      rewriteMs,
+      sessionMs: performance.now() - traced - rewriteMs,
+      modelBytes: lowered.model.byteLength,
+      inputBytes: bytesOf(program.inputs),
+      outputBytes: bytesOf(program.outputs),
+    },
   });
 }
 
@@ -181,11 +222,11 @@ function assertPrecision(precision: Precision, device: Device): void {
 async function createSession(
   name: string,
   program: Program,
-  lowered: LoweredProgram,
+  model: Uint8Array,
   options: SessionOptions & { readonly device: Device },
 ): Promise<Session> {
   try {
-    return await Session.create(lowered.model, options);
+    return await Session.create(model, options);
   } catch (reason) {
     if (!(reason instanceof UnplacedNodes)) throw reason;
     const { device } = options;
@@ -198,6 +239,77 @@ async function createSession(
       { at: 'device', cause: reason },
     );
   }
+}
+
+interface CreatedSession {
+  readonly session: Session;
+  readonly lowered: LoweredProgram;
+  readonly isCached: boolean;
+  readonly rewriteMs: number;
+}
+
+interface ToCache {
+  readonly program: Program;
+  readonly rewritten: () => Program;
+  /** What else decides how the program is rewritten. */
+  readonly options: Readonly<Record<string, unknown>>;
+  readonly start: number;
+  readonly admit: ((memory: MemoryEstimate) => void) | undefined;
+}
+
+async function createCached(
+  cache: CompileCache,
+  { program, rewritten, options, start, admit }: ToCache,
+  given: SessionOptions,
+): Promise<CreatedSession> {
+  const key = compileKey(program, options);
+  const found = cache.load(key);
+  if (found) {
+    admit?.(found.memory);
+    const rewriteMs = performance.now() - start;
+    const session = await sessionOfFound(program, found, given);
+    if (session) return { session, lowered: found, isCached: true, rewriteMs };
+    cache.remove(key);
+  }
+  return cache.withTemporaryFile(async (path) => {
+    const optimized = rewritten();
+    const memory = estimateMemory(optimized);
+    admit?.(memory);
+    const lowered = lowerProgram(optimized);
+    const rewriteMs = performance.now() - start;
+    const saveOptimized = lowered.model.byteLength <= largestCached ? path : undefined;
+    const session = await Session.create(lowered.model, { ...given, saveOptimized });
+    if (saveOptimized !== undefined) cache.store(key, { ...lowered, model: readFileSync(saveOptimized), memory });
+    return { session, lowered, isCached: false, rewriteMs };
+  });
+}
+
+/** Undefined where ONNX Runtime does not take what was found, or it is another program. */
+async function sessionOfFound(
+  program: Program,
+  { model, outputs }: CachedProgram,
+  given: SessionOptions,
+): Promise<Session | undefined> {
+  let session: Session;
+  try {
+    session = await Session.create(model, { ...given, isOptimized: true });
+  } catch {
+    return undefined;
+  }
+  const inputs = program.inputs.map(({ params }) => params.name);
+  if (session.has(inputs, outputs) && outputs.length === program.outputs.length) return session;
+  await session.dispose();
+  return undefined;
+}
+
+/** Larger models are not kept: they hold the weights of a network, which are elsewhere on the disk. */
+const largestCached = 64 * 2 ** 20;
+
+let defaultCache: CompileCache | undefined;
+
+/** Keeps all programs that are compiled in this process from now on in a folder (`undefined`: not), unless `compile` is told otherwise. */
+export function useCompileCache(folder: string | undefined, options: CompileCacheOptions = {}): void {
+  defaultCache = folder === undefined ? undefined : new CompileCache(folder, options);
 }
 
 /** Names of the outputs in branches that are to stay on the device. */

@@ -14,7 +14,7 @@ import { ppo, type RewardFunction } from '../ppo.ts';
 import { pretrain } from '../pretrain.ts';
 import { type RewardModel, trainRewardModel } from '../reward-model.ts';
 import { sft } from '../sft.ts';
-import type { Computing, StageContext, StageName, StageProgress } from '../stage.ts';
+import type { Computing, ForgeStageName, StageContext, StageName, StageProgress } from '../stage.ts';
 import type { ChatFigures, ForgeData } from './forge-data.ts';
 import { modelConfig } from './model-config.ts';
 import type { ForgeSettings } from './presets.ts';
@@ -48,12 +48,12 @@ export interface ForgeResult {
   readonly metrics: Readonly<Record<string, number>>;
 }
 
-const letters = { pretrain: 'a', sft: 'b', reward: 'c', ppo: 'd' } as const satisfies Record<StageName, string>;
+const letters = { pretrain: 'a', sft: 'b', reward: 'c', ppo: 'd' } as const satisfies Record<ForgeStageName, string>;
 
 /** What the folder remembers of the stages that are done. */
 interface ForgeRecord {
   /** References of the models that the stages ended with. */
-  readonly models: Partial<Record<StageName, string>>;
+  readonly models: Partial<Record<ForgeStageName, string>>;
   readonly metrics: Readonly<Record<string, number>>;
 }
 
@@ -280,12 +280,12 @@ class ForgeRun {
     this.#remember({ [`exact_${letter}`]: exact, [`score_${letter}`]: score, ...Object.fromEntries(byTask) });
   }
 
-  #languageContext(stage: StageName, tokenizer: Tokenizer, config: DecoderConfig): StageContext<ModelWeights> {
+  #languageContext(stage: ForgeStageName, tokenizer: Tokenizer, config: DecoderConfig): StageContext<ModelWeights> {
     return this.#context<ModelWeights>(stage, tokenizer, (weights) => ({ kind: 'language', config, weights }));
   }
 
   #context<Weights>(
-    stage: StageName,
+    stage: ForgeStageName,
     tokenizer: Tokenizer,
     modelOf: (weights: Weights) => SavedModel,
   ): StageContext<Weights> {
@@ -308,20 +308,20 @@ class ForgeRun {
   }
 
   /** The model that a stage begins from. */
-  #baseOf(stage: StageName): ModelVersion | undefined {
+  #baseOf(stage: ForgeStageName): ModelVersion | undefined {
     const reference = this.#record.models[parentOf[stage] ?? stage];
     return reference === undefined ? undefined : this.#options.registry.resolve(reference);
   }
 
   /** The model that a stage ended with, when it has been through already. */
-  #finished(stage: StageName): SavedModel | undefined {
+  #finished(stage: ForgeStageName): SavedModel | undefined {
     const reference = this.#record.models[stage];
     if (reference === undefined) return undefined;
     const { folder } = this.#options.registry.resolve(reference);
     return loadModel(folder);
   }
 
-  #finishedLanguage(stage: StageName): ModelWeights | undefined {
+  #finishedLanguage(stage: ForgeStageName): ModelWeights | undefined {
     const model = this.#finished(stage);
     return model?.kind === 'language' ? model.weights : undefined;
   }
@@ -337,14 +337,14 @@ class ForgeRun {
 }
 
 /** Metrics that a stage ends with and the report shows, and their names there. */
-const keptMetrics: Readonly<Record<StageName, Readonly<Record<string, string>>>> = {
+const keptMetrics: Readonly<Record<ForgeStageName, Readonly<Record<string, string>>>> = {
   pretrain: { val_bpb: 'val_bpb_a' },
   sft: {},
   reward: { val_accuracy: 'rm_pair_accuracy' },
   ppo: { 'objective/kl': 'kl' },
 };
 
-const parentOf: Readonly<Record<StageName, StageName | undefined>> = {
+const parentOf: Readonly<Record<ForgeStageName, ForgeStageName | undefined>> = {
   pretrain: undefined,
   sft: 'pretrain',
   reward: 'sft',

@@ -1,14 +1,15 @@
 /** Sizes of the model and lengths of the training that a forge can be asked for by name. */
 import { invalidInput } from '@crucible/foundation';
-import type { LlamaConfig } from '@crucible/nn';
+import type { LlamaConfig, Recompute } from '@crucible/nn';
 import { assertAdapterSettings } from '../adapter-training.ts';
 import { assertDivides } from '../assert-divides.ts';
 import type { OptimizerName } from '../decoder-optimizer.ts';
+import { mlmDefaults, type MlmSettings } from '../mlm.ts';
 import { type PpoSettings, ppoDefaults } from '../ppo.ts';
 import { type PretrainSettings, pretrainDefaults } from '../pretrain.ts';
 import { type RewardSettings, rewardDefaults } from '../reward-model.ts';
 import { type SftSettings, sftDefaults } from '../sft.ts';
-import type { StageName } from '../stage.ts';
+import type { ForgeStageName } from '../stage.ts';
 
 interface DataSettings {
   /** Leave rows of the user's files out that break the rules, and say how many; otherwise the first is an error. */
@@ -100,6 +101,7 @@ export function resolvePreset(name: string, options: Readonly<Record<string, unk
     assertOptimizer(settings[stage].optimizer, `${stage}.optimizer`);
     assertAdapterSettings(settings[stage].adapter, `${stage}.adapter`);
   }
+  for (const stage of ['pretrain', 'sft'] as const) assertRecompute(settings[stage].recompute, `${stage}.recompute`);
   return settings;
 }
 
@@ -118,7 +120,7 @@ const trainedElsewhere = {
     valueLearningRate: 1e-5,
     klCoefficient: 0.05,
   },
-} as const satisfies Partial<{ readonly [S in StageName]: Partial<ForgeSettings[S]> }>;
+} as const satisfies Partial<{ readonly [S in ForgeStageName]: Partial<ForgeSettings[S]> }>;
 
 /**
  * What differs for an adapter, by its kind: AdamW at a rate that suits so few parameters. `ours` is that for models whose
@@ -149,7 +151,7 @@ export interface StageDefaults {
  * are known to every stage.
  */
 export function resolveStage(
-  stage: StageName,
+  stage: ForgeStageName,
   { data, ...own }: Readonly<Record<string, unknown>> = {},
   { preset = '', isImported = false }: StageDefaults = {},
 ): ForgeSettings {
@@ -158,10 +160,33 @@ export function resolveStage(
   return resolvePreset(preset, { ...(data !== undefined && { data }), [stage]: { ...imported, ...adapted, ...own } });
 }
 
+/** The settings for masked pre-training, with the given options over the defaults. */
+export function resolveMlm(options: Readonly<Record<string, unknown>> = {}): MlmSettings {
+  const settings = overlay(mlmDefaults, options, '') as MlmSettings;
+  assertOptimizer(settings.optimizer, 'optimizer');
+  if (!(settings.maskShare > 0 && settings.maskShare < 1)) {
+    throw invalidInput(`option maskShare is ${settings.maskShare}; a share above 0 and below 1 is needed`, {
+      at: 'maskShare',
+    });
+  }
+  if (settings.time < 3) {
+    throw invalidInput(`option time is ${settings.time}; a row holds [CLS], [SEP] and a text between them`, {
+      at: 'time',
+    });
+  }
+  return settings;
+}
+
 function assertOptimizer(name: string, at: string): void {
   const known: readonly OptimizerName[] = ['muon', 'adamw'];
   if (known.some((each) => each === name)) return;
   throw invalidInput(`option ${at} is ${JSON.stringify(name)}; there are ${known.join(', ')}`, { at });
+}
+
+function assertRecompute(given: string, at: string): void {
+  const known: readonly Recompute[] = ['none', 'block'];
+  if (known.some((each) => each === given)) return;
+  throw invalidInput(`option ${at} is ${JSON.stringify(given)}; there are ${known.join(', ')}`, { at });
 }
 
 /** Replaces values by given ones of the same type; unknown names and other types are errors that name them. */

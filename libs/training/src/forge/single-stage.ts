@@ -10,11 +10,21 @@ import {
 } from '@crucible/checkpoint';
 import { invalidInput, publishFolder } from '@crucible/foundation';
 import { ScalarScorer, scoreSequences } from '@crucible/inference';
-import { bodyOf, type DecoderConfig, decoderFamily, type ModelWeights } from '@crucible/nn';
+import {
+  assertEncoderConfig,
+  bodyOf,
+  type DecoderConfig,
+  decoderFamily,
+  type EncoderConfig,
+  type ModelWeights,
+} from '@crucible/nn';
 import { flatten, formatShape, isNdArray, type NdArray, shapesEqual } from '@crucible/tensor';
-import { loadTokenizer, saveTokenizer, type Tokenizer, trainBpe } from '@crucible/tokenizer';
+import { loadTokenizer, saveTokenizer, type Tokenizer, trainBpe, trainWordPiece } from '@crucible/tokenizer';
 import { newAdapter } from '../adapter-training.ts';
 import { answerEnd, withChatFormat } from '../chat-format.ts';
+import { maskedVocabulary } from '../batches/masked-windows.ts';
+import { streamSource, type TokenSource } from '../batches/token-windows.ts';
+import { encoderConfigOf, mlm, type MlmSettings } from '../mlm.ts';
 import { ppo, type PpoSettings } from '../ppo.ts';
 import { pretrain } from '../pretrain.ts';
 import { type RewardModel, type RewardSettings, trainRewardModel } from '../reward-model.ts';
@@ -23,7 +33,15 @@ import type { StageContext, StageName } from '../stage.ts';
 import { modelConfig } from './model-config.ts';
 import type { ForgeSettings } from './presets.ts';
 import { createStageContext, referenceOf, type StageHost } from './stage-context.ts';
-import { type ReadOptions, readChatSource, readPreferenceData, readPromptSource, readUserData } from './user-data.ts';
+import {
+  encodeDocuments,
+  type ReadOptions,
+  readChatSource,
+  readCorpora,
+  readPreferenceData,
+  readPromptSource,
+  readUserData,
+} from './user-data.ts';
 
 /** `onInvalid` and `onNotice` are about the rows of the stage's files. */
 export interface SingleStage extends StageHost, ReadOptions {
@@ -64,6 +82,61 @@ export async function pretrainStage(
     run.language(config),
   );
   return run.result(metrics);
+}
+
+/** A masked language model from plain text: a new one with its tokenizer, or one that learns on from a base. */
+export async function mlmStage(
+  stage: SingleStage,
+  {
+    corpus,
+    base,
+    settings,
+  }: { readonly corpus: readonly string[]; readonly base?: ModelVersion; readonly settings: MlmSettings },
+): Promise<StageResult> {
+  const texts = readCorpora(corpus);
+  const loaded = base && openMasked(base);
+  const tokenizer = loaded?.tokenizer ?? (await wordPieces(stage, texts.train, settings.vocabulary));
+  const config = loaded?.config ?? encoderConfigOf(settings, tokenizer.vocabSize);
+  assertEncoderConfig(config, 'mlm');
+  const vocabulary = maskedVocabulary(tokenizer);
+  const stream = (side: readonly string[], seed: number): TokenSource =>
+    streamSource(encodeDocuments(tokenizer, side, vocabulary.sep), seed);
+  const run = new Run(stage, 'mlm', tokenizer, base);
+  const { metrics } = await mlm(
+    {
+      config,
+      vocabulary,
+      source: stream(texts.train, stage.seed),
+      validation: stream(texts.heldout, 0),
+      ...(loaded && { initial: loaded.weights }),
+    },
+    { ...settings, seed: stage.seed },
+    run.masked(config),
+  );
+  return run.result(metrics);
+}
+
+async function wordPieces({ folder, signal }: SingleStage, texts: readonly string[], size: number): Promise<Tokenizer> {
+  const home = join(folder, 'tokenizer');
+  if (!existsSync(home)) {
+    const trained = await trainWordPiece(texts, { vocabSize: size, ...(signal && { signal }) });
+    await publishFolder(home, (temporary) => saveTokenizer(trained, temporary));
+  }
+  return loadTokenizer(home);
+}
+
+function openMasked(model: ModelVersion): {
+  readonly weights: ModelWeights;
+  readonly config: EncoderConfig;
+  readonly tokenizer: Tokenizer;
+} {
+  const loaded = loadModel(model.folder);
+  if (loaded.kind !== 'masked-language') {
+    throw invalidInput(`${model.name} is a ${kindName(loaded.kind)}; a masked language model is needed`, {
+      at: 'base_model',
+    });
+  }
+  return { weights: loaded.weights, config: loaded.config, tokenizer: loadTokenizer(model.folder) };
 }
 
 /** A chat model from a base model and conversations. */
@@ -192,6 +265,13 @@ class Run {
     return createStageContext<ModelWeights>(this.#stage, {
       ...this.#common(),
       modelOf: (weights) => ({ kind: 'language', config, weights }),
+    });
+  }
+
+  masked(config: EncoderConfig): StageContext<ModelWeights> {
+    return createStageContext<ModelWeights>(this.#stage, {
+      ...this.#common(),
+      modelOf: (weights) => ({ kind: 'masked-language', config, weights }),
     });
   }
 

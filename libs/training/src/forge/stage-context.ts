@@ -77,7 +77,10 @@ export function createStageContext<Weights>(host: StageHost, stage: PublishedSta
           ...(stage.base?.origin !== undefined && { origin: stage.base.origin }),
         },
         (folder) => {
-          const tokens = specialTokenIds(stage.tokenizer, stage.base);
+          const tokens =
+            model.kind === 'masked-language'
+              ? { pad: stage.tokenizer.padId ?? 0 }
+              : specialTokenIds(stage.tokenizer, stage.base);
           if (model.kind === 'adapter') {
             saveAdapter(folder, model.adapter, model.model, model.base);
             saveGenerationConfig(folder, tokens);

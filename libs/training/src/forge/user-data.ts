@@ -47,18 +47,7 @@ export interface ReadOptions {
 
 /** Reads the files for a forge; a corpus at least. */
 export async function readUserData(files: UserFiles, options: ReadOptions = {}): Promise<ForgeData> {
-  if (files.corpus.length === 0)
-    throw invalidInput('a corpus is needed: folders or files of text to pre-train on', { at: 'corpus' });
-  const corpus = {
-    train: files.corpus.flatMap((path) => corpusSide(path, 'train')),
-    heldout: files.corpus.flatMap((path) => corpusSide(path, 'heldout')),
-  };
-  if (corpus.heldout.length === 0) {
-    throw invalidInput(
-      `${files.corpus.join(', ')}: too short; the last ${heldOutText * 100} % of each text, from the beginning of a line on, are held out to measure on, and there is no such line`,
-      { at: 'corpus' },
-    );
-  }
+  const corpus = readCorpora(files.corpus);
   const dialogues = await collect(files.instructions, readInstructions, options);
   const preferences = await collect(files.preferences, readPreferences, options);
   const instructions = splitByHash(dialogues, heldOutRows);
@@ -112,6 +101,23 @@ export async function readUserData(files: UserFiles, options: ReadOptions = {}):
         ? undefined
         : (engine, tokenizer, options) => evaluateOn(questions, engine, tokenizer, options),
   };
+}
+
+/** Texts, and the parts of them that are held out. */
+export function readCorpora(paths: readonly string[]): { readonly train: string[]; readonly heldout: string[] } {
+  if (paths.length === 0)
+    throw invalidInput('a corpus is needed: folders or files of text to pre-train on', { at: 'corpus' });
+  const corpus = {
+    train: paths.flatMap((path) => corpusSide(path, 'train')),
+    heldout: paths.flatMap((path) => corpusSide(path, 'heldout')),
+  };
+  if (corpus.heldout.length === 0) {
+    throw invalidInput(
+      `${paths.join(', ')}: too short; the last ${heldOutText * 100} % of each text, from the beginning of a line on, are held out to measure on, and there is no such line`,
+      { at: 'corpus' },
+    );
+  }
+  return corpus;
 }
 
 /** Conversations of instruction files, for a stage of its own. */
@@ -176,8 +182,12 @@ function corpusSide(path: string, side: 'train' | 'heldout'): string[] {
   }
 }
 
-function encodeDocuments(tokenizer: Tokenizer, texts: readonly string[]): Int32Array {
-  const separator = tokenizer.bosId ?? tokenizer.eosId ?? 0;
+/** The tokens of all texts, each after the separator. */
+export function encodeDocuments(
+  tokenizer: Tokenizer,
+  texts: readonly string[],
+  separator = tokenizer.bosId ?? tokenizer.eosId ?? 0,
+): Int32Array {
   const parts = texts.map((text) => tokenizer.encode(text));
   const stream = new Int32Array(parts.reduce((sum, { length }) => sum + length + 1, 0));
   let at = 0;

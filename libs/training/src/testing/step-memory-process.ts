@@ -14,7 +14,7 @@ import {
 import { floats, ints } from '@crucible/tensor';
 import { adapterOptimizer, trainingPlan } from '../adapter-training.ts';
 import type { PredictionBatch } from '../batches/prediction.ts';
-import { logitsAt, predictionLoss } from '../losses.ts';
+import { predictionsAt, predictionLoss } from '../losses.ts';
 import { TrainStep } from '../train-step.ts';
 
 export interface StepMemoryCase {
@@ -69,7 +69,7 @@ const step = new TrainStep<ModelWeights, PredictionBatch, ModelWeights>(
   plan.parameters,
   (learned, given, frozen) => {
     const { weights, prefix } = plan.read(learned, frozen);
-    return predictionLoss(logitsAt(weights, config, { ...given, prefix }, given.at), given.targets, given.weights);
+    return predictionLoss(predictionsAt(weights, config, { ...given, prefix }, given.at), given.targets, given.weights);
   },
   { name: 'fine-tuning', optimizer: adapterOptimizer({ clipNorm: 1, weightDecay: 0 }), frozen: plan.frozen },
 );

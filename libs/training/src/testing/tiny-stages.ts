@@ -8,6 +8,8 @@ import { tinyLlama, tinyLlamaConfig, tinyRewardModel } from '@crucible/testing';
 import { type AnswerGroup, finiteAnswers } from '../batches/answer-groups.ts';
 import { finiteChats, type TokenizedChat } from '../batches/chat-rows.ts';
 import { streamSource } from '../batches/token-windows.ts';
+import type { MaskedVocabulary } from '../batches/masked-windows.ts';
+import { encoderConfigOf, mlm, mlmDefaults } from '../mlm.ts';
 import { ppo, type PpoInputs, type PpoSettings } from '../ppo.ts';
 import { pretrain } from '../pretrain.ts';
 import { trainRewardModel } from '../reward-model.ts';
@@ -16,6 +18,18 @@ import type { StageContext, StageName } from '../stage.ts';
 
 export const pad = 0;
 export const eos = 1;
+
+const tinyBertConfig = encoderConfigOf({ ...mlmDefaults, hiddenSize: 16, layers: 1, heads: 2, maxPositions: 16 }, 24);
+
+/** Every third token goes on with a word. */
+const tinyVocabulary: MaskedVocabulary = {
+  cls: 0,
+  sep: 1,
+  mask: 2,
+  size: 24,
+  continues: Uint8Array.from({ length: 24 }, (_, id) => Number(id > 2 && id % 3 === 0)),
+  special: Uint8Array.from({ length: 24 }, (_, id) => Number(id < 3)),
+};
 
 /** Ordinary tokens, neither padding nor end. */
 export function tokens(random: Random, length: number): number[] {
@@ -93,6 +107,15 @@ export async function runTinyStage(
       const source = streamSource(Int32Array.from(tokens(Random.seeded(5), 300)), 6);
       const inputs = { config, initial: base, source: { batch: watched(onStep, source.batch) } };
       return (await pretrain(inputs, { steps, rows: 2, time: 16, warmupSteps: 2 }, context)).weights;
+    }
+    case 'mlm': {
+      const source = streamSource(Int32Array.from(tokens(Random.seeded(5), 300)), 6);
+      const inputs = {
+        config: tinyBertConfig,
+        vocabulary: tinyVocabulary,
+        source: { batch: watched(onStep, source.batch) },
+      };
+      return (await mlm(inputs, { steps, rows: 2, time: 16, warmupSteps: 2 }, context)).weights;
     }
     case 'sft': {
       const source = finiteChats(tinyChats(7), { seed: 7, pad });

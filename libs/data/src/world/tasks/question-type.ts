@@ -9,7 +9,7 @@ import type { Task } from '../task.ts';
 import type { Labelled, Labelling } from './classification.ts';
 import { drawClassification } from './classification.ts';
 
-const questionTypes = ['person', 'place', 'number', 'time', 'thing', 'reason'] as const;
+export const questionTypes = ['person', 'place', 'number', 'time', 'thing', 'reason'] as const;
 
 type QuestionType = (typeof questionTypes)[number];
 
@@ -147,7 +147,7 @@ export const questionType: Task = {
   },
 };
 
-function drawTypedQuestion(split: Split, random: Random): Labelled<QuestionType> {
+export function drawTypedQuestion(split: Split, random: Random): Labelled<QuestionType> {
   const type = random.pick(questionTypes);
   return drawOnSide(
     split,

@@ -29,7 +29,32 @@ export const fusedTypes: TypeRules<keyof FusedParams> = {
     expectShape(sin!, cos!.shape, 'rotary: sin');
     return x!;
   },
+  tokenLogProbability: (inputs, _params, primitive) => ({ shape: [tokens(inputs, primitive)], dtype: 'float32' }),
+  tokenLogProbabilityGradient: (inputs, { by }, primitive) => {
+    const [hidden, weight, , dy] = inputs;
+    expectShape(dy!, [tokens(inputs, primitive)], `${primitive}: dy`);
+    expectDtype(dy!, ['float32'], primitive);
+    return by === 'hidden' ? hidden! : weight!;
+  },
+  likeliestToken: (inputs, _params, primitive) => ({ shape: [tokens(inputs, primitive)], dtype: 'int32' }),
 };
+
+/** How many tokens a head gets, of which the targets are checked where there are any. */
+function tokens([hidden, weight, targets]: readonly TensorType[], primitive: string): number {
+  expectDtype(hidden!, ['float32'], primitive);
+  expectDtype(weight!, ['float32'], primitive);
+  const [count, width] = hidden!.shape;
+  if (hidden!.shape.length !== 2 || weight!.shape.length !== 2 || weight!.shape[1] !== width) {
+    throw invalidInput(
+      `${primitive}: hidden ${formatShape(hidden!.shape)} and weight ${formatShape(weight!.shape)} are not [n, d] and [v, d]`,
+    );
+  }
+  if (targets) {
+    expectDtype(targets, ['int32'], primitive);
+    expectShape(targets, [count!], `${primitive}: targets`);
+  }
+  return count!;
+}
 
 function rowStatistic([x]: readonly TensorType[], _params: unknown, primitive: string): TensorType {
   expectDtype(x!, ['float32'], primitive);

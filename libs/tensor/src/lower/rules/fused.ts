@@ -15,7 +15,14 @@ export const fusedOnnx: OnnxRules<keyof FusedParams> = {
       domain: microsoft,
       attributes: { num_heads: params.heads },
     }),
+  tokenLogProbability: writtenBefore,
+  tokenLogProbabilityGradient: writtenBefore,
+  likeliestToken: writtenBefore,
 };
+
+function writtenBefore(_onnx: OnnxWriter, { primitive }: Tensor): never {
+  throw new Error(`internal: ${primitive} was not written out in blocks (rewrite/token-blocks.ts)`);
+}
 
 type NormOperator = 'LayerNormalization' | 'SimplifiedLayerNormalization';
 type NormPrimitive = 'layerNorm' | 'inverseStd' | 'rmsNorm' | 'inverseRms';

@@ -1,5 +1,5 @@
 import type { FusedParams } from '../../ir/primitive.ts';
-import { forEachIndex, lastSize, logSumExpOf, type ReferenceRules, rows } from './rule.ts';
+import { forEachIndex, lastSize, logSumExpOf, type ReferenceArray, type ReferenceRules, rows } from './rule.ts';
 
 export const fusedReference: ReferenceRules<keyof FusedParams> = {
   softmax: (y, [x]) => {
@@ -41,7 +41,39 @@ export const fusedReference: ReferenceRules<keyof FusedParams> = {
       y.data[first + half] = right * c + left * s;
     });
   },
+  tokenLogProbability: (y, [hidden, weight, targets]) => {
+    logits(hidden!, weight!, (row, r) => (y.data[r] = row[targets!.data[r]!]! - logSumExpOf(row)));
+  },
+  tokenLogProbabilityGradient: (y, [hidden, weight, targets, dy], { by }) => {
+    const size = lastSize(hidden!);
+    y.data.fill(0);
+    logits(hidden!, weight!, (row, r) => {
+      const total = logSumExpOf(row);
+      row.forEach((value, token) => {
+        const g = dy!.data[r]! * (Number(token === targets!.data[r]!) - Math.exp(value - total));
+        for (let k = 0; k < size; k++) {
+          if (by === 'hidden') y.data[r * size + k]! += g * weight!.data[token * size + k]!;
+          else y.data[token * size + k]! += g * hidden!.data[r * size + k]!;
+        }
+      });
+    });
+  },
+  likeliestToken: (y, [hidden, weight]) => {
+    logits(hidden!, weight!, (row, r) => (y.data[r] = row.indexOf(row.reduce((a, b) => Math.max(a, b), -Infinity))));
+  },
 };
+
+/** Rows of hidden weightᵀ. */
+function logits(hidden: ReferenceArray, weight: ReferenceArray, visit: (row: Float64Array, r: number) => void): void {
+  const size = lastSize(hidden);
+  rows(hidden, (h, r) => {
+    const dot = (token: number): number => h.reduce((sum, value, k) => sum + value * weight.data[token * size + k]!, 0);
+    visit(
+      Float64Array.from({ length: weight.shape[0]! }, (_, token) => dot(token)),
+      r,
+    );
+  });
+}
 
 function meanOf(row: Float64Array): number {
   return row.reduce((a, b) => a + b, 0) / row.length;

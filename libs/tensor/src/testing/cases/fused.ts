@@ -31,4 +31,22 @@ export const fusedCases: Cases<keyof FusedParams> = {
     withoutGradient: [2, 3],
     smooth: true,
   },
+  tokenLogProbability: {
+    cases: [5, 2].map((rows) => ({ params: { rows }, operands: [{ shape: [5, 3] }, { shape: [4, 3] }, ids([5], 4)] })),
+    differentiable: [0, 1],
+    smooth: true,
+  },
+  tokenLogProbabilityGradient: {
+    cases: (['hidden', 'weight'] as const).flatMap((by) =>
+      [5, 2].map((rows) => ({
+        params: { by, rows },
+        operands: [{ shape: [5, 3] }, { shape: [4, 3] }, ids([5], 4), { shape: [5] }],
+      })),
+    ),
+    differentiable: [0, 1, 3],
+    smooth: true,
+  },
+  likeliestToken: {
+    cases: [5, 2].map((rows) => ({ params: { rows }, operands: [{ shape: [5, 3] }, { shape: [4, 3] }] })),
+  },
 };

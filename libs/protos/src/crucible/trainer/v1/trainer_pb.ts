@@ -16,7 +16,7 @@ import type { JsonObject, Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file crucible/trainer/v1/trainer.proto.
  */
 export const file_crucible_trainer_v1_trainer: GenFile = /*@__PURE__*/
-  fileDesc("CiFjcnVjaWJsZS90cmFpbmVyL3YxL3RyYWluZXIucHJvdG8SE2NydWNpYmxlLnRyYWluZXIudjEiTgoQU3VibWl0Sm9iUmVxdWVzdBIOCgZqb2JfaWQYASABKAkSKgoEc3BlYxgCIAEoCzIcLmNydWNpYmxlLnRyYWluZXIudjEuSm9iU3BlYyI6ChFTdWJtaXRKb2JSZXNwb25zZRIlCgNqb2IYASABKAsyGC5jcnVjaWJsZS50cmFpbmVyLnYxLkpvYiKGAgoHSm9iU3BlYxIvCgVmb3JnZRgBIAEoCzIeLmNydWNpYmxlLnRyYWluZXIudjEuRm9yZ2VTcGVjSAASNQoIcHJldHJhaW4YAiABKAsyIS5jcnVjaWJsZS50cmFpbmVyLnYxLlByZXRyYWluU3BlY0gAEisKA3NmdBgDIAEoCzIcLmNydWNpYmxlLnRyYWluZXIudjEuU2Z0U3BlY0gAEjEKBnJld2FyZBgEIAEoCzIfLmNydWNpYmxlLnRyYWluZXIudjEuUmV3YXJkU3BlY0gAEisKA3BwbxgFIAEoCzIcLmNydWNpYmxlLnRyYWluZXIudjEuUHBvU3BlY0gAQgYKBGtpbmQiqQEKCUZvcmdlU3BlYxIMCgRuYW1lGAEgASgJEg4KBnByZXNldBgCIAEoCRITCgtjb3JwdXNfdXJpcxgDIAMoCRIYChBpbnN0cnVjdGlvbl91cmlzGAQgAygJEhcKD3ByZWZlcmVuY2VfdXJpcxgFIAMoCRIMCgRzZWVkGAYgASgNEigKB29wdGlvbnMYByABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0InkKDFByZXRyYWluU3BlYxIMCgRuYW1lGAEgASgJEg4KBnByZXNldBgCIAEoCRITCgtjb3JwdXNfdXJpcxgDIAMoCRIMCgRzZWVkGAQgASgNEigKB29wdGlvbnMYBSABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0IqABCgdTZnRTcGVjEgwKBG5hbWUYASABKAkSNQoKYmFzZV9tb2RlbBgCIAEoCzIhLmNydWNpYmxlLm1vZGVsLnYxLk1vZGVsUmVmZXJlbmNlEhgKEGluc3RydWN0aW9uX3VyaXMYAyADKAkSDAoEc2VlZBgEIAEoDRIoCgdvcHRpb25zGAUgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdCKiAQoKUmV3YXJkU3BlYxIMCgRuYW1lGAEgASgJEjUKCmJhc2VfbW9kZWwYAiABKAsyIS5jcnVjaWJsZS5tb2RlbC52MS5Nb2RlbFJlZmVyZW5jZRIXCg9wcmVmZXJlbmNlX3VyaXMYAyADKAkSDAoEc2VlZBgEIAEoDRIoCgdvcHRpb25zGAUgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdCLUAQoHUHBvU3BlYxIMCgRuYW1lGAEgASgJEjUKCmJhc2VfbW9kZWwYAiABKAsyIS5jcnVjaWJsZS5tb2RlbC52MS5Nb2RlbFJlZmVyZW5jZRI3CgxyZXdhcmRfbW9kZWwYAyABKAsyIS5jcnVjaWJsZS5tb2RlbC52MS5Nb2RlbFJlZmVyZW5jZRITCgtwcm9tcHRfdXJpcxgEIAMoCRIMCgRzZWVkGAUgASgNEigKB29wdGlvbnMYBiABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0IpsECgNKb2ISCgoCaWQYASABKAkSKgoEc3BlYxgCIAEoCzIcLmNydWNpYmxlLnRyYWluZXIudjEuSm9iU3BlYxIsCgVzdGF0ZRgDIAEoDjIdLmNydWNpYmxlLnRyYWluZXIudjEuSm9iU3RhdGUSDQoFc3RhZ2UYBCABKAkSDAoEc3RlcBgFIAEoDRINCgVzdGVwcxgGIAEoDRI2CgdtZXRyaWNzGAcgAygLMiUuY3J1Y2libGUudHJhaW5lci52MS5Kb2IuTWV0cmljc0VudHJ5EiwKBWVycm9yGAggASgLMh0uY3J1Y2libGUudHJhaW5lci52MS5Kb2JFcnJvchIyCgdvdXRwdXRzGAkgAygLMiEuY3J1Y2libGUubW9kZWwudjEuTW9kZWxSZWZlcmVuY2USLgoKY3JlYXRlZF9hdBgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKc3RhcnRlZF9hdBgLIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLZmluaXNoZWRfYXQYDCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhAKCGF0dGVtcHRzGA0gASgNEhUKDWxhc3Rfc2VxdWVuY2UYDiABKA0aLgoMTWV0cmljc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoAToCOAEiKQoISm9iRXJyb3ISDAoEY29kZRgBIAEoCRIPCgdtZXNzYWdlGAIgASgJIh8KDUdldEpvYlJlcXVlc3QSDgoGam9iX2lkGAEgASgJIjcKDkdldEpvYlJlc3BvbnNlEiUKA2pvYhgBIAEoCzIYLmNydWNpYmxlLnRyYWluZXIudjEuSm9iImcKD0xpc3RKb2JzUmVxdWVzdBIRCglwYWdlX3NpemUYASABKA0SEgoKcGFnZV90b2tlbhgCIAEoCRItCgZzdGF0ZXMYAyADKA4yHS5jcnVjaWJsZS50cmFpbmVyLnYxLkpvYlN0YXRlIlMKEExpc3RKb2JzUmVzcG9uc2USJgoEam9icxgBIAMoCzIYLmNydWNpYmxlLnRyYWluZXIudjEuSm9iEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSIiChBDYW5jZWxKb2JSZXF1ZXN0Eg4KBmpvYl9pZBgBIAEoCSI6ChFDYW5jZWxKb2JSZXNwb25zZRIlCgNqb2IYASABKAsyGC5jcnVjaWJsZS50cmFpbmVyLnYxLkpvYiI5Cg9XYXRjaEpvYlJlcXVlc3QSDgoGam9iX2lkGAEgASgJEhYKDmFmdGVyX3NlcXVlbmNlGAIgASgNIkAKEFdhdGNoSm9iUmVzcG9uc2USLAoFZXZlbnQYASABKAsyHS5jcnVjaWJsZS50cmFpbmVyLnYxLkpvYkV2ZW50IocCCghKb2JFdmVudBIQCghzZXF1ZW5jZRgBIAEoDRIvCgtvY2N1cnJlZF9hdBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASPQoNc3RhdGVfY2hhbmdlZBgDIAEoCzIkLmNydWNpYmxlLnRyYWluZXIudjEuSm9iU3RhdGVDaGFuZ2VkSAASOAoKcHJvZ3Jlc3NlZBgEIAEoCzIiLmNydWNpYmxlLnRyYWluZXIudjEuSm9iUHJvZ3Jlc3NlZEgAEjYKCXB1Ymxpc2hlZBgFIAEoCzIhLmNydWNpYmxlLnRyYWluZXIudjEuSm9iUHVibGlzaGVkSABCBwoFZXZlbnQifwoPSm9iU3RhdGVDaGFuZ2VkEiwKBXN0YXRlGAEgASgOMh0uY3J1Y2libGUudHJhaW5lci52MS5Kb2JTdGF0ZRIsCgVlcnJvchgCIAEoCzIdLmNydWNpYmxlLnRyYWluZXIudjEuSm9iRXJyb3ISEAoIYXR0ZW1wdHMYAyABKA0ivgEKDUpvYlByb2dyZXNzZWQSDQoFc3RhZ2UYASABKAkSDAoEc3RlcBgCIAEoDRINCgVzdGVwcxgDIAEoDRJACgdtZXRyaWNzGAQgAygLMi8uY3J1Y2libGUudHJhaW5lci52MS5Kb2JQcm9ncmVzc2VkLk1ldHJpY3NFbnRyeRIPCgdtZXNzYWdlGAUgASgJGi4KDE1ldHJpY3NFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAE6AjgBIkAKDEpvYlB1Ymxpc2hlZBIwCgVtb2RlbBgBIAEoCzIhLmNydWNpYmxlLm1vZGVsLnYxLk1vZGVsUmVmZXJlbmNlKpoBCghKb2JTdGF0ZRIZChVKT0JfU1RBVEVfVU5TUEVDSUZJRUQQABIUChBKT0JfU1RBVEVfUVVFVUVEEAESFQoRSk9CX1NUQVRFX1JVTk5JTkcQAhIXChNKT0JfU1RBVEVfU1VDQ0VFREVEEAMSFAoQSk9CX1NUQVRFX0ZBSUxFRBAEEhcKE0pPQl9TVEFURV9DQU5DRUxMRUQQBTLoAwoOVHJhaW5lclNlcnZpY2USXwoJU3VibWl0Sm9iEiUuY3J1Y2libGUudHJhaW5lci52MS5TdWJtaXRKb2JSZXF1ZXN0GiYuY3J1Y2libGUudHJhaW5lci52MS5TdWJtaXRKb2JSZXNwb25zZSIDkAICElYKBkdldEpvYhIiLmNydWNpYmxlLnRyYWluZXIudjEuR2V0Sm9iUmVxdWVzdBojLmNydWNpYmxlLnRyYWluZXIudjEuR2V0Sm9iUmVzcG9uc2UiA5ACARJcCghMaXN0Sm9icxIkLmNydWNpYmxlLnRyYWluZXIudjEuTGlzdEpvYnNSZXF1ZXN0GiUuY3J1Y2libGUudHJhaW5lci52MS5MaXN0Sm9ic1Jlc3BvbnNlIgOQAgESXwoJQ2FuY2VsSm9iEiUuY3J1Y2libGUudHJhaW5lci52MS5DYW5jZWxKb2JSZXF1ZXN0GiYuY3J1Y2libGUudHJhaW5lci52MS5DYW5jZWxKb2JSZXNwb25zZSIDkAICEl4KCFdhdGNoSm9iEiQuY3J1Y2libGUudHJhaW5lci52MS5XYXRjaEpvYlJlcXVlc3QaJS5jcnVjaWJsZS50cmFpbmVyLnYxLldhdGNoSm9iUmVzcG9uc2UiA5ACATABYgZwcm90bzM", [file_crucible_model_v1_model, file_google_protobuf_struct, file_google_protobuf_timestamp]);
+  fileDesc("CiFjcnVjaWJsZS90cmFpbmVyL3YxL3RyYWluZXIucHJvdG8SE2NydWNpYmxlLnRyYWluZXIudjEiTgoQU3VibWl0Sm9iUmVxdWVzdBIOCgZqb2JfaWQYASABKAkSKgoEc3BlYxgCIAEoCzIcLmNydWNpYmxlLnRyYWluZXIudjEuSm9iU3BlYyI6ChFTdWJtaXRKb2JSZXNwb25zZRIlCgNqb2IYASABKAsyGC5jcnVjaWJsZS50cmFpbmVyLnYxLkpvYiKzAgoHSm9iU3BlYxIvCgVmb3JnZRgBIAEoCzIeLmNydWNpYmxlLnRyYWluZXIudjEuRm9yZ2VTcGVjSAASNQoIcHJldHJhaW4YAiABKAsyIS5jcnVjaWJsZS50cmFpbmVyLnYxLlByZXRyYWluU3BlY0gAEisKA3NmdBgDIAEoCzIcLmNydWNpYmxlLnRyYWluZXIudjEuU2Z0U3BlY0gAEjEKBnJld2FyZBgEIAEoCzIfLmNydWNpYmxlLnRyYWluZXIudjEuUmV3YXJkU3BlY0gAEisKA3BwbxgFIAEoCzIcLmNydWNpYmxlLnRyYWluZXIudjEuUHBvU3BlY0gAEisKA21sbRgGIAEoCzIcLmNydWNpYmxlLnRyYWluZXIudjEuTWxtU3BlY0gAQgYKBGtpbmQiqQEKCUZvcmdlU3BlYxIMCgRuYW1lGAEgASgJEg4KBnByZXNldBgCIAEoCRITCgtjb3JwdXNfdXJpcxgDIAMoCRIYChBpbnN0cnVjdGlvbl91cmlzGAQgAygJEhcKD3ByZWZlcmVuY2VfdXJpcxgFIAMoCRIMCgRzZWVkGAYgASgNEigKB29wdGlvbnMYByABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0InkKDFByZXRyYWluU3BlYxIMCgRuYW1lGAEgASgJEg4KBnByZXNldBgCIAEoCRITCgtjb3JwdXNfdXJpcxgDIAMoCRIMCgRzZWVkGAQgASgNEigKB29wdGlvbnMYBSABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0IpsBCgdNbG1TcGVjEgwKBG5hbWUYASABKAkSNQoKYmFzZV9tb2RlbBgCIAEoCzIhLmNydWNpYmxlLm1vZGVsLnYxLk1vZGVsUmVmZXJlbmNlEhMKC2NvcnB1c191cmlzGAMgAygJEgwKBHNlZWQYBCABKA0SKAoHb3B0aW9ucxgFIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QioAEKB1NmdFNwZWMSDAoEbmFtZRgBIAEoCRI1CgpiYXNlX21vZGVsGAIgASgLMiEuY3J1Y2libGUubW9kZWwudjEuTW9kZWxSZWZlcmVuY2USGAoQaW5zdHJ1Y3Rpb25fdXJpcxgDIAMoCRIMCgRzZWVkGAQgASgNEigKB29wdGlvbnMYBSABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0IqIBCgpSZXdhcmRTcGVjEgwKBG5hbWUYASABKAkSNQoKYmFzZV9tb2RlbBgCIAEoCzIhLmNydWNpYmxlLm1vZGVsLnYxLk1vZGVsUmVmZXJlbmNlEhcKD3ByZWZlcmVuY2VfdXJpcxgDIAMoCRIMCgRzZWVkGAQgASgNEigKB29wdGlvbnMYBSABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0ItQBCgdQcG9TcGVjEgwKBG5hbWUYASABKAkSNQoKYmFzZV9tb2RlbBgCIAEoCzIhLmNydWNpYmxlLm1vZGVsLnYxLk1vZGVsUmVmZXJlbmNlEjcKDHJld2FyZF9tb2RlbBgDIAEoCzIhLmNydWNpYmxlLm1vZGVsLnYxLk1vZGVsUmVmZXJlbmNlEhMKC3Byb21wdF91cmlzGAQgAygJEgwKBHNlZWQYBSABKA0SKAoHb3B0aW9ucxgGIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QimwQKA0pvYhIKCgJpZBgBIAEoCRIqCgRzcGVjGAIgASgLMhwuY3J1Y2libGUudHJhaW5lci52MS5Kb2JTcGVjEiwKBXN0YXRlGAMgASgOMh0uY3J1Y2libGUudHJhaW5lci52MS5Kb2JTdGF0ZRINCgVzdGFnZRgEIAEoCRIMCgRzdGVwGAUgASgNEg0KBXN0ZXBzGAYgASgNEjYKB21ldHJpY3MYByADKAsyJS5jcnVjaWJsZS50cmFpbmVyLnYxLkpvYi5NZXRyaWNzRW50cnkSLAoFZXJyb3IYCCABKAsyHS5jcnVjaWJsZS50cmFpbmVyLnYxLkpvYkVycm9yEjIKB291dHB1dHMYCSADKAsyIS5jcnVjaWJsZS5tb2RlbC52MS5Nb2RlbFJlZmVyZW5jZRIuCgpjcmVhdGVkX2F0GAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpzdGFydGVkX2F0GAsgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtmaW5pc2hlZF9hdBgMIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEAoIYXR0ZW1wdHMYDSABKA0SFQoNbGFzdF9zZXF1ZW5jZRgOIAEoDRouCgxNZXRyaWNzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgBOgI4ASIpCghKb2JFcnJvchIMCgRjb2RlGAEgASgJEg8KB21lc3NhZ2UYAiABKAkiHwoNR2V0Sm9iUmVxdWVzdBIOCgZqb2JfaWQYASABKAkiNwoOR2V0Sm9iUmVzcG9uc2USJQoDam9iGAEgASgLMhguY3J1Y2libGUudHJhaW5lci52MS5Kb2IiZwoPTGlzdEpvYnNSZXF1ZXN0EhEKCXBhZ2Vfc2l6ZRgBIAEoDRISCgpwYWdlX3Rva2VuGAIgASgJEi0KBnN0YXRlcxgDIAMoDjIdLmNydWNpYmxlLnRyYWluZXIudjEuSm9iU3RhdGUiUwoQTGlzdEpvYnNSZXNwb25zZRImCgRqb2JzGAEgAygLMhguY3J1Y2libGUudHJhaW5lci52MS5Kb2ISFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIiIKEENhbmNlbEpvYlJlcXVlc3QSDgoGam9iX2lkGAEgASgJIjoKEUNhbmNlbEpvYlJlc3BvbnNlEiUKA2pvYhgBIAEoCzIYLmNydWNpYmxlLnRyYWluZXIudjEuSm9iIjkKD1dhdGNoSm9iUmVxdWVzdBIOCgZqb2JfaWQYASABKAkSFgoOYWZ0ZXJfc2VxdWVuY2UYAiABKA0iQAoQV2F0Y2hKb2JSZXNwb25zZRIsCgVldmVudBgBIAEoCzIdLmNydWNpYmxlLnRyYWluZXIudjEuSm9iRXZlbnQihwIKCEpvYkV2ZW50EhAKCHNlcXVlbmNlGAEgASgNEi8KC29jY3VycmVkX2F0GAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBI9Cg1zdGF0ZV9jaGFuZ2VkGAMgASgLMiQuY3J1Y2libGUudHJhaW5lci52MS5Kb2JTdGF0ZUNoYW5nZWRIABI4Cgpwcm9ncmVzc2VkGAQgASgLMiIuY3J1Y2libGUudHJhaW5lci52MS5Kb2JQcm9ncmVzc2VkSAASNgoJcHVibGlzaGVkGAUgASgLMiEuY3J1Y2libGUudHJhaW5lci52MS5Kb2JQdWJsaXNoZWRIAEIHCgVldmVudCJ/Cg9Kb2JTdGF0ZUNoYW5nZWQSLAoFc3RhdGUYASABKA4yHS5jcnVjaWJsZS50cmFpbmVyLnYxLkpvYlN0YXRlEiwKBWVycm9yGAIgASgLMh0uY3J1Y2libGUudHJhaW5lci52MS5Kb2JFcnJvchIQCghhdHRlbXB0cxgDIAEoDSK+AQoNSm9iUHJvZ3Jlc3NlZBINCgVzdGFnZRgBIAEoCRIMCgRzdGVwGAIgASgNEg0KBXN0ZXBzGAMgASgNEkAKB21ldHJpY3MYBCADKAsyLy5jcnVjaWJsZS50cmFpbmVyLnYxLkpvYlByb2dyZXNzZWQuTWV0cmljc0VudHJ5Eg8KB21lc3NhZ2UYBSABKAkaLgoMTWV0cmljc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoAToCOAEiQAoMSm9iUHVibGlzaGVkEjAKBW1vZGVsGAEgASgLMiEuY3J1Y2libGUubW9kZWwudjEuTW9kZWxSZWZlcmVuY2UqmgEKCEpvYlN0YXRlEhkKFUpPQl9TVEFURV9VTlNQRUNJRklFRBAAEhQKEEpPQl9TVEFURV9RVUVVRUQQARIVChFKT0JfU1RBVEVfUlVOTklORxACEhcKE0pPQl9TVEFURV9TVUNDRUVERUQQAxIUChBKT0JfU1RBVEVfRkFJTEVEEAQSFwoTSk9CX1NUQVRFX0NBTkNFTExFRBAFMugDCg5UcmFpbmVyU2VydmljZRJfCglTdWJtaXRKb2ISJS5jcnVjaWJsZS50cmFpbmVyLnYxLlN1Ym1pdEpvYlJlcXVlc3QaJi5jcnVjaWJsZS50cmFpbmVyLnYxLlN1Ym1pdEpvYlJlc3BvbnNlIgOQAgISVgoGR2V0Sm9iEiIuY3J1Y2libGUudHJhaW5lci52MS5HZXRKb2JSZXF1ZXN0GiMuY3J1Y2libGUudHJhaW5lci52MS5HZXRKb2JSZXNwb25zZSIDkAIBElwKCExpc3RKb2JzEiQuY3J1Y2libGUudHJhaW5lci52MS5MaXN0Sm9ic1JlcXVlc3QaJS5jcnVjaWJsZS50cmFpbmVyLnYxLkxpc3RKb2JzUmVzcG9uc2UiA5ACARJfCglDYW5jZWxKb2ISJS5jcnVjaWJsZS50cmFpbmVyLnYxLkNhbmNlbEpvYlJlcXVlc3QaJi5jcnVjaWJsZS50cmFpbmVyLnYxLkNhbmNlbEpvYlJlc3BvbnNlIgOQAgISXgoIV2F0Y2hKb2ISJC5jcnVjaWJsZS50cmFpbmVyLnYxLldhdGNoSm9iUmVxdWVzdBolLmNydWNpYmxlLnRyYWluZXIudjEuV2F0Y2hKb2JSZXNwb25zZSIDkAIBMAFiBnByb3RvMw", [file_crucible_model_v1_model, file_google_protobuf_struct, file_google_protobuf_timestamp]);
 
 /**
  * @generated from message crucible.trainer.v1.SubmitJobRequest
@@ -99,6 +99,12 @@ export type JobSpec = Message<"crucible.trainer.v1.JobSpec"> & {
      */
     value: PpoSpec;
     case: "ppo";
+  } | {
+    /**
+     * @generated from field: crucible.trainer.v1.MlmSpec mlm = 6;
+     */
+    value: MlmSpec;
+    case: "mlm";
   } | { case: undefined; value?: undefined };
 };
 
@@ -224,6 +230,53 @@ export const PretrainSpecSchema: GenMessage<PretrainSpec> = /*@__PURE__*/
   messageDesc(file_crucible_trainer_v1_trainer, 4);
 
 /**
+ * Pre-trains an encoder on plain text: masked words are found again.
+ *
+ * @generated from message crucible.trainer.v1.MlmSpec
+ */
+export type MlmSpec = Message<"crucible.trainer.v1.MlmSpec"> & {
+  /**
+   * Name of the masked language model (as in ForgeSpec.name).
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * A masked language model to go on from. Unset: a new one, with a tokenizer of its own.
+   *
+   * @generated from field: crucible.model.v1.ModelReference base_model = 2;
+   */
+  baseModel?: ModelReference | undefined;
+
+  /**
+   * At least one.
+   *
+   * @generated from field: repeated string corpus_uris = 3;
+   */
+  corpusUris: string[];
+
+  /**
+   * @generated from field: uint32 seed = 4;
+   */
+  seed: number;
+
+  /**
+   * Options of the stage and sizes of a new model by name: {"steps": 1000, "layers": 4}. One that does not exist is refused.
+   *
+   * @generated from field: google.protobuf.Struct options = 5;
+   */
+  options?: JsonObject | undefined;
+};
+
+/**
+ * Describes the message crucible.trainer.v1.MlmSpec.
+ * Use `create(MlmSpecSchema)` to create a new message.
+ */
+export const MlmSpecSchema: GenMessage<MlmSpec> = /*@__PURE__*/
+  messageDesc(file_crucible_trainer_v1_trainer, 5);
+
+/**
  * Fine-tunes a base model on conversations.
  *
  * @generated from message crucible.trainer.v1.SftSpec
@@ -266,7 +319,7 @@ export type SftSpec = Message<"crucible.trainer.v1.SftSpec"> & {
  * Use `create(SftSpecSchema)` to create a new message.
  */
 export const SftSpecSchema: GenMessage<SftSpec> = /*@__PURE__*/
-  messageDesc(file_crucible_trainer_v1_trainer, 5);
+  messageDesc(file_crucible_trainer_v1_trainer, 6);
 
 /**
  * Trains a reward model on pairs of answers.
@@ -313,7 +366,7 @@ export type RewardSpec = Message<"crucible.trainer.v1.RewardSpec"> & {
  * Use `create(RewardSpecSchema)` to create a new message.
  */
 export const RewardSpecSchema: GenMessage<RewardSpec> = /*@__PURE__*/
-  messageDesc(file_crucible_trainer_v1_trainer, 6);
+  messageDesc(file_crucible_trainer_v1_trainer, 7);
 
 /**
  * Trains a model against a reward model, by proximal policy optimisation.
@@ -365,7 +418,7 @@ export type PpoSpec = Message<"crucible.trainer.v1.PpoSpec"> & {
  * Use `create(PpoSpecSchema)` to create a new message.
  */
 export const PpoSpecSchema: GenMessage<PpoSpec> = /*@__PURE__*/
-  messageDesc(file_crucible_trainer_v1_trainer, 7);
+  messageDesc(file_crucible_trainer_v1_trainer, 8);
 
 /**
  * @generated from message crucible.trainer.v1.Job
@@ -389,7 +442,7 @@ export type Job = Message<"crucible.trainer.v1.Job"> & {
   state: JobState;
 
   /**
-   * The stage that runs or ran last: `tokenizer`, `pretrain`, `sft`, `reward`, `ppo`. Empty while queued.
+   * The stage that runs or ran last: `tokenizer`, `pretrain`, `mlm`, `sft`, `reward`, `ppo`. Empty while queued.
    *
    * @generated from field: string stage = 4;
    */
@@ -468,7 +521,7 @@ export type Job = Message<"crucible.trainer.v1.Job"> & {
  * Use `create(JobSchema)` to create a new message.
  */
 export const JobSchema: GenMessage<Job> = /*@__PURE__*/
-  messageDesc(file_crucible_trainer_v1_trainer, 8);
+  messageDesc(file_crucible_trainer_v1_trainer, 9);
 
 /**
  * Why a job failed.
@@ -496,7 +549,7 @@ export type JobError = Message<"crucible.trainer.v1.JobError"> & {
  * Use `create(JobErrorSchema)` to create a new message.
  */
 export const JobErrorSchema: GenMessage<JobError> = /*@__PURE__*/
-  messageDesc(file_crucible_trainer_v1_trainer, 9);
+  messageDesc(file_crucible_trainer_v1_trainer, 10);
 
 /**
  * @generated from message crucible.trainer.v1.GetJobRequest
@@ -513,7 +566,7 @@ export type GetJobRequest = Message<"crucible.trainer.v1.GetJobRequest"> & {
  * Use `create(GetJobRequestSchema)` to create a new message.
  */
 export const GetJobRequestSchema: GenMessage<GetJobRequest> = /*@__PURE__*/
-  messageDesc(file_crucible_trainer_v1_trainer, 10);
+  messageDesc(file_crucible_trainer_v1_trainer, 11);
 
 /**
  * @generated from message crucible.trainer.v1.GetJobResponse
@@ -530,7 +583,7 @@ export type GetJobResponse = Message<"crucible.trainer.v1.GetJobResponse"> & {
  * Use `create(GetJobResponseSchema)` to create a new message.
  */
 export const GetJobResponseSchema: GenMessage<GetJobResponse> = /*@__PURE__*/
-  messageDesc(file_crucible_trainer_v1_trainer, 11);
+  messageDesc(file_crucible_trainer_v1_trainer, 12);
 
 /**
  * @generated from message crucible.trainer.v1.ListJobsRequest
@@ -563,7 +616,7 @@ export type ListJobsRequest = Message<"crucible.trainer.v1.ListJobsRequest"> & {
  * Use `create(ListJobsRequestSchema)` to create a new message.
  */
 export const ListJobsRequestSchema: GenMessage<ListJobsRequest> = /*@__PURE__*/
-  messageDesc(file_crucible_trainer_v1_trainer, 12);
+  messageDesc(file_crucible_trainer_v1_trainer, 13);
 
 /**
  * @generated from message crucible.trainer.v1.ListJobsResponse
@@ -587,7 +640,7 @@ export type ListJobsResponse = Message<"crucible.trainer.v1.ListJobsResponse"> &
  * Use `create(ListJobsResponseSchema)` to create a new message.
  */
 export const ListJobsResponseSchema: GenMessage<ListJobsResponse> = /*@__PURE__*/
-  messageDesc(file_crucible_trainer_v1_trainer, 13);
+  messageDesc(file_crucible_trainer_v1_trainer, 14);
 
 /**
  * @generated from message crucible.trainer.v1.CancelJobRequest
@@ -604,7 +657,7 @@ export type CancelJobRequest = Message<"crucible.trainer.v1.CancelJobRequest"> &
  * Use `create(CancelJobRequestSchema)` to create a new message.
  */
 export const CancelJobRequestSchema: GenMessage<CancelJobRequest> = /*@__PURE__*/
-  messageDesc(file_crucible_trainer_v1_trainer, 14);
+  messageDesc(file_crucible_trainer_v1_trainer, 15);
 
 /**
  * @generated from message crucible.trainer.v1.CancelJobResponse
@@ -621,7 +674,7 @@ export type CancelJobResponse = Message<"crucible.trainer.v1.CancelJobResponse">
  * Use `create(CancelJobResponseSchema)` to create a new message.
  */
 export const CancelJobResponseSchema: GenMessage<CancelJobResponse> = /*@__PURE__*/
-  messageDesc(file_crucible_trainer_v1_trainer, 15);
+  messageDesc(file_crucible_trainer_v1_trainer, 16);
 
 /**
  * @generated from message crucible.trainer.v1.WatchJobRequest
@@ -645,7 +698,7 @@ export type WatchJobRequest = Message<"crucible.trainer.v1.WatchJobRequest"> & {
  * Use `create(WatchJobRequestSchema)` to create a new message.
  */
 export const WatchJobRequestSchema: GenMessage<WatchJobRequest> = /*@__PURE__*/
-  messageDesc(file_crucible_trainer_v1_trainer, 16);
+  messageDesc(file_crucible_trainer_v1_trainer, 17);
 
 /**
  * @generated from message crucible.trainer.v1.WatchJobResponse
@@ -662,7 +715,7 @@ export type WatchJobResponse = Message<"crucible.trainer.v1.WatchJobResponse"> &
  * Use `create(WatchJobResponseSchema)` to create a new message.
  */
 export const WatchJobResponseSchema: GenMessage<WatchJobResponse> = /*@__PURE__*/
-  messageDesc(file_crucible_trainer_v1_trainer, 17);
+  messageDesc(file_crucible_trainer_v1_trainer, 18);
 
 /**
  * Something that happened to a job. Events are kept as long as the job is.
@@ -711,7 +764,7 @@ export type JobEvent = Message<"crucible.trainer.v1.JobEvent"> & {
  * Use `create(JobEventSchema)` to create a new message.
  */
 export const JobEventSchema: GenMessage<JobEvent> = /*@__PURE__*/
-  messageDesc(file_crucible_trainer_v1_trainer, 18);
+  messageDesc(file_crucible_trainer_v1_trainer, 19);
 
 /**
  * The job took another state. The first event of every job is that it was queued.
@@ -744,7 +797,7 @@ export type JobStateChanged = Message<"crucible.trainer.v1.JobStateChanged"> & {
  * Use `create(JobStateChangedSchema)` to create a new message.
  */
 export const JobStateChangedSchema: GenMessage<JobStateChanged> = /*@__PURE__*/
-  messageDesc(file_crucible_trainer_v1_trainer, 19);
+  messageDesc(file_crucible_trainer_v1_trainer, 20);
 
 /**
  * Fields as in Job.
@@ -785,7 +838,7 @@ export type JobProgressed = Message<"crucible.trainer.v1.JobProgressed"> & {
  * Use `create(JobProgressedSchema)` to create a new message.
  */
 export const JobProgressedSchema: GenMessage<JobProgressed> = /*@__PURE__*/
-  messageDesc(file_crucible_trainer_v1_trainer, 20);
+  messageDesc(file_crucible_trainer_v1_trainer, 21);
 
 /**
  * The job put a model into the registry.
@@ -804,7 +857,7 @@ export type JobPublished = Message<"crucible.trainer.v1.JobPublished"> & {
  * Use `create(JobPublishedSchema)` to create a new message.
  */
 export const JobPublishedSchema: GenMessage<JobPublished> = /*@__PURE__*/
-  messageDesc(file_crucible_trainer_v1_trainer, 21);
+  messageDesc(file_crucible_trainer_v1_trainer, 22);
 
 /**
  * @generated from enum crucible.trainer.v1.JobState

@@ -1,0 +1,51 @@
+/** The process that holds the collections. */
+import { KnowledgeBase, loadEmbedder } from '@crucible/retrieval';
+import { serveWorker } from '@crucible/service';
+import { uriVariable } from './workers.ts';
+import type { EngineMethods } from './worker-protocol.ts';
+
+const base = await KnowledgeBase.open(process.env[uriVariable]!, { loadEmbedder });
+/** Characters of a text that go out at once. */
+const mostCharacters = 1_000_000;
+
+serveWorker<EngineMethods>({
+  ingest: async ({ collection, sources }, { signal }) => (await base.getOrCreate(collection)).ingest(sources, signal),
+
+  has: async ({ collection, sources }) => {
+    if (!(await base.names()).includes(collection)) return sources.map(() => false);
+    const open = await base.get(collection);
+    return sources.map(({ name, digest }) => open.has(name, digest));
+  },
+
+  remove: async ({ collection, ids, sources }) => {
+    const open = await base.get(collection);
+    return open.remove([...new Set([...ids, ...sources.flatMap((source) => open.documentsOf(source))])]);
+  },
+
+  sources: async ({ collection, prefix }) => (await base.get(collection)).sources(prefix),
+
+  search: async ({ collection, request }) => (await base.get(collection)).search(request),
+
+  get: async ({ collection, id, start, end }) => {
+    const { record, text, passages } = (await base.get(collection)).get(id);
+    const last = Math.min(end === 0 ? text.length : end, start + mostCharacters);
+    return { record, text: text.slice(start, last), textLength: text.length, passages };
+  },
+
+  list: async ({ collection, after, limit }) => (await base.get(collection)).list(after, limit),
+
+  collections: async () => {
+    const result = [];
+    for (const name of await base.names()) {
+      const open = await base.get(name);
+      await open.refresh();
+      result.push({ name, ...open.info });
+    }
+    return result;
+  },
+
+  drop: async ({ collection }) => {
+    await base.drop(collection);
+    return undefined;
+  },
+});

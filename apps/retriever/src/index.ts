@@ -1,0 +1,2 @@
+export { createRetrieverService } from './retriever-service.ts';
+export type { RetrieverDependencies } from './retriever-service.ts';

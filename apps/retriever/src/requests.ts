@@ -1,0 +1,122 @@
+/** The edge of the retriever: what a request says is checked here, before any work. */
+import type { JsonObject } from '@bufbuild/protobuf';
+import { invalidInput } from '@crucible/foundation';
+import type { JobSpec, SearchRequest as WireSearchRequest, SourceHeader } from '@crucible/protos/retriever/v1';
+import { SearchMode as WireMode } from '@crucible/protos/retriever/v1';
+import {
+  assertCollectionName,
+  formatOf,
+  type Metadata,
+  metadataOf,
+  parseQuery,
+  type SearchMode,
+  type SearchRequest,
+} from '@crucible/retrieval';
+import { resolvePath } from './files.ts';
+import type { SourceSettings } from './worker-protocol.ts';
+
+const leastTokens = 16;
+const mostTokens = 4096;
+const mostNameLength = 1024;
+const mostFields = 64;
+const mostMetadataCharacters = 64 * 1024;
+const mostSteps = 100_000;
+
+const modes: Readonly<Record<WireMode, SearchMode>> = {
+  [WireMode.UNSPECIFIED]: 'hybrid',
+  [WireMode.HYBRID]: 'hybrid',
+  [WireMode.LEXICAL]: 'lexical',
+  [WireMode.DENSE]: 'dense',
+};
+
+export function collectionOf(given: string): string {
+  const name = given === '' ? 'default' : given;
+  assertCollectionName(name);
+  return name;
+}
+
+export function checkedSearch(request: WireSearchRequest): SearchRequest {
+  const { query, limit, filter, mode, neighbours, denseWeight } = request;
+  const checked: SearchRequest = {
+    query,
+    neighbours,
+    mode: modes[mode] ?? ('unknown' as SearchMode),
+    ...(limit !== 0 && { limit }),
+    ...(filter && { filter }),
+    ...(denseWeight !== undefined && { denseWeight }),
+  };
+  parseQuery(checked);
+  return checked;
+}
+
+export function checkedSource({ name, ...settings }: SourceHeader): {
+  readonly name: string;
+  readonly settings: SourceSettings;
+} {
+  if (name === '' || name.length > mostNameLength) {
+    throw invalidInput(`name: it has ${name.length} characters; 1 to ${mostNameLength} are allowed`, { at: 'name' });
+  }
+  if (!formatOf(name)) {
+    throw invalidInput(
+      `name: the ending of ${name} says no known format; there are md, html, pdf, docx, txt, csv, jsonl, …`,
+      {
+        at: 'name',
+      },
+    );
+  }
+  return { name, settings: checkedSettings(settings) };
+}
+
+export function checkedSettings(given: {
+  readonly encoding: string;
+  readonly metadata?: JsonObject | undefined;
+  readonly passageTokens: number;
+}): SourceSettings {
+  const { encoding, metadata = {}, passageTokens } = given;
+  if (passageTokens !== 0 && (passageTokens < leastTokens || passageTokens > mostTokens)) {
+    throw invalidInput(`passage_tokens: ${passageTokens} is not within ${leastTokens} and ${mostTokens}`, {
+      at: 'passage_tokens',
+    });
+  }
+  return {
+    encoding: encoding === '' ? undefined : encoding,
+    metadata: checkedMetadata(metadata),
+    passageTokens: passageTokens === 0 ? undefined : passageTokens,
+  };
+}
+
+export function assertJobSpec({ collection, kind }: JobSpec): void {
+  collectionOf(collection);
+  switch (kind.case) {
+    case 'ingest':
+      resolvePath(kind.value.path);
+      checkedSettings(kind.value);
+      return;
+    case 'embedder':
+      if (kind.value.folder !== '') resolvePath(kind.value.folder);
+      if (kind.value.steps > mostSteps)
+        throw invalidInput(`steps: ${kind.value.steps} is above ${mostSteps}`, { at: 'steps' });
+      return;
+    case undefined:
+      throw invalidInput('spec: it says nothing to do; ingest or embedder is needed', { at: 'spec' });
+  }
+}
+
+function checkedMetadata(given: JsonObject): Metadata {
+  const metadata = metadataOf(given);
+  const wrong = Object.keys(given).find((key) => !(key in metadata));
+  if (wrong !== undefined) {
+    throw invalidInput(`metadata.${wrong}: a string, a number, true, false or a list of strings is needed`, {
+      at: `metadata.${wrong}`,
+    });
+  }
+  if (Object.keys(given).length > mostFields || JSON.stringify(given).length > mostMetadataCharacters) {
+    throw invalidInput(
+      `metadata: at most ${mostFields} fields of ${mostMetadataCharacters} characters together are allowed`,
+      {
+        at: 'metadata',
+      },
+    );
+  }
+  return metadata;
+}

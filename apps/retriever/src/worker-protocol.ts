@@ -1,0 +1,96 @@
+/**
+ * Between the service and its processes: the engine, which holds the collections; the reader, which opens files; and one for
+ * each job that gives a collection an embedder.
+ */
+import type {
+  CollectionInfo,
+  DocumentRecord,
+  IngestResult,
+  Metadata,
+  PreparedSource,
+  SearchRequest,
+  SearchResult,
+} from '@crucible/retrieval';
+
+export interface SourceSettings {
+  readonly encoding: string | undefined;
+  readonly metadata: Metadata;
+  /** Undefined: the default. */
+  readonly passageTokens: number | undefined;
+}
+
+interface Call<Args, Result> {
+  readonly args: Args;
+  readonly result: Result;
+  readonly item: never;
+}
+
+export interface NamedDigest {
+  readonly name: string;
+  readonly digest: string;
+}
+
+interface DocumentText {
+  readonly record: DocumentRecord;
+  readonly text: string;
+  readonly textLength: number;
+  readonly passages: number;
+}
+
+interface EmbedArgs {
+  readonly collection: string;
+  /** Empty: one is trained. */
+  readonly folder: string;
+  readonly steps: number;
+  readonly seed: number;
+}
+
+export interface EmbedProgress {
+  readonly stage: string;
+  readonly done: number;
+  readonly total: number;
+}
+
+export interface EngineMethods {
+  readonly ingest: Call<{ collection: string; sources: readonly PreparedSource[] }, IngestResult[]>;
+  /** Which of the sources are there already, with the same digest. */
+  readonly has: Call<{ collection: string; sources: readonly NamedDigest[] }, boolean[]>;
+  /** Ids of what was there. */
+  readonly remove: Call<{ collection: string; ids: readonly string[]; sources: readonly string[] }, string[]>;
+  readonly sources: Call<{ collection: string; prefix: string }, string[]>;
+  readonly search: Call<{ collection: string; request: SearchRequest }, SearchResult>;
+  readonly get: Call<{ collection: string; id: string; start: number; end: number }, DocumentText>;
+  readonly list: Call<{ collection: string; after: string; limit: number }, DocumentRecord[]>;
+  readonly collections: Call<undefined, (CollectionInfo & { readonly name: string })[]>;
+  readonly drop: Call<{ collection: string }, undefined>;
+}
+
+export interface EmbedderMethods {
+  readonly embed: {
+    readonly args: EmbedArgs;
+    readonly result: { readonly version: string };
+    readonly item: EmbedProgress;
+  };
+}
+
+export interface FileToRead {
+  readonly path: string;
+  readonly name: string;
+}
+
+interface ReadFailure {
+  readonly name: string;
+  readonly code: string;
+  readonly message: string;
+}
+
+/** One of both. */
+export interface ReadResult<T> {
+  readonly value?: T;
+  readonly failure?: ReadFailure;
+}
+
+export interface ReaderMethods {
+  readonly digests: Call<{ files: readonly FileToRead[]; settings: SourceSettings }, ReadResult<NamedDigest>[]>;
+  readonly prepare: Call<{ files: readonly FileToRead[]; settings: SourceSettings }, ReadResult<PreparedSource>[]>;
+}

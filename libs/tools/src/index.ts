@@ -1,0 +1,18 @@
+export { createBrowserTools } from './browser/browser-tools.ts';
+export type { BrowserToolOptions } from './browser/browser-tools.ts';
+export { createBrowser } from './browser/browser.ts';
+export type { Browser, BrowserOptions } from './browser/browser.ts';
+export { chromiumMissing, findChromium } from './browser/find-chromium.ts';
+export type { BrowserSession, SessionOptions, View } from './browser/session.ts';
+export { createFetchTool } from './fetch-tool.ts';
+export type { FetchTool, FetchToolOptions } from './fetch-tool.ts';
+export { NetworkGuard } from './network/guard.ts';
+export type { NetworkPolicy } from './network/guard.ts';
+export { createGuardedClient } from './network/guarded-fetch.ts';
+export type { GuardedClient } from './network/guarded-fetch.ts';
+export { withApproval } from './approval.ts';
+export type { ApprovalAnswer, ApprovalOptions, ApprovalRequest } from './approval.ts';
+export { connectMcpServer } from './mcp/mcp-client.ts';
+export type { McpAddress, McpConnection, McpOptions, McpProgram, McpServerSpec } from './mcp/mcp-client.ts';
+export { createMcpHttpServer, serveMcpOverStdio } from './mcp/mcp-server.ts';
+export type { McpHttpOptions, McpHttpServer, McpServerOptions } from './mcp/mcp-server.ts';

@@ -1,0 +1,63 @@
+/** What every way of adapting a model to a task has in common, so that they can be compared side by side. */
+import { mostProbable } from './metrics.ts';
+import type { LabelledText, TaskData } from './task.ts';
+import type { TemplateInput } from './template.ts';
+
+export interface TuneProgress {
+  readonly step: number;
+  readonly steps: number;
+  readonly loss: number;
+  /** Accuracy on dev, where it has been measured. */
+  readonly dev?: number;
+}
+
+export interface TuneSettings {
+  readonly seed: number;
+  /** Steps of the optimizer; 0 leaves the model as it is. */
+  readonly steps: number;
+  /** Examples of a step. */
+  readonly rows: number;
+  readonly learningRate: number;
+  readonly warmupShare: number;
+  readonly weightDecay: number;
+  /** How often dev is measured on the way; the best of what was measured is kept. 0: the last is. */
+  readonly evaluations: number;
+  /** Threads within an operator; 0: one a core. */
+  readonly threads: number;
+}
+
+export interface TuneContext {
+  readonly signal?: AbortSignal;
+  readonly report?: (progress: TuneProgress) => void;
+}
+
+/** A model that tells labels apart. */
+export interface TunedModel {
+  /** Probabilities of the labels for each input, each adding up to one. */
+  readonly predict: (inputs: readonly TemplateInput[]) => Promise<number[][]>;
+  /** Numbers that were learned, and all that the model has. */
+  readonly trainedParameters: number;
+  readonly allParameters: number;
+  /** Writes what was made into an existing folder: a model, or an adapter. */
+  readonly save: (folder: string) => void;
+  readonly dispose: () => Promise<void>;
+}
+
+/** A way of adapting a model to a task. */
+export interface Method {
+  readonly name: string;
+  readonly train: (
+    data: Pick<TaskData, 'labels' | 'train' | 'dev'>,
+    settings: TuneSettings,
+    context?: TuneContext,
+  ) => Promise<TunedModel>;
+}
+
+/** Share of examples whose likeliest label is right. */
+export function accuracyOf(
+  probabilities: readonly (readonly number[])[],
+  examples: readonly Pick<LabelledText, 'label'>[],
+): number {
+  const hits = probabilities.filter((row, i) => mostProbable(row) === examples[i]!.label);
+  return hits.length / examples.length;
+}
