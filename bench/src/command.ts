@@ -67,7 +67,7 @@ function tableOf({ metrics }: Benchmark, figures: Readonly<Record<string, Figure
     meaning,
   ]);
   const note = figures['note'];
-  return [...aligned(rows), ...(note === undefined ? [] : [`note: ${String(note)}`])].join('\n');
+  return [...aligned(rows), ...(note === undefined ? [] : [`note: ${textOf(note)}`])].join('\n');
 }
 
 function textOf(figure: Figure): string {
