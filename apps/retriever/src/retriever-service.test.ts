@@ -209,24 +209,25 @@ describe('a job', () => {
   test('is done by the next process when the first one is stopped, and nothing is doubled', async () => {
     const many = join(home, 'many');
     mkdirSync(many);
-    for (let i = 0; i < 1000; i++) writeFileSync(join(many, `${i}.md`), `# Page ${i}\n\nWord${i} and more words.`);
+    // Enough that the first process has not done all when it is stopped.
+    for (let i = 0; i < 4000; i++) writeFileSync(join(many, `${i}.md`), `# Page ${i}\n\nWord${i} and more words.`);
     await client.submitJob({
       jobId: 'long',
       spec: { collection: 'many', kind: { case: 'ingest', value: { path: many } } },
     });
     await expect
-      .poll(async () => (await client.getJob({ jobId: 'long' })).job!.done, { timeout: 20_000, interval: 20 })
-      .toBeGreaterThan(100n);
+      .poll(async () => (await client.getJob({ jobId: 'long' })).job!.done, { timeout: 20_000, interval: 5 })
+      .toBeGreaterThan(0n);
     await stop();
     await start();
     const job = await ended('long');
-    expect(job).toMatchObject({ state: JobState.SUCCEEDED, done: 1000n, failed: 0n });
-    expect(job.ingested + job.unchanged).toBe(1000n);
+    expect(job).toMatchObject({ state: JobState.SUCCEEDED, done: 4000n, failed: 0n });
+    expect(job.ingested + job.unchanged).toBe(4000n);
     expect(job.unchanged).toBeGreaterThan(0n);
     const { collections } = await client.listCollections({});
     expect(collections.find(({ name }) => name === 'many')).toMatchObject({
-      documentCount: 1000n,
-      passageCount: 1000n,
+      documentCount: 4000n,
+      passageCount: 4000n,
     });
   }, 60_000);
 
