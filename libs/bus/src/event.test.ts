@@ -88,6 +88,7 @@ describe('the catalogue', () => {
       'crucible.ingest.requested',
       'crucible.document.ingested',
       'crucible.document.deleted',
+      'crucible.program.executed',
       'crucible.agent.step',
     ]);
     expect(eventTypes.filter((type) => queueOf(type) !== undefined).map((type) => [type, queueOf(type)])).toEqual([
