@@ -11,6 +11,8 @@ export default defineConfig({
     exclude: slow ? ['**/node_modules/**'] : ['**/node_modules/**', '**/*.slow.test.ts'],
     passWithNoTests: true,
     pool: 'forks',
+    // Most tests wait for processes that they start; by default there would be one worker on two cores.
+    maxWorkers: 2,
     // Services that tests start keep their compiled programs here, not among the user's.
     env: { XDG_CACHE_HOME: join(tmpdir(), 'crucible-test-caches') },
     testTimeout: 30_000,
