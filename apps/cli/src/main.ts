@@ -2,9 +2,16 @@
 import { Command, CommanderError } from 'commander';
 import { CrucibleError } from '@crucible/foundation';
 
-/** Exit codes: 0 done, 1 failed, 2 the command was given something wrong, 130 interrupted. */
+/** Exit codes: 0 done, 1 failed, 2 the command was given something wrong, 130 interrupted, 141 nobody reads its output. */
 const usageError = 2;
 const interrupted = 130;
+const brokenPipe = 141;
+
+// Whoever read it has had enough, as `| head` does.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit(brokenPipe);
+});
 
 const program = new Command('crucible')
   .description('Forge, tame and arm a chat model on your own machine.')

@@ -3,7 +3,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { freePort, temporaryFolder } from '@crucible/testing';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { crucible, freePorts } from './testing/crucible.ts';
+import { crucible, crucibleUnread, freePorts } from './testing/crucible.ts';
 
 /** A command that was given something wrong: one clear line, nothing on standard output, no stack trace, exit code 2. */
 async function expectRefusal(args: readonly string[], stderr: string | RegExp, code = 2): Promise<void> {
@@ -131,6 +131,10 @@ describe('--help', () => {
     expect(stdout).not.toMatch(/default: (\[\]|\{\}|"")/);
     for (const name of names) expect(stdout).toMatch(new RegExp(`^ +(-., )?${name}\\b|"${name}"`, 'm'));
   });
+});
+
+it('ends without a word when nobody reads what it says', async () => {
+  expect((await crucibleUnread(['--help'])).stderr).toBe('141\n');
 });
 
 describe('a wrong word', () => {

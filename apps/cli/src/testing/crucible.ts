@@ -17,6 +17,12 @@ export function startCrucible(args: readonly string[], { env, ...options }: Prog
   return startProgram(process.execPath, [bin, ...args], { ...options, env: { ...noSettings, ...env } });
 }
 
+/** The command in a pipe to one that reads nothing; its exit code is the last thing on standard error. */
+export function crucibleUnread(args: readonly string[]): Promise<Ending> {
+  const pipe = '{ "$0" "$@"; echo $? >&2; } | true';
+  return startProgram('/bin/sh', ['-c', pipe, process.execPath, bin, ...args], { env: noSettings }).exited;
+}
+
 export function crucible(args: readonly string[], options?: ProgramOptions): Promise<Ending> {
   return startCrucible(args, options).exited;
 }
