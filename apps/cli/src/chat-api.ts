@@ -45,11 +45,14 @@ const describeDeadline = 5000;
 /** A model as strategies need it: one of our gateway's is known to them, of others the least is supposed. */
 export async function describedModel(url: string, model: string, wording: Wording | undefined): Promise<ChatModel> {
   const own = await ownModel(url, model);
+  const isForged = own?.stage !== 'import';
   if (own === undefined) return chatModelAt(url, model, wording === undefined ? {} : { wording });
   return chatModelAt(url, model, {
     // What was made elsewhere has not learned our formats.
-    wording: wording ?? (own.stage === 'import' ? 'general' : 'forged'),
+    wording: wording ?? (isForged ? 'forged' : 'general'),
     contextTokens: own.context_length,
+    // Our vocabularies are small: of books such a token has 2.3 bytes.
+    ...(isForged && { bytesPerToken: 2 }),
     plainToolMessages: true,
     nativeTools: false,
     mostSamples: 16,

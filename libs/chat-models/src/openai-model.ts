@@ -21,6 +21,8 @@ export interface OpenAiModelOptions {
   readonly key?: string;
   /** Default: not known. */
   readonly contextTokens?: number;
+  /** See {@link ChatModel.bytesPerToken}. */
+  readonly bytesPerToken?: number;
   /** Default general. */
   readonly wording?: Wording;
   /** Whether messages of tools need no call before them, as with our own gateway. Default false. */
@@ -43,6 +45,7 @@ export function createOpenAiModel(options: OpenAiModelOptions): ChatModel {
   const {
     model,
     contextTokens,
+    bytesPerToken,
     wording = 'general',
     plainToolMessages = false,
     nativeTools = true,
@@ -56,6 +59,7 @@ export function createOpenAiModel(options: OpenAiModelOptions): ChatModel {
     nativeTools,
     mostSamples,
     ...(contextTokens !== undefined && { contextTokens }),
+    ...(bytesPerToken !== undefined && { bytesPerToken }),
     generate: (request) => generate({ endpoint, key: options.key, options }, request),
   };
 }

@@ -97,15 +97,19 @@ export interface ChatModel {
   readonly nativeTools: boolean;
   /** The most answers that one request may ask for. */
   readonly mostSamples: number;
+  /** Of text, by which tokens are estimated. Default 3; models of a small vocabulary have fewer. */
+  readonly bytesPerToken?: number;
   /** Tokens of a prompt of these messages. Without it they are estimated. */
   readonly countTokens?: (messages: readonly ChatMessage[]) => number;
   /** Ends when every sample has; leaving the loop early stops the work. Errors are CrucibleErrors. */
   readonly generate: (request: ChatRequest) => AsyncIterable<ChatEvent>;
 }
 
+const defaultBytesPerToken = 3;
+
 /** About how many tokens a text has: never far too few, for English and for programs. */
-export function estimateTokens(text: string): number {
-  return Math.ceil(new TextEncoder().encode(text).length / 3);
+export function estimateTokens(text: string, bytesPerToken = defaultBytesPerToken): number {
+  return Math.ceil(new TextEncoder().encode(text).length / bytesPerToken);
 }
 
 /** Tokens that a template spends on a message beside its content. */
@@ -113,9 +117,10 @@ const messageOverhead = 6;
 
 export function countPromptTokens(model: ChatModel, messages: readonly ChatMessage[]): number {
   if (model.countTokens) return model.countTokens(messages);
+  const estimate = (text: string): number => estimateTokens(text, model.bytesPerToken);
   return messages.reduce((sum, message) => {
     const calls = message.role === 'assistant' ? (message.toolCalls ?? []) : [];
-    const extra = calls.reduce((more, call) => more + estimateTokens(call.name + call.arguments), 0);
-    return sum + estimateTokens(message.content) + extra + messageOverhead;
+    const extra = calls.reduce((more, call) => more + estimate(call.name + call.arguments), 0);
+    return sum + estimate(message.content) + extra + messageOverhead;
   }, 0);
 }

@@ -210,7 +210,8 @@ export class Run {
       throw reason;
     } finally {
       const written = answers.reduce(
-        (sum, { text, toolCalls }) => sum + estimateTokens(text + JSON.stringify(toolCalls)) - 1,
+        (sum, { text, toolCalls }) =>
+          sum + estimateTokens(text + JSON.stringify(toolCalls), this.model.bytesPerToken) - 1,
         0,
       );
       this.#budget.spend(usage ?? { promptTokens, completionTokens: written }, usage === undefined);
