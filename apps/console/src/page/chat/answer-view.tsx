@@ -20,6 +20,8 @@ interface AnswerViewProps {
   readonly hasTitle: boolean;
 }
 
+const noCitations: readonly Citation[] = [];
+
 export const AnswerView = memo(function AnswerView({ answer, hasTitle }: AnswerViewProps) {
   const state = useStore(answer.state);
   const [passage, setPassage] = useState<Passage>();
@@ -45,10 +47,13 @@ export const AnswerView = memo(function AnswerView({ answer, hasTitle }: AnswerV
       {text !== '' ? (
         <MarkdownView text={text} citations={citations} onCitation={openCitation} />
       ) : isRunning ? (
-        <p className="waiting">
-          <span className="dots" aria-hidden="true" />
-          <span className="visually-hidden">Waiting for the answer</span>
-        </p>
+        // The trace, or the question whether something may run, says what is waited for.
+        trace === undefined && (
+          <p>
+            <span className="pulse" aria-hidden="true" />
+            <span className="visually-hidden">Waiting for the answer</span>
+          </p>
+        )
       ) : (
         status === 'done' && <p className="muted">{emptyAnswer(trace)}</p>
       )}
@@ -70,8 +75,6 @@ export const AnswerView = memo(function AnswerView({ answer, hasTitle }: AnswerV
     </article>
   );
 });
-
-const noCitations: readonly Citation[] = [];
 
 const limitReasons: Readonly<Record<string, string>> = {
   steps: 'ended by the limit on steps',
@@ -102,13 +105,15 @@ function emptyAnswer(trace: TraceView | undefined): string {
 interface TracePanelProps {
   readonly trace: TraceView;
   readonly isRunning: boolean;
+  /** Default: only while the run goes on. */
+  readonly isOpenAtFirst?: boolean;
   readonly onPassage: (passage: Passage) => void;
 }
 
 /** Open while the run goes on, closed when there is the answer, unless the reader has it otherwise. */
-export function TracePanel({ trace, isRunning, onPassage }: TracePanelProps) {
+export function TracePanel({ trace, isRunning, isOpenAtFirst = isRunning, onPassage }: TracePanelProps) {
   const [chosen, setChosen] = useState<boolean>();
-  const isOpen = chosen ?? isRunning;
+  const isOpen = chosen ?? isOpenAtFirst;
   return (
     <section className="trace" aria-label="Trace">
       <button type="button" className="trace-head" aria-expanded={isOpen} onClick={() => setChosen(!isOpen)}>

@@ -6,6 +6,7 @@ import { wholeNumber } from '../text/format.ts';
 import { DocumentText } from './document-text.tsx';
 
 interface PassageDialogProps {
+  /** '': it is not known; what was cited is shown, without what stands around it. */
   readonly collection: string;
   readonly passage: Passage;
   readonly onClose: () => void;
@@ -17,12 +18,23 @@ export function PassageDialog({ collection, passage, onClose }: PassageDialogPro
   return (
     <Dialog title={document.title === '' ? document.id : document.title} onClose={onClose} isSheet>
       <p className="muted">
-        <bdi>{document.id}</bdi>, characters {wholeNumber(start)} to {wholeNumber(end)} ·{' '}
-        <Link to={addressOf('knowledge', { collection, document: document.id, start, end })} onClick={onClose}>
-          Open in knowledge
-        </Link>
+        <bdi>{document.id}</bdi>, characters {wholeNumber(start)} to {wholeNumber(end)}
+        {collection !== '' && (
+          <>
+            {' · '}
+            <Link to={addressOf('knowledge', { collection, document: document.id, start, end })} onClick={onClose}>
+              Open in knowledge
+            </Link>
+          </>
+        )}
       </p>
-      <DocumentText collection={collection} id={document.id} mark={{ start, end }} cited={text} />
+      {collection === '' ? (
+        <pre className="document-text" dir="auto">
+          <mark>{text}</mark>
+        </pre>
+      ) : (
+        <DocumentText collection={collection} id={document.id} mark={{ start, end }} cited={text} />
+      )}
     </Dialog>
   );
 }

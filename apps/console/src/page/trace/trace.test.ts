@@ -36,8 +36,10 @@ async function stepsOf(strategy: string, answers: readonly string[], options: St
     { question: 'How hot is green tea steeped?' },
     { model: model(answers), retriever: createLexicalRetriever(documents) },
   );
+  const steps: Step[] = [];
   // Over JSON, as the page gets them
-  return (await Array.fromAsync(run)).map((step) => parseStep(JSON.parse(JSON.stringify(step)))!);
+  for await (const step of run) steps.push(parseStep(JSON.parse(JSON.stringify(step)))!);
+  return steps;
 }
 
 test('what a model was asked and what it wrote are one entry, and the answer has its citations', async () => {
