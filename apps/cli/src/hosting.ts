@@ -4,7 +4,7 @@ import { createBus, type Bus } from '@crucible/bus';
 import { closeAll, createLogger, type LogLevel, type Service, type Settings } from '@crucible/service';
 import { registryOf } from './registry.ts';
 
-export const serviceNames = ['policy', 'reward', 'trainer', 'retriever', 'sandbox', 'gateway'] as const;
+export const serviceNames = ['policy', 'reward', 'trainer', 'retriever', 'sandbox', 'actor', 'gateway'] as const;
 
 export type ServiceName = (typeof serviceNames)[number];
 
@@ -76,6 +76,19 @@ async function start(
         bus,
         boundary: settings.sandbox.boundary,
         cache: join(home, 'sandbox'),
+      });
+    }
+    case 'actor': {
+      const { createActorService, readActorConfig } = await import('@crucible/actor-service');
+      return createActorService({
+        ...common,
+        bus,
+        home,
+        config: readActorConfig(settings.actor.config, home),
+        mostRuns: settings.actor.runs,
+        policyTarget: others.policy?.target ?? targets.policy,
+        retrieverTarget: others.retriever?.target ?? targets.retriever,
+        sandboxTarget: others.sandbox?.target ?? targets.sandbox,
       });
     }
     case 'gateway': {
