@@ -15,6 +15,7 @@ import { ContextLengthError, errorBody, errorResponse } from './http-error.ts';
 import type { Metrics } from './metrics.ts';
 import type { Models } from './models.ts';
 import { readJson } from './read-json.ts';
+import { respondByStrategy, type RunDependencies } from './run-completions.ts';
 
 /** What a model's answers need. */
 export interface AnswerDependencies {
@@ -37,11 +38,12 @@ interface Prepared {
 }
 
 export function createChatCompletionsRoute(
-  dependencies: AnswerDependencies,
+  dependencies: AnswerDependencies & RunDependencies,
 ): (context: GatewayContext) => Promise<Response> {
   return async (context) => {
     try {
       const request = parseChatRequest(await readJson(context));
+      if (request.run) return await respondByStrategy(context, request, request.run, dependencies);
       const prepared = await prepare(context, request, dependencies);
       return await (prepared.request.stream
         ? respondStreaming(context, prepared, dependencies)

@@ -12,6 +12,7 @@ import { cors } from 'hono/cors';
 import { routePath } from 'hono/route';
 import { CrucibleError, withDeadline } from '@crucible/foundation';
 import type { ModelInfo } from '@crucible/protos/model/v1';
+import { ActorService } from '@crucible/protos/actor/v1';
 import { PolicyService } from '@crucible/protos/policy/v1';
 import { RetrieverService } from '@crucible/protos/retriever/v1';
 import { SandboxService } from '@crucible/protos/sandbox/v1';
@@ -25,9 +26,13 @@ import { createConsoleFiles } from './console-files.ts';
 import { createExecuteRoute, sandboxInfo } from './execute-route.ts';
 import { createJobRoutes } from './job-routes.ts';
 import { createKnowledgeRoutes, isUpload } from './knowledge-routes.ts';
+import { LiveRuns } from './live-runs.ts';
 import { BodyTooLargeError, errorResponse } from './http-error.ts';
 import { Metrics } from './metrics.ts';
 import { Models, newestModel } from './models.ts';
+import { splitModel } from './run-request.ts';
+import { createRunRoutes } from './run-routes.ts';
+import { StrategyModels } from './strategy-models.ts';
 import { isLoopback, loopbackNames } from './same-site.ts';
 
 export interface GatewayDependencies {
@@ -39,6 +44,8 @@ export interface GatewayDependencies {
   readonly sandboxTarget: string;
   /** Where the trainer serves, `host:port`. */
   readonly trainerTarget: string;
+  /** Where the actor serves, `host:port`. */
+  readonly actorTarget: string;
   readonly log: Logger;
   readonly host: string;
   /** 0: a free one. */
@@ -68,6 +75,7 @@ export async function createGatewayService({
   retrieverTarget,
   sandboxTarget,
   trainerTarget,
+  actorTarget,
   log,
   host,
   port,
@@ -108,10 +116,15 @@ export async function createGatewayService({
     retry: ['getJob', 'listJobs', 'cancelJob'],
     loadBalancing: 'round_robin',
   });
+  const actor = createClient(ActorService, actorTarget, {
+    retry: ['getRun', 'listRuns', 'listTools'],
+    loadBalancing: 'round_robin',
+  });
   const closeClients = (): void => {
-    for (const client of [policy, retriever, sandbox, trainer]) client.close();
+    for (const client of [policy, retriever, sandbox, trainer, actor]) client.close();
   };
   const models = new Models(policy);
+  const strategies = new StrategyModels(actor);
   const metrics = new Metrics();
   const closing = new AbortController();
   const app = new Hono<GatewayEnv>();
@@ -166,15 +179,19 @@ export async function createGatewayService({
     const { models: served, newest } = await models.list(context.req.raw.signal);
     const newestInfo = served.find(({ name }) => name === newest);
     const aliased = newestInfo && newest !== newestModel ? [{ ...modelEntry(newestInfo), id: newestModel }] : [];
-    return context.json({ object: 'list', data: [...aliased, ...served.map(modelEntry)] });
+    const data = [...aliased, ...served.map(modelEntry)];
+    return context.json({ object: 'list', data: [...data, ...(await strategies.entries(data.at(0)))] });
   });
-  app.get('/v1/models/:id', async (context) => {
-    const { info } = await models.find(context.req.param('id'), context.req.raw.signal);
-    return context.json({ ...modelEntry(info), id: context.req.param('id') });
+  // `crucible/react` comes as it is, or with its slash escaped.
+  app.get('/v1/models/:id{.+}', async (context) => {
+    const id = context.req.param('id');
+    const { info } = await models.find(splitModel(id).model, context.req.raw.signal);
+    return context.json({ ...modelEntry(info), id });
   });
-  const answering = { policy, models, metrics, log, closing: closing.signal };
+  const answering = { policy, models, metrics, log, closing: closing.signal, runs: new LiveRuns(actor) };
   app.post('/v1/chat/completions', createChatCompletionsRoute(answering));
   app.post('/v1/completions', createCompletionsRoute(answering));
+  app.route('/v1/runs', createRunRoutes({ ...answering, actor }));
   app.route('/v1/knowledge', createKnowledgeRoutes(retriever));
   app.get('/v1/sandbox', async (context) => context.json(await sandboxInfo(sandbox, context.req.raw.signal)));
   app.post('/v1/sandbox/execute', createExecuteRoute({ sandbox, closing: closing.signal }));

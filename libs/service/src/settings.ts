@@ -11,6 +11,9 @@ const port = text
     error: 'a port is a whole number from 0 to 65535; 0 takes a free one',
   })
   .transform(Number);
+const count = text
+  .refine((given) => /^[1-9]\d{0,4}$/.test(given), { error: 'a whole number from 1 to 99999 is allowed' })
+  .transform(Number);
 const levels = ['debug', 'info', 'warn', 'error', 'silent'] as const;
 const level = z.enum(levels, { error: `a log level is one of ${levels.join(', ')}` });
 const devices = ['auto', 'cpu', 'webgpu', 'cuda'] as const;
@@ -57,6 +60,7 @@ const schema = z.object({
   CRUCIBLE_TRAINER_PORT: port.default(7003),
   CRUCIBLE_RETRIEVER_PORT: port.default(7004),
   CRUCIBLE_SANDBOX_PORT: port.default(7005),
+  CRUCIBLE_ACTOR_PORT: port.default(7006),
   /** Where the gateway finds the policy. Default: the host and port above. */
   CRUCIBLE_POLICY_TARGET: target.optional(),
   /** The trainer that commands give their jobs to. Default: that of `crucible up`, or one of their own. */
@@ -73,6 +77,12 @@ const schema = z.object({
   CRUCIBLE_SANDBOX_TARGET: target.optional(),
   /** What holds the programs that the sandbox runs. */
   CRUCIBLE_SANDBOX_BOUNDARY: boundary.default('auto'),
+  /** Where the actor is found. Default: the host and port above. */
+  CRUCIBLE_ACTOR_TARGET: target.optional(),
+  /** What the operator sets up for the actor. Default: `actor.json` in the home, where there is one. */
+  CRUCIBLE_ACTOR_CONFIG: text.optional(),
+  /** Runs of the actor at a time. */
+  CRUCIBLE_ACTOR_RUNS: count.default(64),
   CRUCIBLE_LOG_LEVEL: level.default('info'),
   /** Where compiled programs are kept; `off`: nowhere. Default: `crucible` in the user's folder of caches. */
   CRUCIBLE_CACHE: text.optional(),
@@ -89,6 +99,7 @@ export interface Settings {
     readonly trainer: number;
     readonly retriever: number;
     readonly sandbox: number;
+    readonly actor: number;
   };
   readonly gateway: {
     /** Folder of the API keys. */
@@ -103,6 +114,7 @@ export interface Settings {
     readonly policy: string;
     readonly retriever: string;
     readonly sandbox: string;
+    readonly actor: string;
     readonly trainer: string | undefined;
   };
   readonly retriever: {
@@ -115,6 +127,14 @@ export interface Settings {
     readonly boundary: z.infer<typeof boundary>;
     /** As it was given, for commands: without it they look for a running `crucible up`. */
     readonly target: string | undefined;
+  };
+  readonly actor: {
+    /** As it was given. */
+    readonly target: string | undefined;
+    /** The file as it was given. */
+    readonly config: string | undefined;
+    /** Runs at a time. */
+    readonly runs: number;
   };
   readonly device: z.infer<typeof device>;
   readonly precision: z.infer<typeof precision>;
@@ -146,6 +166,7 @@ export function resolveSettings(environment: Readonly<Record<string, string | un
       trainer: env.CRUCIBLE_TRAINER_PORT,
       retriever: env.CRUCIBLE_RETRIEVER_PORT,
       sandbox: env.CRUCIBLE_SANDBOX_PORT,
+      actor: env.CRUCIBLE_ACTOR_PORT,
     },
     gateway: {
       keys: resolve(env.CRUCIBLE_GATEWAY_KEYS ?? join(home, 'keys')),
@@ -158,6 +179,7 @@ export function resolveSettings(environment: Readonly<Record<string, string | un
       policy: env.CRUCIBLE_POLICY_TARGET ?? targetFrom(host, env.CRUCIBLE_POLICY_PORT),
       retriever: env.CRUCIBLE_RETRIEVER_TARGET ?? targetFrom(host, env.CRUCIBLE_RETRIEVER_PORT),
       sandbox: env.CRUCIBLE_SANDBOX_TARGET ?? targetFrom(host, env.CRUCIBLE_SANDBOX_PORT),
+      actor: env.CRUCIBLE_ACTOR_TARGET ?? targetFrom(host, env.CRUCIBLE_ACTOR_PORT),
       trainer: env.CRUCIBLE_TRAINER_TARGET,
     },
     device: env.CRUCIBLE_DEVICE,
@@ -167,6 +189,11 @@ export function resolveSettings(environment: Readonly<Record<string, string | un
       target: env.CRUCIBLE_RETRIEVER_TARGET,
     },
     sandbox: { boundary: env.CRUCIBLE_SANDBOX_BOUNDARY, target: env.CRUCIBLE_SANDBOX_TARGET },
+    actor: {
+      target: env.CRUCIBLE_ACTOR_TARGET,
+      config: env.CRUCIBLE_ACTOR_CONFIG,
+      runs: env.CRUCIBLE_ACTOR_RUNS,
+    },
     logLevel: env.CRUCIBLE_LOG_LEVEL,
     cache: env.CRUCIBLE_CACHE === 'off' ? undefined : resolve(env.CRUCIBLE_CACHE ?? join(cachesOf(given), 'crucible')),
   };

@@ -26,6 +26,7 @@ async function startGateway(options: Partial<GatewayDependencies> = {}): Promise
     retrieverTarget: nowhere,
     sandboxTarget: nowhere,
     trainerTarget: nowhere,
+    actorTarget: nowhere,
     ...options,
   });
   onTestFinished(() => gateway.close(0));

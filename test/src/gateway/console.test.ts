@@ -20,6 +20,7 @@ async function start(folder: string): Promise<string> {
     retrieverTarget: nowhere,
     sandboxTarget: nowhere,
     trainerTarget: nowhere,
+    actorTarget: nowhere,
     console: folder,
   });
   onTestFinished(() => gateway.close(0));

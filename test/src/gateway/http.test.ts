@@ -71,6 +71,7 @@ function startGateway(options: Partial<GatewayDependencies> = {}): Promise<Servi
     policyTarget: policy.target,
     retrieverTarget: '127.0.0.1:1',
     trainerTarget: '127.0.0.1:1',
+    actorTarget: '127.0.0.1:1',
     sandboxTarget: '127.0.0.1:1',
     ...options,
   });

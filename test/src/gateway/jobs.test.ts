@@ -34,6 +34,7 @@ beforeAll(async () => {
     retrieverTarget: nowhere,
     sandboxTarget: nowhere,
     trainerTarget: trainer.target,
+    actorTarget: nowhere,
   });
   const corpus = join(home, 'corpus.txt');
   writeFileSync(corpus, Array.from({ length: 200 }, (_, i) => `Line ${i} says ${i * 7}.\n`).join(''));

@@ -61,6 +61,7 @@ beforeAll(async () => {
     policyTarget: policy.target,
     retrieverTarget: '127.0.0.1:1',
     trainerTarget: '127.0.0.1:1',
+    actorTarget: '127.0.0.1:1',
     sandboxTarget: '127.0.0.1:1',
   });
   client = createClient(PolicyService, policy.target);
