@@ -8,11 +8,13 @@ import { temporaryFolder } from '@crucible/testing';
 import { loadTokenizer } from '@crucible/tokenizer';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { accuracyOf, type TuneSettings } from '../method.ts';
-import type { MaskedModel } from '../prompt-model.ts';
+import { EncoderClassifier } from '../encoder-classifier.ts';
+import { type MaskedModel, promptOf, promptTask } from '../prompt-model.ts';
 import { findLabelWords, findTriggers, rankTemplates } from '../search.ts';
 import type { LabelledText } from '../task.ts';
-import { parseTemplate } from '../template.ts';
+import { parseTemplate, TemplateEncoder } from '../template.ts';
 import { tinyEncoder } from '../testing/tiny-encoder.ts';
+import { createVerbalizer } from '../verbalizer.ts';
 import { headMethod } from './head.ts';
 import { promptMethod } from './prompt.ts';
 
@@ -161,6 +163,37 @@ describe('a prompt', () => {
     expect(existsSync(join(folder, 'prompt.json'))).toBe(true);
     await tuned.dispose();
     await untuned.dispose();
+  });
+
+  it.each(['mlp', 'lstm'] as const)('virtual tokens through an %s learn, and are kept without it', async (kind) => {
+    const soft = parseTemplate('{soft:2} {text} {mask}');
+    const width = 8;
+    const method = promptMethod(model, {
+      ...{ templates: [soft], words, scope: 'soft', reparametrization: { kind, width } },
+    });
+    const [before, after] = [
+      await zeroShot('{soft:2} {text} {mask}').train(data, settings),
+      await method.train(data, { ...settings, learningRate: 1e-2 }),
+    ];
+    const loss = (rows: readonly (readonly number[])[]): number =>
+      rows.reduce((sum, row, i) => sum - Math.log(row[data.train[i]!.label]!), 0) / rows.length;
+    const rows = await after.predict(data.train);
+    expect(loss(rows)).toBeLessThan(loss(await before.predict(data.train)));
+    const { hiddenSize } = model.config;
+    expect(after.trainedParameters).toBeGreaterThan(2 * hiddenSize + 2 * width * hiddenSize);
+    // Without the network the kept tokens say the same.
+    const folder = temporaryFolder();
+    after.save(folder);
+    const kept = readSafetensors(join(folder, 'soft_prompt.safetensors')).tensors.get('soft_prompt')!;
+    expect(kept.shape).toEqual([2, hiddenSize]);
+    const task = promptTask(model, createVerbalizer(data.labels, words, model.tokenizer), kept, 'none');
+    const encoder = new TemplateEncoder(soft, model.tokenizer, { kind: 'masked', longest: model.config.maxPositions });
+    const plain = new EncoderClassifier(task, 1);
+    const again = await plain.probabilities(
+      data.train.map((example) => promptOf(encoder.encode(example), model.config)),
+    );
+    again.forEach((row, i) => expect(row[0]).toBeCloseTo(rows[i]![0]!, 4));
+    for (const one of [before, after, plain]) await one.dispose();
   });
 
   it('an ensemble is the mean of its templates', async () => {
