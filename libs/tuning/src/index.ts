@@ -4,6 +4,8 @@ export type { Method, TuneContext, TunedModel, TuneProgress, TuneSettings } from
 export { accuracyOf } from './method.ts';
 export { classificationFigures, meanWithInterval, pairedDifference, shareWithInterval } from './metrics.ts';
 export type { ClassificationFigures, Share } from './metrics.ts';
+export { generateTemplates } from './generate-templates.ts';
+export type { TemplateGeneration, WrittenTemplate } from './generate-templates.ts';
 export { instruct, instructDefaults, withInstructionFormat, zeroShot } from './instructions/instruct.ts';
 export type { InstructSettings, ZeroShotOutcome } from './instructions/instruct.ts';
 export { labelledInstructions, rowInstructions } from './instructions/instruction-task.ts';

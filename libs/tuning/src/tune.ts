@@ -3,6 +3,7 @@ import type { SavedModel } from '@crucible/checkpoint';
 import { invalidInput } from '@crucible/foundation';
 import type { Tokenizer } from '@crucible/tokenizer';
 import { adapterDefaults, type AdapterSettings } from '@crucible/training';
+import { generateTemplates } from './generate-templates.ts';
 import { instructDefaults } from './instructions/instruct.ts';
 import type { InstructionTask } from './instructions/instruction-task.ts';
 import { holdOut } from './instructions/mixture.ts';
@@ -14,7 +15,7 @@ import { instructionMethod, instructionTemplate } from './methods/instruction.ts
 import { headMethod } from './methods/head.ts';
 import { promptMethod } from './methods/prompt.ts';
 import type { MaskedModel } from './prompt-model.ts';
-import { findLabelWords, findTriggers } from './search.ts';
+import { findLabelWords, findTriggers, rankTemplates } from './search.ts';
 import { kShot, type TaskData } from './task.ts';
 import { parseTemplate, type Template } from './template.ts';
 import type { LabelWords } from './verbalizer.ts';
@@ -68,6 +69,11 @@ export interface TuneOptions {
   readonly words?: LabelWords | 'auto';
   /** Trigger words that are looked for and take the place of the template; 0: none. Default: 0. */
   readonly triggers?: number;
+  /**
+   * Templates that the model writes itself and that are ranked on dev, without training; the best takes the place of the
+   * template; 0: none. Default: 0.
+   */
+  readonly generate?: number;
   /** Default: none. */
   readonly calibration?: 'none' | 'empty' | 'train';
   /** What `instruction` learns. Default: the built-in clusters, without that of the task. */
@@ -212,8 +218,8 @@ async function prepare(
   const { weights } = model;
   const named = Object.fromEntries(own.labels.map((label) => [label, [label]]));
   if (model.kind === 'language') {
-    if (options.words === 'auto' || (options.triggers ?? 0) > 0)
-      throw invalidInput('words and triggers are searched with encoders alone', { at: 'words' });
+    if (options.words === 'auto' || (options.triggers ?? 0) > 0 || (options.generate ?? 0) > 0)
+      throw invalidInput('words, triggers and templates are searched with encoders alone', { at: 'words' });
     const words = options.words ?? named;
     const hasPairs = own.train.some(({ pair }) => pair !== undefined);
     const templates =
@@ -253,6 +259,8 @@ async function prepare(
     const search = { count: options.triggers!, seed, threads, ...(signal && { signal }) };
     templates = [(await findTriggers(masked, words, own, search)).template];
   }
+  if ((options.generate ?? 0) > 0)
+    templates = [await bestWritten(masked, words, own, options, { seed, threads, signal })];
   const { reparametrization: kind, width } = { ...adapterDefaults, ...options.adapter };
   const scope = ({ prompt: 'all', 'soft-tokens': 'soft', 'zero-shot': 'none' } as const)[method as 'prompt'];
   return {
@@ -263,6 +271,38 @@ async function prepare(
     templates: templates.map(({ source }) => source),
     words,
   };
+}
+
+/** The best of the templates that the model writes, on dev, as it is. */
+async function bestWritten(
+  model: MaskedModel,
+  words: LabelWords,
+  own: Pick<TaskData, 'labels' | 'train' | 'dev'>,
+  { generate, triggers = 0, method }: TuneOptions,
+  {
+    seed,
+    threads,
+    signal,
+  }: { readonly seed: number; readonly threads: number; readonly signal: AbortSignal | undefined },
+): Promise<Template> {
+  if (triggers > 0) throw invalidInput('triggers and generate: one of them finds the template', { at: 'generate' });
+  if (method === 'soft-tokens')
+    throw invalidInput('generate: templates that are written have no {soft} tokens; soft-tokens needs some', {
+      at: 'generate',
+    });
+  const search = { count: generate!, seed, threads, ...(signal && { signal }) };
+  const written = await generateTemplates(model, words, own, search);
+  const settings = {
+    ...{ seed, threads, steps: 0, rows: 1, learningRate: 0 },
+    ...{ warmupShare: 0, weightDecay: 0, evaluations: 0 },
+  };
+  const [best] = await rankTemplates(
+    written.map(({ template }) => template),
+    (template) => promptMethod(model, { templates: [template], words, scope: 'none' }),
+    own,
+    settings,
+  );
+  return best!.template;
 }
 
 /** The built-in instructions of other clusters than the task's. */

@@ -44,6 +44,7 @@ interface TuneCommandOptions {
   readonly template?: readonly string[];
   readonly words?: Readonly<Record<string, readonly string[]>> | 'auto';
   readonly triggers?: number;
+  readonly generate?: number;
   readonly calibrate: 'none' | 'empty' | 'train';
   readonly corpus?: readonly string[];
   readonly instructions?: readonly string[];
@@ -68,6 +69,7 @@ export function tuneCommand(): Command {
     .option('--template <text>', 'as "{text} It was {mask}."; repeatable: an ensemble', collectText)
     .option('--words <label=words>', 'as positive=great,good; repeatable; or auto: they are searched', collectWords)
     .option('--triggers <number>', 'search so many words for the template', parseCount)
+    .option('--generate <number>', 'let the model write so many templates, and take the best on dev', parseCount)
     .addOption(
       new Option('--calibrate <how>', 'divide by what the model says of empty inputs, or of the training texts')
         .choices(['none', 'empty', 'train'])
@@ -119,6 +121,7 @@ async function runTune(options: TuneCommandOptions, command: Command): Promise<v
         ...(options.template && { templates: options.template }),
         ...(options.words && { words: options.words }),
         ...(options.triggers !== undefined && { triggers: options.triggers }),
+        ...(options.generate !== undefined && { generate: options.generate }),
         ...(options.method === 'instruction' && { instructions: await instructionsOf(options) }),
         ...splitSettings(options.set ?? {}),
       },
