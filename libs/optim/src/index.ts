@@ -1,6 +1,6 @@
 export { adamWStep } from './adamw.ts';
-export type { AdamWOptions, AdamWState } from './adamw.ts';
-export { clipByGlobalNorm, globalNorm } from './clip.ts';
+export type { AdamWOptions, AdamWScalars, AdamWState } from './adamw.ts';
+export { clipFactor, globalNorm } from './clip.ts';
 export { muonStep, orthogonalize } from './muon.ts';
 export type { MuonOptions, MuonState } from './muon.ts';
 export { countParameters, createOptimizer } from './optimizer.ts';

@@ -13,7 +13,7 @@ import {
   zerosArray,
 } from '@crucible/tensor';
 import { adamWStep, type AdamWOptions, type AdamWState } from './adamw.ts';
-import { clipByGlobalNorm } from './clip.ts';
+import { clipFactor, globalNorm } from './clip.ts';
 import { muonStep, type MuonOptions, type MuonState } from './muon.ts';
 import { leavesOf, type TensorTree, withLeaves } from './tree.ts';
 
@@ -46,18 +46,20 @@ export interface StepScalars {
   readonly rate: Tensor;
   /** Number of this step, counted from 1, float scalar. */
   readonly step: Tensor;
+  /** Global norm of the gradients before clipping, float scalar. Default: it is worked out where it is needed. */
+  readonly norm?: Tensor;
 }
 
 export interface Optimizer {
   /** State before the first step: zeros. */
   readonly init: (parameters: object) => OptimizerState<NdArray>;
-  /** Writes one step into the graph. `norm` is that of the gradients before clipping. */
+  /** Writes one step into the graph. */
   readonly update: <T extends TensorTree>(
     parameters: T,
     gradients: T,
     state: OptimizerState<Tensor>,
     scalars: StepScalars,
-  ) => { parameters: T; state: OptimizerState<Tensor>; norm: Tensor };
+  ) => { parameters: T; state: OptimizerState<Tensor> };
 }
 
 export function createOptimizer(options: OptimizerOptions = {}): Optimizer {
@@ -78,31 +80,31 @@ export function createOptimizer(options: OptimizerOptions = {}): Optimizer {
       });
       return Object.fromEntries(entries);
     },
-    update: (parameters, gradients, state, { rate, step }) => {
-      const { clipped, norm } = clipByGlobalNorm(gradients, clipNorm);
-      const gradientAt = leavesOf(clipped);
+    update: (parameters, gradients, state, { rate, step, norm }) => {
+      const factor = clipNorm === Infinity ? {} : { factor: clipFactor(norm ?? globalNorm(gradients), clipNorm) };
+      const gradientAt = leavesOf(gradients);
       const stateAt = leavesOf(state);
       const next = new Map<string, { readonly parameter: Tensor; readonly state: MuonState | AdamWState }>();
       const steps = new Map<string, AdamWEntry[]>();
       for (const [path, parameter] of leavesOf(parameters)) {
         const gradient = gradientAt.get(path)!;
-        const factor = rateFactor(path);
-        const ownRate = factor === 1 ? rate : mul(rate, factor);
+        const rateBy = rateFactor(path);
+        const ownRate = rateBy === 1 ? rate : mul(rate, rateBy);
         const weightDecayOf = (given: number | undefined): number => (decays(path, parameter.shape) ? (given ?? 0) : 0);
         const own = momentsOf(stateAt, path);
         if ('momentum' in own) {
           const weightDecay = weightDecayOf(muon.weightDecay);
-          next.set(path, muonStep(parameter, gradient, own, ownRate, { ...muon, weightDecay }));
+          next.set(path, muonStep(parameter, gradient, own, { rate: ownRate, ...factor }, { ...muon, weightDecay }));
           continue;
         }
         const weightDecay = weightDecayOf(adamW.weightDecay);
         const entry = { path, parameter, gradient, own, rate: ownRate, weightDecay };
-        const key = sizeOf(parameter.shape) <= largestJoined ? `${factor} ${weightDecay}` : path;
+        const key = sizeOf(parameter.shape) <= largestJoined ? `${rateBy} ${weightDecay}` : path;
         steps.set(key, [...(steps.get(key) ?? []), entry]);
       }
       for (const entries of steps.values()) {
         const { parameter, gradient, own, rate: ownRate, weightDecay } = joined(entries);
-        const scalars = { rate: ownRate, step };
+        const scalars = { rate: ownRate, step, ...factor };
         const updated = adamWStep(parameter, gradient, own, scalars, { ...adamW, weightDecay });
         const [values, first, second] = [updated.parameter, updated.state.first, updated.state.second].map((all) =>
           separated(all, entries),
@@ -116,7 +118,6 @@ export function createOptimizer(options: OptimizerOptions = {}): Optimizer {
       return {
         parameters: withLeaves(parameters, (path) => next.get(path)!.parameter),
         state: Object.fromEntries(paths.map((path) => [path, next.get(path)!.state])),
-        norm,
       };
     },
   };

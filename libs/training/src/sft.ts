@@ -125,13 +125,13 @@ export async function sft(
         weights: async () => (await training.onHost()).parameters,
         state: () => stepState(training, identity),
         ...(evaluate && {
-          evaluate: async () => evaluate((await training.onHost()).parameters),
+          evaluate: async () => evaluate((await training.lent()).parameters),
           evaluateEvery: settings.validateEvery,
         }),
       },
       context,
     );
-    const { parameters: weights } = await training.onHost();
+    const { parameters: weights } = await training.lent();
     await context.publish?.(weights, { step: steps, finished: true, metrics });
     return { weights, metrics };
   } finally {
