@@ -1,5 +1,5 @@
 import { CrucibleError, invalidInput } from '@crucible/foundation';
-import { globalNorm, type Optimizer, type OptimizerState } from '@crucible/optim';
+import { globalNorm, HostUpdate, type Optimizer, type OptimizerState } from '@crucible/optim';
 import {
   add,
   type AnyArray,
@@ -20,6 +20,7 @@ import {
   type NdArray,
   PlacedTree,
   type Precision,
+  reciprocal,
   scalar,
   type Tensor,
   type TensorType,
@@ -98,11 +99,9 @@ export class TrainStep<P extends object, B extends Batch, F extends object = obj
   readonly #placedFrozen = new PlacedTree();
   readonly #whole = new Map<string, WholeProgram>();
   readonly #partial = new Map<string, PartProgram>();
+  /** The optimizer: on the CPU, and elsewhere. */
+  #update: HostUpdate | undefined;
   #applying: ApplyingProgram | undefined;
-  /** Whether parameters and state are arrays of its own. */
-  #isOwner = false;
-  /** Of the parts of a batch, added up. */
-  #sums: object | undefined;
   #memory: StepMemory | undefined;
 
   /** `resumed`: optimizer state and number of steps to go on from. */
@@ -211,12 +210,16 @@ export class TrainStep<P extends object, B extends Batch, F extends object = obj
     }
   }
 
-  /** Steps write over parameters and state: those that were given stay as they are. */
+  /** On the CPU steps write over parameters and state: those that were given stay as they are. */
   async #own(device: Device): Promise<void> {
-    const { scaling, ...given } = this.#carried;
-    if (!this.#isOwner && device === 'cpu') this.#carried = { ...copied(given), scaling };
-    this.#isOwner = true;
-    this.#carried = await placed(this.#carried, device);
+    if (device !== 'cpu') {
+      this.#carried = await placed(this.#carried, device);
+    } else if (!this.#update) {
+      const { optimizer, name, threads } = this.#options;
+      const { parameters, state, scaling } = this.#carried as Carried<NdArray>;
+      this.#update = new HostUpdate(optimizer, parameters, state, { name, ...(threads !== undefined && { threads }) });
+      this.#carried = { parameters: this.#update.parameters, state: this.#update.state, scaling };
+    }
   }
 
   #rescale(scaling: Scaling<AnyArray>): void {
@@ -224,10 +227,11 @@ export class TrainStep<P extends object, B extends Batch, F extends object = obj
     this.#carried = { ...this.#carried, scaling };
   }
 
-  /** Refuses programs for which there is no memory. */
-  get #admitting(): TrainStepOptions & Pick<CompileOptions, 'admit'> {
+  /** Refuses programs for which there is no memory, and says where gradients go. */
+  get #placing(): Placing {
     return {
       ...this.#options,
+      ...(this.#update && { gradients: this.#update.gradients }),
       admit: (estimate) => {
         const memory = stepMemory(estimate);
         assertStepFits(this.#options.name, memory);
@@ -242,10 +246,10 @@ export class TrainStep<P extends object, B extends Batch, F extends object = obj
     this.#placedFrozen.dispose();
     for (const program of [...this.#whole.values(), ...this.#partial.values()]) await program.dispose();
     await this.#applying?.dispose();
+    await this.#update?.dispose();
     this.#whole.clear();
     this.#partial.clear();
     this.#applying = undefined;
-    this.#sums = undefined;
   }
 
   async #workOutWhole(batch: B): Promise<WorkedOut> {
@@ -255,7 +259,7 @@ export class TrainStep<P extends object, B extends Batch, F extends object = obj
     if (!program)
       this.#whole.set(
         key,
-        (program = await compileWhole(this.#carried, this.#frozen, batch, this.#loss, this.#admitting)),
+        (program = await compileWhole(this.#carried, this.#frozen, batch, this.#loss, this.#placing)),
       );
     const frozen = await this.#placedFrozen.place(this.#frozen, program.device);
     const { loss, metrics, scale, ...others } = await program.run({ parameters, scaling, frozen, batch });
@@ -264,8 +268,8 @@ export class TrainStep<P extends object, B extends Batch, F extends object = obj
 
   async #workOutParts(parts: readonly B[]): Promise<WorkedOut> {
     const { parameters, scaling } = this.#carried;
-    let sums = this.#sums
-      ? zeroed(this.#sums)
+    let sums = this.#update
+      ? zeroed(this.#update.gradients)
       : (mapTree(parameters, isAnyArray, ({ shape }) => zerosArray('float32', shape)) as object);
     let loss = 0;
     const metrics: Record<string, number> = {};
@@ -276,7 +280,7 @@ export class TrainStep<P extends object, B extends Batch, F extends object = obj
       if (!program)
         this.#partial.set(
           key,
-          (program = await compilePart(this.#carried, this.#frozen, part, this.#loss, this.#admitting)),
+          (program = await compilePart(this.#carried, this.#frozen, part, this.#loss, this.#placing)),
         );
       const frozen = await this.#placedFrozen.place(this.#frozen, program.device);
       const result = await program.run({ parameters, scaling, gradients: sums, frozen, part });
@@ -289,17 +293,20 @@ export class TrainStep<P extends object, B extends Batch, F extends object = obj
       last = { gradients: sums, norm: result.norm, scaling: result.scaling, scale: numberOf(result.scale) };
     }
     if (!last) throw invalidInput(`${this.#options.name}: a batch of no parts`);
-    if (flatten(sums, isNdArray).length === flatten(sums, isAnyArray).length) this.#sums = sums;
     return { ...last, loss, metrics };
   }
 
   async #apply(gradients: object, norm: NdArray, rate: number): Promise<void> {
-    this.#applying ??= await compileApplying(this.#carried, this.#admitting);
-    const { scaling, ...old } = this.#carried;
     const scalars = { norm, rate: scalar(rate), step: scalar(this.#steps + 1) };
+    const { scaling, ...old } = this.#carried;
+    if (this.#update) {
+      const factor = 'scale' in scaling && { factor: scalar(1 / itemOf(scaling.scale as NdArray)) };
+      await this.#update.apply({ ...scalars, ...factor });
+      return;
+    }
+    this.#applying ??= await compileApplying(this.#carried, this.#options);
     const advanced = await this.#applying.run({ ...old, scaling, ...scalars, gradients });
     disposeArrays(gradients);
-    // On the CPU they are the same arrays.
     disposeArrays(old);
     this.#carried = { ...advanced, scaling };
   }
@@ -330,12 +337,15 @@ export interface OnHost<P> {
   readonly lossScale?: number;
 }
 
-interface Carried {
+interface Carried<Leaf = AnyArray> {
   readonly parameters: object;
-  readonly state: OptimizerState<AnyArray>;
+  readonly state: OptimizerState<Leaf>;
   /** Empty where the loss is not scaled. */
-  readonly scaling: Scaling<AnyArray>;
+  readonly scaling: Scaling<Leaf>;
 }
+
+/** With arrays for the gradients, where they are on the host. */
+type Placing = TrainStepOptions & Pick<CompileOptions, 'admit'> & { readonly gradients?: object };
 
 /** All of it on the device; what is there already stays as it is. */
 async function placed(carried: Carried, device: Device): Promise<Carried> {
@@ -354,7 +364,7 @@ function compileWhole(
   frozen: object,
   batch: Batch,
   lossOf: LossFunction<object, Batch>,
-  options: TrainStepOptions,
+  options: Placing,
 ) {
   return compile(
     { parameters, scaling, frozen, batch },
@@ -363,7 +373,11 @@ function compileWhole(
       const gradients = gradient<object>(scaled(loss, inputs.scaling), inputs.parameters);
       return { loss, metrics: { ...metrics }, gradients, ...judged(gradients, inputs.scaling, options) };
     },
-    { ...options, keep: ['gradients', 'scaling'], reuse: ['gradients'] },
+    {
+      ...options,
+      keep: ['gradients', 'scaling'],
+      ...(options.gradients && { into: { gradients: options.gradients } }),
+    },
   );
 }
 
@@ -373,7 +387,7 @@ function compilePart(
   frozen: object,
   part: Batch,
   lossOf: LossFunction<object, Batch>,
-  options: TrainStepOptions,
+  options: Placing,
 ) {
   return compile(
     { parameters, scaling, gradients: parameters, frozen, part },
@@ -394,18 +408,20 @@ function compilePart(
 
 /** The norm of what the gradients are unscaled, and what their overflow makes of the scale. */
 function judged(gradients: object, scaling: Scaling<Tensor>, { lossScaling }: TrainStepOptions) {
-  const norm = globalNorm(unscaled(gradients, scaling));
+  const norm = unscaled(globalNorm(gradients), scaling);
   const next = nextScaling(scaling, norm, lossScaling);
   return { norm, scaling: next, scale: 'scale' in next ? [next.scale] : [] };
 }
 
-/** The optimizer. */
+/** The optimizer, where there is no `HostUpdate`. */
 function compileApplying({ scaling, ...carried }: Carried, options: TrainStepOptions) {
   return compile(
     { ...carried, scaling, norm: number, rate: number, step: number, gradients: carried.parameters },
-    ({ parameters, state, gradients, scaling: given, ...scalars }) =>
-      options.optimizer.update(parameters, unscaled(gradients, given), state, scalars),
-    { ...options, keep: ['parameters', 'state'], overwrite: ['parameters', 'state'] },
+    ({ parameters, state, gradients, scaling: given, ...scalars }) => {
+      const factor = 'scale' in given && { factor: reciprocal(given.scale) };
+      return options.optimizer.update(parameters, gradients, state, { ...scalars, ...factor });
+    },
+    { ...options, keep: ['parameters', 'state'] },
   );
 }
 

@@ -54,7 +54,7 @@ it('counts results apart that have arrays already', () => {
   const { program } = trace(signature, ({ x, sums }) => ({ y: exp(x), z: tanh(x), sums: add(sums, mul(x, 2)) }));
   const size = 4 * 1000;
   expect(estimateMemory(program)).toMatchObject({ between: 3 * size, results: 3 * size, held: 0 });
-  expect(estimateMemory(program, { reused: new Set([1]), direct: [2] })).toMatchObject({
+  expect(estimateMemory(program, { held: new Set([1]), direct: [2] })).toMatchObject({
     between: 2 * size,
     results: size,
     held: size,

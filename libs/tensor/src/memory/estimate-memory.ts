@@ -17,14 +17,14 @@ export interface MemoryEstimate {
   readonly between: number;
   /** The results as they are given out: new arrays, made when all is done. */
   readonly results: number;
-  /** Arrays that the program keeps for results from run to run. */
+  /** Arrays of the caller's that results are written into. */
   readonly held: number;
 }
 
 /** Where results go that are no new arrays, by their places. */
 export interface PlacedResults {
-  /** Into arrays of the program. */
-  readonly reused?: ReadonlySet<number>;
+  /** Into arrays of the caller's. */
+  readonly held?: ReadonlySet<number>;
   /** Into inputs. */
   readonly direct?: readonly number[];
 }
@@ -54,9 +54,9 @@ const inPlace: ReadonlySet<Primitive> = new Set([
 
 export function estimateMemory(
   program: Program,
-  { reused = new Set(), direct = [] }: PlacedResults = {},
+  { held = new Set(), direct = [] }: PlacedResults = {},
 ): MemoryEstimate {
-  const placed = new Set(program.outputs.filter((_, i) => reused.has(i) || direct.includes(i)));
+  const placed = new Set(program.outputs.filter((_, i) => held.has(i) || direct.includes(i)));
   const order = topologicalOrder(program.outputs);
   const given = new Set<Tensor>(program.inputs);
   const owner = new Map<Tensor, Tensor>();
@@ -100,9 +100,9 @@ export function estimateMemory(
     }
   }
   const sum = (tensors: readonly TensorType[]): number => tensors.reduce((total, tensor) => total + bytesOf(tensor), 0);
-  const results = program.outputs.filter((_, i) => !reused.has(i) && !direct.includes(i));
-  const held = program.outputs.filter((_, i) => reused.has(i));
-  return { inputs: sum(program.inputs), constants, between, results: sum(results), held: sum(held) };
+  const results = program.outputs.filter((_, i) => !held.has(i) && !direct.includes(i));
+  const intoArrays = program.outputs.filter((_, i) => held.has(i));
+  return { inputs: sum(program.inputs), constants, between, results: sum(results), held: sum(intoArrays) };
 }
 
 function bytesOf({ dtype, shape, parts }: TensorType): number {

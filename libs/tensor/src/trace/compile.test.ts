@@ -109,13 +109,14 @@ describe('compile()', () => {
     await program.dispose();
   });
 
-  it('keeps arrays for the results that it is told to reuse', async () => {
+  it('writes results into the arrays that it is told to', async () => {
+    const kept = vector(0, 0);
     const program = await compile({ x: vector(0, 0) }, ({ x }) => ({ kept: square(x), fresh: mul(x, 2) }), {
-      reuse: ['kept'],
+      into: { kept },
     });
     const [one, two] = [await program.run({ x: vector(1, 2) }), await program.run({ x: vector(3, 4) })];
-    expect(two.kept).toBe(one.kept);
-    expect([one.kept, one.fresh, two.fresh].map(({ data }) => [...data])).toEqual([
+    expect([one.kept === kept, two.kept === kept]).toEqual([true, true]);
+    expect([kept, one.fresh, two.fresh].map(({ data }) => [...data])).toEqual([
       [9, 16],
       [2, 4],
       [6, 8],
@@ -123,8 +124,12 @@ describe('compile()', () => {
     await program.dispose();
   });
 
-  it('says what cannot be written over', async () => {
+  it('says what cannot be written over, or into', async () => {
     const x = vector(1, 2);
+    const into = { y: vector(1, 2, 3) };
+    await expect(compile({ x }, (given) => ({ y: given.x }), { name: 'update', into })).rejects.toThrow(
+      'update: the result y, float32[2], cannot be written into float32[3]',
+    );
     const overwrite = { name: 'update', overwrite: ['state'] } as const;
     await expect(compile({ state: { x } }, (given) => ({ state: { y: given.state.x } }), overwrite)).rejects.toThrow(
       'update: the result state.y, float32[2], cannot be written over an input: there is none of the name',

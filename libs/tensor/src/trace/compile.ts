@@ -10,7 +10,7 @@ import { estimateMemory, type MemoryEstimate } from '../memory/estimate-memory.t
 import { overwritable } from '../memory/overwritable.ts';
 import type { Device, DeviceChoice } from '../device.ts';
 import type { HostType } from '../dtype.ts';
-import { type NdArray, zerosArray } from '../nd-array.ts';
+import { isNdArray, type NdArray, zerosArray } from '../nd-array.ts';
 import { optimize, type Precision, precisions } from '../rewrite/passes.ts';
 import { chooseDevice } from '../runtime/choose-device.ts';
 import { type AnyArray, DeviceArray, isAnyArray } from '../runtime/device-array.ts';
@@ -36,10 +36,10 @@ export interface CompileOptions<Kept extends string = never> {
    */
   readonly overwrite?: readonly string[];
   /**
-   * Branches of the result whose arrays, on the CPU, are the program's own: each run writes them anew. They save the time
-   * that new memory takes. Default: none.
+   * Trees of arrays by branches of the result: on the CPU each run writes them, without a copy, and they are the result.
+   * Elsewhere results are new arrays. Default: none.
    */
-  readonly reuse?: readonly string[];
+  readonly into?: Readonly<Record<string, object>>;
   /**
    * What matrix products are worked out in; everything else stays in float32. `float16`: on WebGPU, where the card has it,
    * and CUDA; `bfloat16`: on CUDA; the CPU rounds as they do and is no faster for it. Default: `float32`.
@@ -126,7 +126,7 @@ export class CompiledProgram<I, O, Kept extends string = never> {
     this.statistics = parts.statistics;
   }
 
-  /** Inputs are read in place and not kept; outputs are new arrays, but for what `overwrite` and `reuse` name. */
+  /** Inputs are read in place and not kept; outputs are new arrays, but for what `overwrite` and `into` name. */
   async run(inputs: TreeLike<I, TensorType, AnyArray>): Promise<Results<O, Kept>> {
     const given = flatten(inputs, isAnyArray);
     const feeds: Record<string, AnyArray> = {};
@@ -154,8 +154,7 @@ export class CompiledProgram<I, O, Kept extends string = never> {
     const results = places.map((place, i) => {
       const { shape, dtype } = place.type;
       const own = (): NdArray => zerosArray(dtype as HostType, shape);
-      const result = place.over === undefined ? (place.own ?? own()) : (feeds[place.over] as NdArray);
-      if (place.isReused) place.own ??= result;
+      const result = place.into ?? (place.over === undefined ? own() : (feeds[place.over] as NdArray));
       // What may not be written while it is read goes by an array of its own.
       written[this.#outputNames[i]!] = place.isIndirect ? (place.own ??= own()) : result;
       return result;
@@ -202,9 +201,10 @@ interface Place {
   readonly over?: string;
   /** Whether it gets there by a copy. */
   readonly isIndirect: boolean;
-  readonly isReused: boolean;
-  /** An array that the program has for it. */
+  /** From which it is copied then. */
   own?: NdArray;
+  /** The array that it is written into. */
+  readonly into?: NdArray;
 }
 
 /**
@@ -216,7 +216,7 @@ export async function compile<I, O, const Kept extends string = never>(
   build: (inputs: Signature<I>) => O,
   options: CompileOptions<Kept> = {},
 ): Promise<CompiledProgram<I, O, Kept>> {
-  const { name = 'program', threads, profile, precision = 'float32', overwrite = [], reuse = [] } = options;
+  const { name = 'program', threads, profile, precision = 'float32', overwrite = [], into = {} } = options;
   const { device } = await chooseDevice(options.device ?? 'cpu');
   assertPrecision(precision, device);
   const start = performance.now();
@@ -224,14 +224,14 @@ export async function compile<I, O, const Kept extends string = never>(
   const { program, outputTree } = trace(signature, build, name);
   const traced = performance.now();
   const overwritten = overwrittenInputs(name, types, outputTree, overwrite);
-  const reused = branchOutputs(outputTree, reuse);
-  const isWrittenInto = device === 'cpu' && overwrite.length + reuse.length > 0;
+  const targets = arraysInto(name, outputTree, into);
+  const isWrittenInto = device === 'cpu' && overwrite.length + targets.size > 0;
   const rewritten = (): Program => (options.optimize === false ? program : optimize(program, precision));
   const given = { device, ...(threads !== undefined && { threads }), ...(profile !== undefined && { profile }) };
   const create = async (): Promise<CreatedSession> => {
     const optimized = rewritten();
     const direct = directOutputs(optimized, overwritten);
-    if (device === 'cpu') options.admit?.(estimateMemory(optimized, { reused, direct }));
+    if (device === 'cpu') options.admit?.(estimateMemory(optimized, { held: new Set(targets.keys()), direct }));
     const lowered = lowerProgram(optimized, device, isWrittenInto);
     const rewriteMs = performance.now() - traced;
     const kept = keptOutputs(outputTree, lowered.outputs, options.keep ?? [], device);
@@ -243,9 +243,9 @@ export async function compile<I, O, const Kept extends string = never>(
   const cached = {
     program,
     rewritten,
-    options: { optimize: options.optimize !== false, precision, overwrite, reuse },
+    options: { optimize: options.optimize !== false, precision, overwrite, isWrittenInto },
     overwritten,
-    reused,
+    targets,
     isWrittenInto,
     start: traced,
     admit: options.admit,
@@ -266,7 +266,8 @@ export async function compile<I, O, const Kept extends string = never>(
       ? program.outputs.map((type, i) => {
           const over = overwritten.get(i);
           const isIndirect = over !== undefined && !lowered.direct.includes(i);
-          return { type, ...(over !== undefined && { over }), isIndirect, isReused: reused.has(i) };
+          const target = targets.get(i);
+          return { type, ...(over !== undefined && { over }), isIndirect, ...(target && { into: target }) };
         })
       : undefined,
     statistics: {
@@ -331,7 +332,7 @@ interface ToCache {
   /** What else decides how the program is rewritten. */
   readonly options: Readonly<Record<string, unknown>>;
   readonly overwritten: ReadonlyMap<number, string>;
-  readonly reused: ReadonlySet<number>;
+  readonly targets: ReadonlyMap<number, NdArray>;
   readonly isWrittenInto: boolean;
   readonly start: number;
   readonly admit: ((memory: MemoryEstimate) => void) | undefined;
@@ -339,7 +340,7 @@ interface ToCache {
 
 async function createCached(
   cache: CompileCache,
-  { program, rewritten, options, overwritten, reused, isWrittenInto, start, admit }: ToCache,
+  { program, rewritten, options, overwritten, targets, isWrittenInto, start, admit }: ToCache,
   given: SessionOptions,
 ): Promise<CreatedSession> {
   const key = compileKey(program, options);
@@ -354,7 +355,7 @@ async function createCached(
   return cache.withTemporaryFile(async (path) => {
     const optimized = rewritten();
     const direct = directOutputs(optimized, overwritten);
-    const memory = estimateMemory(optimized, { reused, direct });
+    const memory = estimateMemory(optimized, { held: new Set(targets.keys()), direct });
     admit?.(memory);
     const lowered = { ...lowerProgram(optimized, 'cpu', isWrittenInto), direct };
     const rewriteMs = performance.now() - start;
@@ -416,11 +417,26 @@ function overwrittenInputs(
   return found;
 }
 
-/** Places of the results in some branches. */
-function branchOutputs(outputTree: unknown, branches: readonly string[]): ReadonlySet<number> {
-  return new Set(
-    flatten(outputTree, isTensor).flatMap(({ path }, i) => (branches.includes(branchOf(path)) ? [i] : [])),
-  );
+/** By the place of each result in a branch of `into`: the array that it is written into. */
+function arraysInto(
+  name: string,
+  outputTree: unknown,
+  into: Readonly<Record<string, object>>,
+): ReadonlyMap<number, NdArray> {
+  const arrays = new Map(flatten(into, isNdArray).map(({ path, leaf }) => [path, leaf]));
+  const found = new Map<number, NdArray>();
+  flatten(outputTree, isTensor).forEach(({ path, leaf }, i) => {
+    if (!(branchOf(path) in into)) return;
+    const array = arrays.get(path);
+    if (array?.dtype !== leaf.dtype || !shapesEqual(array.shape, leaf.shape)) {
+      throw invalidInput(
+        `${name}: the result ${path}, ${printType(leaf)}, cannot be written into ${array ? printType(array) : 'an array: there is none of the name'}`,
+        { at: 'into' },
+      );
+    }
+    found.set(i, array);
+  });
+  return found;
 }
 
 function branchOf(path: string): string {

@@ -7,6 +7,7 @@ import { type Batch, type LossFunction, type StepResult, TrainStep } from '../tr
 const showGradients: Optimizer = {
   init: () => ({}),
   update: (_parameters, gradients, state) => ({ parameters: gradients, state }),
+  elementRule: () => undefined,
 };
 
 export type NamedValues = Readonly<Record<string, Float32Array>>;
