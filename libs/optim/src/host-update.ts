@@ -19,8 +19,8 @@ import {
 } from '@crucible/tensor';
 import { type ElementRule, momentsOf, type Optimizer, type OptimizerState, type StepScalars } from './optimizer.ts';
 
-/** Elements that are worked on together: their four arrays take half of a cache of 2 MiB. */
-const pieceSize = 1 << 16;
+/** Elements that are worked on together: four arrays of them fit the caches of two cores of 2 MiB each. */
+const pieceSize = 1 << 17;
 /** Pieces of one run. */
 const piecesOfBlock = 8;
 /** Elements to whose multiples parameters begin: a cache line. */
