@@ -46,6 +46,9 @@ const sessionSettings = {
   force_spinning_stop: '1',
 } as const;
 
+/** What the binding says of a result that is no tensor, after the run. */
+const unreadableMessage = 'Non tensor type is temporarily not supported.';
+
 /** A model has nodes that the device has no kernels for; which, ONNX Runtime does not say. */
 export class UnplacedNodes extends Error {}
 
@@ -109,7 +112,9 @@ export class Session {
       const known = new Set(names);
       return known.size === wanted.length && wanted.every((name) => known.has(name));
     };
-    return isSame(this.#session.inputNames, inputs) && isSame(this.#session.outputNames, outputs);
+    const { inputNames, outputMetadata } = this.#session;
+    const tensors = outputMetadata.filter(({ isTensor }) => isTensor).map(({ name }) => name);
+    return isSame(inputNames, inputs) && isSame(tensors, outputs);
   }
 
   /**
@@ -129,6 +134,25 @@ export class Session {
       });
     });
     return outputs.map((name) => fromOrt(results[name]!));
+  }
+
+  /**
+   * Runs the model, whose results are written into the given arrays on the host; these may be among the inputs. The
+   * binding copies every result that it hands out, those in arrays that it was given too (onnxruntime-node 1.30), into
+   * new memory: for the state of a training step that takes longer than to work it out. So the model has a first result
+   * that the binding cannot hand out (`lowerProgram`): it then says so, and all others are in their arrays.
+   */
+  async runInto(feeds: Readonly<Record<string, AnyArray>>, results: Readonly<Record<string, NdArray>>): Promise<void> {
+    const unreadable = this.#session.outputMetadata.find(({ isTensor }) => !isTensor);
+    if (!unreadable) throw new Error('internal: the model was not lowered to be run into arrays');
+    const values: Record<string, ort.Tensor> = {};
+    for (const [name, array] of Object.entries(feeds)) values[name] = toOrt(array);
+    const fetches: Record<string, ort.Tensor | null> = { [unreadable.name]: null };
+    // Without elements there is nothing to write.
+    for (const [name, array] of Object.entries(results)) if (array.data.length > 0) fetches[name] = toOrt(array);
+    const outcome: unknown = await this.#session.run(values, fetches).catch((reason: unknown) => reason);
+    if (!(outcome instanceof Error)) throw new Error('internal: the binding handed out what is no tensor');
+    if (outcome.message !== unreadableMessage) throw outcome;
   }
 
   endProfiling(): void {
