@@ -79,7 +79,7 @@ export type StartRun = Message$1<"crucible.actor.v1.StartRun"> & {
   strategy: string;
 
   /**
-   * As the policy serves it, or as the operator has named one that is elsewhere. Empty: the policy's newest.
+   * As the policy serves it, or as the operator has named one that is elsewhere. Empty or `crucible`: the policy's newest.
    *
    * @generated from field: string model = 3;
    */
@@ -190,7 +190,8 @@ export const StartRunSchema: GenMessage<StartRun> = /*@__PURE__*/
   messageDesc(file_crucible_actor_v1_actor, 1);
 
 /**
- * Who resumes sees the steps that were kept and come after `after_step`, then those to come.
+ * Who resumes sees the steps that were kept and come after `after_step`, then those to come; who listened before is sent
+ * away. Of a run that has ended, the steps that are left are told, and nothing is done.
  *
  * @generated from message crucible.actor.v1.ResumeRun
  */
@@ -1468,6 +1469,8 @@ export type RunInfo = Message$1<"crucible.actor.v1.RunInfo"> & {
   modelVersion: number;
 
   /**
+   * Its beginning, at most 1000 characters.
+   *
    * @generated from field: string question = 6;
    */
   question: string;
@@ -1499,6 +1502,8 @@ export type RunInfo = Message$1<"crucible.actor.v1.RunInfo"> & {
   endedAt?: Timestamp | undefined;
 
   /**
+   * Without citations, and of the text at most 1000 characters.
+   *
    * @generated from field: crucible.actor.v1.Answer answer = 11;
    */
   answer?: Answer | undefined;
