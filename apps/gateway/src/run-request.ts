@@ -94,13 +94,8 @@ export function runFields(named: string | undefined, fields: CrucibleFields | nu
   return { strategy, fields: fields ?? {} };
 }
 
-/** `runId` and `model` are the actor's. */
-export function runSpecOf(
-  request: ChatRequest,
-  { strategy, fields }: RunFields,
-  runId: string,
-  model: string,
-): RunSpec {
+/** `runId`: as the actor is to know it. */
+export function runSpecOf(request: ChatRequest, { strategy, fields }: RunFields, runId: string): RunSpec {
   const { collection, documents, tools, answer, examples, samples, actions, limits } = fields;
   const { system, history, question } = conversationOf(request.messages);
   if ((answer?.kind === 'choice') !== (answer?.choices !== undefined)) {
@@ -108,10 +103,15 @@ export function runSpecOf(
       at: 'crucible.answer.choices',
     });
   }
+  if (strategy === 'rag' && collection === undefined && documents === undefined) {
+    throw invalidInput('crucible.collection: rag searches a collection, and none is named', {
+      at: 'crucible.collection',
+    });
+  }
   return {
     runId,
     strategy,
-    model,
+    model: request.model,
     question,
     history,
     ...(system !== '' && { system }),
