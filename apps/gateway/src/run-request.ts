@@ -65,6 +65,8 @@ export type CrucibleFields = z.infer<typeof crucibleSchema>;
 export interface RunFields {
   readonly strategy: string;
   readonly fields: CrucibleFields;
+  /** Undefined: that of the strategy. */
+  readonly temperature: number | undefined;
 }
 
 /** `crucible/react` is the strategy `react` before the model `crucible`. */
@@ -77,7 +79,11 @@ export function splitModel(name: string): { readonly model: string; readonly str
 }
 
 /** Undefined: an ordinary chat. */
-export function runFields(named: string | undefined, fields: CrucibleFields | null | undefined): RunFields | undefined {
+export function runFields(
+  named: string | undefined,
+  fields: CrucibleFields | null | undefined,
+  temperature: number | null | undefined,
+): RunFields | undefined {
   if (named === undefined && fields == null) return undefined;
   const strategy = named ?? fields?.strategy;
   if (strategy === undefined) {
@@ -91,11 +97,11 @@ export function runFields(named: string | undefined, fields: CrucibleFields | nu
       at: 'crucible.strategy',
     });
   }
-  return { strategy, fields: fields ?? {} };
+  return { strategy, fields: fields ?? {}, temperature: temperature ?? undefined };
 }
 
 /** `runId`: as the actor is to know it. */
-export function runSpecOf(request: ChatRequest, { strategy, fields }: RunFields, runId: string): RunSpec {
+export function runSpecOf(request: ChatRequest, { strategy, fields, temperature }: RunFields, runId: string): RunSpec {
   const { collection, documents, tools, answer, examples, samples, actions, limits } = fields;
   const { system, history, question } = conversationOf(request.messages);
   if ((answer?.kind === 'choice') !== (answer?.choices !== undefined)) {
@@ -131,7 +137,7 @@ export function runSpecOf(request: ChatRequest, { strategy, fields }: RunFields,
     }),
     ...(tools && { tools }),
     sampling: {
-      ...(request.temperatureGiven !== undefined && { temperature: request.temperatureGiven }),
+      ...(temperature !== undefined && { temperature }),
       ...(request.topP !== 1 && { topP: request.topP }),
       ...(request.seed !== undefined && { seed: request.seed }),
       ...(request.maxTokens !== undefined && { maxTokens: request.maxTokens }),

@@ -180,13 +180,41 @@ async function* eventsOf<T>(response: Response): AsyncGenerator<T, void, undefin
   }
 }
 
-async function call(method: string, path: string, body?: object, target = gateway.target, key = ''): Promise<any> {
+interface Whole {
+  readonly choices: readonly [
+    {
+      readonly message: {
+        readonly content: string;
+        readonly crucible: { readonly run_id: string; readonly outcome: object; readonly steps: readonly Step[] };
+      };
+    },
+  ];
+  readonly usage: object;
+}
+
+/** A run, or a list of them, or an error. */
+interface RunAnswer {
+  readonly status: number;
+  readonly id: string;
+  readonly steps: readonly Step[];
+  readonly last_step: number;
+  readonly data: readonly { readonly id: string }[];
+  readonly after: string | null;
+}
+
+async function call(
+  method: string,
+  path: string,
+  body?: object,
+  target = gateway.target,
+  key = '',
+): Promise<RunAnswer> {
   const response = await fetch(`http://${target}/v1/runs${path}`, {
     method,
     headers: key === '' ? {} : { authorization: `Bearer ${key}` },
     ...(body && { body: JSON.stringify(body) }),
   });
-  return { status: response.status, ...((await response.json()) as object) };
+  return { status: response.status, ...((await response.json()) as Omit<RunAnswer, 'status'>) };
 }
 
 describe('a strategy as a model', () => {
@@ -234,15 +262,15 @@ describe('a strategy as a model', () => {
   test('answers with its trace: every step, and the passages that it rests on', { timeout }, async () => {
     const response = await post({ ...hops, crucible: { ...hops.crucible, run_id: 'hops' } });
     expect(response.status).toBe(200);
-    const whole = (await response.json()) as any;
+    const whole = (await response.json()) as Whole;
     const { content, crucible } = whole.choices[0].message;
     expect(content).toBe('Teladal');
     expect(crucible).toMatchObject({
       run_id: 'hops',
       outcome: { status: 'answered', text: 'Teladal', reason: 'finished' },
     });
-    const kinds = crucible.steps.map(({ kind }: Step) => kind);
-    expect(kinds.filter((kind: string) => ['action', 'observation', 'answer', 'end'].includes(kind))).toEqual([
+    const kinds = crucible.steps.map(({ kind }) => kind);
+    expect(kinds.filter((kind) => ['action', 'observation', 'answer', 'end'].includes(kind))).toEqual([
       'action',
       'observation',
       'action',
@@ -251,9 +279,9 @@ describe('a strategy as a model', () => {
       'answer',
       'end',
     ]);
-    expect(crucible.steps.find(({ kind, step }: any) => kind === 'observation' && step === 2).text).toContain(
-      'Teladal',
-    );
+    expect(crucible.steps.find((step) => step.kind === 'observation' && step.step === 2)).toMatchObject({
+      text: expect.stringContaining('Teladal') as string,
+    });
     expect(whole.usage).toEqual({ prompt_tokens: 30, completion_tokens: 15, total_tokens: 45 });
 
     const chunks: Chunk[] = [];
@@ -268,14 +296,16 @@ describe('a strategy as a model', () => {
 
   test('leaves the trace out where it is not wanted', { timeout }, async () => {
     const crucible = { ...hops.crucible, trace: false };
-    const whole = (await (await post({ ...hops, crucible })).json()) as any;
+    const whole = (await (await post({ ...hops, crucible })).json()) as Whole;
     expect(Object.keys(whole.choices[0].message.crucible)).toEqual(['run_id', 'outcome']);
     for await (const chunk of eventsOf<Chunk>(await post({ ...hops, crucible, stream: true })))
       expect(chunk.crucible).toBeUndefined();
   });
 
   test('ends with what it has when it meets a limit', { timeout }, async () => {
-    const whole = (await (await post({ ...hops, crucible: { ...hops.crucible, limits: { steps: 2 } } })).json()) as any;
+    const whole = (await (
+      await post({ ...hops, crucible: { ...hops.crucible, limits: { steps: 2 } } })
+    ).json()) as Whole;
     expect(whole.choices[0]).toMatchObject({
       finish_reason: 'length',
       message: { content: '', crucible: { outcome: { status: 'none', partial: true, reason: 'steps' } } },
@@ -395,7 +425,7 @@ describe('/v1/runs', () => {
       error: null,
     });
     expect(run.steps.at(-1)).toMatchObject({ kind: 'end', number: run.last_step });
-    const half = run.steps[5].number;
+    const half = run.steps[5]!.number;
     const events: Extension[] = [];
     const response = await fetch(`http://${gateway.target}/v1/runs/again/events?after=${half}`);
     for await (const event of eventsOf<Extension>(response)) events.push(event);
@@ -487,9 +517,9 @@ describe('an approval', () => {
   });
 
   test('is refused for who waits for the whole answer', { timeout }, async () => {
-    const whole = (await (await post(acting)).json()) as any;
+    const whole = (await (await post(acting)).json()) as Whole;
     const { steps } = whole.choices[0].message.crucible;
-    const seen = steps.find(({ kind }: Step) => kind === 'observation');
+    const seen = steps.find(({ kind }) => kind === 'observation');
     expect(seen).toMatchObject({
       failed: true,
       text: expect.stringContaining('nobody is there to allow it') as string,
@@ -533,7 +563,7 @@ test('runs belong to their key; what they do needs its scopes, and costs its tok
   const first = await post({ ...hops, crucible }, { target, key: one });
   expect(await first.json()).toMatchObject({ choices: [{ message: { crucible: { run_id: 'mine' } } }] });
   expect(await call('GET', '/mine', undefined, target, one)).toMatchObject({ status: 200, id: 'mine' });
-  expect((await call('GET', '', undefined, target, one)).data.map(({ id }: { id: string }) => id)).toEqual(['mine']);
+  expect((await call('GET', '', undefined, target, one)).data.map(({ id }) => id)).toEqual(['mine']);
   expect(await call('GET', '/mine', undefined, target, two)).toMatchObject({ status: 404 });
   expect((await call('GET', '', undefined, target, two)).data).toEqual([]);
   expect(await call('POST', '/mine/cancel', undefined, target, two)).toMatchObject({ status: 404 });
