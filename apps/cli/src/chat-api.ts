@@ -61,7 +61,14 @@ export async function describedModel(url: string, model: string, wording: Wordin
 
 interface OwnModel {
   readonly stage: string;
+  readonly version: number;
   readonly context_length: number;
+}
+
+/** What a name stands for now: of our gateway's models, their stage and version are told too. */
+export async function modelLabel(url: string, model: string): Promise<string> {
+  const own = await ownModel(url, model);
+  return own === undefined ? model : `${model} (${own.stage}, version ${own.version})`;
 }
 
 async function ownModel(url: string, model: string): Promise<OwnModel | undefined> {
