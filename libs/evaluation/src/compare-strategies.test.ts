@@ -40,6 +40,7 @@ it('means, intervals, and pairs on the questions that both were asked', () => {
     low: expect.closeTo(0.5958, 3) as number,
     high: expect.closeTo(0.9821, 3) as number,
     unanswered: 0.1,
+    failed: 0,
     tokens: 14.5,
     calls: 1,
     seconds: 0.5,

@@ -17,6 +17,8 @@ export interface StrategyCell {
   readonly high: number;
   /** Share of the questions without an answer: none came, or it was said that there is none. */
   readonly unanswered: number;
+  /** Questions that the model refused; they count as wrong. */
+  readonly failed: number;
   readonly tokens: number;
   readonly calls: number;
   readonly seconds: number;
@@ -69,6 +71,7 @@ function cellOf(task: TaskName, strategy: StrategyName, trials: readonly Trial[]
     accuracy: right / questions,
     ...wilson(right, questions),
     unanswered: mean(({ status }) => (status === 'answered' ? 0 : 1)),
+    failed: trials.filter(({ error }) => error !== undefined).length,
     tokens: mean(({ tokens }) => tokens),
     calls: mean(({ calls }) => calls),
     seconds: mean(({ seconds }) => seconds),

@@ -179,6 +179,17 @@ describe('planStrategies', () => {
   it('ends with what the model fails with, and when it is cancelled', async () => {
     const failing = scriptedModel([new CrucibleError('unavailable', 'no server')], forged);
     await expect(measure({ model: failing, tasks: ['lookup'], strategies: ['direct'] })).rejects.toThrow('no server');
+    // A question that is refused is a result; where all are, something else is wrong.
+    const refusal = new CrucibleError('invalid-input', 'too long');
+    const picky = scriptedModel(
+      ({ messages }) => (messages[0]!.content.startsWith('Passages:') ? refusal : 'Somewhere.'),
+      forged,
+    );
+    const trials = await measure({ model: picky, tasks: ['lookup'], strategies: ['direct', 'rag'] });
+    const refused = trials.filter(({ error }) => error === 'too long');
+    expect(refused.map(({ strategy }) => strategy)).toEqual(Array.from({ length: limit }, () => 'rag'));
+    expect(compareStrategies(trials).cells).toMatchObject([{ failed: 0 }, { failed: limit, right: 0 }]);
+    await expect(measure({ model: picky, tasks: ['lookup'], strategies: ['rag'] })).rejects.toThrow('too long');
     const stopped = new AbortController();
     const model = scriptedModel([{ text: 'x', endless: true, delayMs: 5 }], forged);
     const measured = measure({ model, tasks: ['lookup'], strategies: ['direct'], signal: stopped.signal });

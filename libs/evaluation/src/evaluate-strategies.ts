@@ -29,6 +29,8 @@ export interface Trial {
   readonly right: boolean;
   readonly status: OutcomeStatus;
   readonly ended: EndReason;
+  /** What the model refused the question with, where it did: one that is too long for it, say. */
+  readonly error?: string;
   /** The beginning of what was answered. */
   readonly answer: string;
   /** Of prompts and answers together. */
@@ -71,13 +73,16 @@ export interface StrategiesPlan {
   /** Those of earlier trials that belong to this plan. */
   readonly among: (trials: readonly Trial[]) => Trial[];
   /**
-   * All but those that are done, in the order in which they end. Throws what a model or a sandbox fails with; leaving the
-   * loop stops all work.
+   * All but those that are done, in the order in which they end. Throws what a model or a sandbox fails with, or when
+   * the first of them are all refused; leaving the loop stops all work.
    */
   readonly trials: (done?: readonly Trial[]) => AsyncGenerator<Trial, void, undefined>;
 }
 
 const longestAnswer = 200;
+
+/** So many refusals and nothing else: it is not the questions. */
+const mostRefused = 10;
 
 /** What is wrong with the options is thrown here and now. */
 export function planStrategies(options: StrategiesOptions): StrategiesPlan {
@@ -113,7 +118,7 @@ export function planStrategies(options: StrategiesOptions): StrategiesPlan {
             signal: signal ? AbortSignal.any([signal, left]) : left,
           });
           const { outcome, reason, usage, error } = await collectRun(run);
-          if (error) throw error;
+          if (error && error.code !== 'invalid-input') throw error;
           if (reason === 'cancelled') throw new CrucibleError('cancelled', 'interrupted');
           return {
             task,
@@ -122,6 +127,7 @@ export function planStrategies(options: StrategiesOptions): StrategiesPlan {
             right: isRight(world, question, outcome),
             status: outcome.status,
             ended: reason,
+            ...(error && { error: error.message }),
             answer: outcome.text.slice(0, longestAnswer),
             tokens: usage.promptTokens + usage.completionTokens,
             calls: usage.calls,
@@ -147,7 +153,14 @@ export function planStrategies(options: StrategiesOptions): StrategiesPlan {
         };
       try {
         const remaining = planned.filter(({ key }) => !known.has(key));
-        yield* sideBySide(remaining.map(each), parallel);
+        let accepted = 0;
+        let refused = 0;
+        for await (const trial of sideBySide(remaining.map(each), parallel)) {
+          if (trial.error === undefined) accepted++;
+          else if (++refused >= Math.min(mostRefused, remaining.length) && accepted === 0)
+            throw invalidInput(trial.error);
+          yield trial;
+        }
       } finally {
         // Those that are under way when the loop is left, or when one has failed.
         left.abort();

@@ -101,7 +101,7 @@ export function askCommand(): Command {
         });
       const settings = settingsFor(command);
       await using api = await openChatApi(settings, options.url);
-      const model = await describedModel(api.url, options.model, options.wording);
+      const model = await describedModel(api, options.model, options.wording);
       // A forged model has learned to search or to calculate, not both at once.
       const calculates = strategy.needs.includes('tools') && (retriever === undefined || model.wording === 'general');
       await using access = strategy.needs.includes('code') || calculates ? await accessSandbox(settings) : undefined;

@@ -12,7 +12,7 @@ import {
 } from '@crucible/evaluation';
 import { CrucibleError, invalidInput } from '@crucible/foundation';
 import type { StrategyName, Wording } from '@crucible/prompting';
-import { describedModel, modelLabel, openChatApi } from '../chat-api.ts';
+import { describedModel, openChatApi } from '../chat-api.ts';
 import { print, printJson, settingsFor } from '../context.ts';
 import { accessSandbox } from '../sandbox-access.ts';
 import { strategyTable } from '../terminal/strategy-table.ts';
@@ -57,10 +57,9 @@ export async function evalByStrategies(options: StrategiesOptions, command: Comm
     ...(Array.isArray(options.strategies) && { strategies: options.strategies as readonly StrategyName[] }),
   };
   await using api = await openChatApi(settings, options.url);
-  const model = await describedModel(api.url, name, options.wording);
-  const label = await modelLabel(api.url, name);
+  const model = await describedModel(api, name, options.wording);
   await using sandbox = runsPrograms(model, chosen) ? await accessSandbox(settings) : undefined;
-  const about = { model: label, url: options.url, wording: model.wording, split, seed, shots, samples };
+  const about = { model: model.label, url: options.url, wording: model.wording, split, seed, shots, samples };
   const stopped = new AbortController();
   const stop = (): void => stopped.abort();
   process.once('SIGINT', stop);
@@ -102,6 +101,6 @@ export async function evalByStrategies(options: StrategiesOptions, command: Comm
   }
   const summary = compareStrategies(trials);
   if (options.json) printJson({ ...about, complete: failure === undefined, ...summary, leftOut });
-  else print(strategyTable(label, summary, leftOut));
+  else print(strategyTable(model.label, summary, leftOut));
   if (failure !== undefined) throw failure;
 }

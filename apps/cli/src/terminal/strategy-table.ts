@@ -41,6 +41,9 @@ export function strategyTable(
   // Figures stand right, the words behind them left.
   const columns = table(all.map(({ figures }) => figures)).split('\n');
   const width = Math.max(...columns.map((line) => line.length));
+  const failed = cells
+    .filter((cell) => cell.failed > 0)
+    .map(({ task, strategy, failed: count, questions }) => `${strategy} on ${task} ${count} of ${questions}`);
   const missing = [...Map.groupBy(leftOut, ({ strategy, reason }) => `${strategy}: ${reason}`)].map(
     ([what, tasks]) => `${what} (${tasks.map(({ task }) => task).join(', ')})`,
   );
@@ -49,6 +52,7 @@ export function strategyTable(
     '',
     "Tokens, calls to the model and seconds are means of a question. Better: by McNemar's exact test on the same questions,",
     'at 5 % for all pairs of a task together (Holm).',
+    ...(failed.length === 0 ? [] : ['', `Refused by the model, and counted as wrong: ${failed.join(', ')}`]),
     ...(missing.length === 0 ? [] : ['', ...missing.map((line) => `Not asked: ${line}`)]),
   ].join('\n');
 }
