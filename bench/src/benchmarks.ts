@@ -9,6 +9,7 @@ import { retrieval } from './retrieval.ts';
 import { sandbox } from './sandbox.ts';
 import { shakespeare } from './shakespeare.ts';
 import { smollmStep } from './smollm-step.ts';
+import { strategies } from './strategies.ts';
 import { tokenizer } from './tokenizer.ts';
 
 /** Every benchmark by the name it is asked for. */
@@ -24,4 +25,5 @@ export const benchmarks: Readonly<Record<string, Benchmark>> = {
   retrieval,
   tokenizer,
   sandbox,
+  strategies,
 };
