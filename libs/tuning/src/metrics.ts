@@ -32,6 +32,16 @@ export function meanWithInterval(values: readonly number[]): Share {
   return { value, low: value - half, high: value + half };
 }
 
+/** By how much the second is right more often than the first, on the same cases, with a 95 % interval of paired differences. */
+export function pairedDifference(first: readonly boolean[], second: readonly boolean[]): Share {
+  const count = first.length;
+  const differences = first.map((was, i) => Number(second[i]) - Number(was));
+  const value = differences.reduce((sum, each) => sum + each, 0) / count;
+  const variance = differences.reduce((sum, each) => sum + (each - value) ** 2, 0) / Math.max(1, count - 1);
+  const half = z * Math.sqrt(variance / count);
+  return { value, low: value - half, high: value + half };
+}
+
 export interface ClassificationFigures {
   readonly count: number;
   readonly accuracy: Share;
