@@ -58,7 +58,7 @@ export class CausalReader {
 
   /** A prompt and the label's first word, which is what is learned. */
   chat(example: LabelledText): TokenizedChat {
-    const prompt = this.#prompt(example);
+    const prompt = this.prompt(example);
     const [answer] = this.#verbalizer.tokens[example.label] as [readonly number[]];
     return { ids: [...prompt, ...answer], answerMask: [...prompt.map(() => false), ...answer.map(() => true)] };
   }
@@ -89,7 +89,8 @@ export class CausalReader {
     };
   }
 
-  #prompt(input: TemplateInput): number[] {
+  /** The tokens that the answer comes after. */
+  prompt(input: TemplateInput): number[] {
     const own = this.#encoder.encode(input).ids;
     let room = this.#context - this.#longestAnswer - own.length;
     const before: number[][] = [];
@@ -107,19 +108,24 @@ export class CausalReader {
     weights: ModelWeights,
     inputs: readonly TemplateInput[],
   ): Promise<number[][]> {
-    const continuations = this.#verbalizer.tokens.flat();
+    const { continuations } = this;
     const pad = this.#model.tokenizer.padId ?? 0;
     const logs = await scoreContinuations(
       scorer,
       weights,
-      inputs.map((input) => ({ prompt: this.#prompt(input), continuations })),
+      inputs.map((input) => ({ prompt: this.prompt(input), continuations })),
       { context: this.#context, pad },
     );
-    return logs.map((own) => this.#shares(own));
+    return logs.map((own) => this.shares(own));
   }
 
-  /** Of the labels, from the log-probabilities of all words, one label's after the other's. */
-  #shares(logs: readonly number[]): number[] {
+  /** All words of all labels, one label's after the other's. */
+  get continuations(): readonly (readonly number[])[] {
+    return this.#verbalizer.tokens.flat();
+  }
+
+  /** Probabilities of the labels, from the log-probabilities of the continuations. */
+  shares(logs: readonly number[]): number[] {
     const largest = Math.max(...logs);
     let next = 0;
     const shares = this.#verbalizer.tokens.map((own) =>
