@@ -36,6 +36,10 @@ const commands: Readonly<Record<string, readonly [summary: string, load: () => P
     'adapt a model to a task of classification, and measure it',
     async () => (await import('./commands/tune.ts')).tuneCommand(),
   ],
+  compare: [
+    'run all ways of tuning side by side, and report what differs',
+    async () => (await import('./commands/compare.ts')).compareCommand(),
+  ],
   chat: ['talk to a model', async () => (await import('./commands/chat.ts')).chatCommand()],
   ask: [
     'ask by a strategy: few-shot, step by step, self-consistent, over texts, with actions',

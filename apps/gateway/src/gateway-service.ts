@@ -15,6 +15,7 @@ import { RetrieverService } from '@crucible/protos/retriever/v1';
 import { SandboxService } from '@crucible/protos/sandbox/v1';
 import { type ClientTls, createClient, targetFrom } from '@crucible/rpc';
 import type { Logger, Service } from '@crucible/service';
+import { createClassificationsRoute } from './classifications-route.ts';
 import { createChatCompletionsRoute } from './chat-completions-route.ts';
 import { createExecuteRoute, sandboxInfo } from './execute-route.ts';
 import { createKnowledgeRoutes, isUpload } from './knowledge-routes.ts';
@@ -98,6 +99,7 @@ export async function createGatewayService({
     return context.json({ ...modelEntry(info), id: context.req.param('id') });
   });
   app.post('/v1/chat/completions', createChatCompletionsRoute({ policy, models, log, closing: closing.signal }));
+  app.post('/v1/classifications', createClassificationsRoute(policy));
   app.route('/v1/knowledge', createKnowledgeRoutes(retriever));
   app.get('/v1/sandbox', async (context) => context.json(await sandboxInfo(sandbox, context.req.raw.signal)));
   app.post('/v1/sandbox/execute', createExecuteRoute({ sandbox, closing: closing.signal }));

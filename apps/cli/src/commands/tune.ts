@@ -5,7 +5,6 @@ import { invalidInput } from '@crucible/foundation';
 import { loadTokenizer } from '@crucible/tokenizer';
 import {
   findContamination,
-  type LabelWords,
   type MethodName,
   methodNames,
   methods,
@@ -20,6 +19,7 @@ import {
 } from '@crucible/tuning';
 import { announceModel } from '../announce-model.ts';
 import { note, print, printJson, settingsFor } from '../context.ts';
+import { collectWords } from '../label-words-option.ts';
 import { registryOf } from '../registry.ts';
 import { collectOption, collectPath, parseCount, parseSeed } from '../stage-options.ts';
 import { table } from '../terminal/format.ts';
@@ -259,12 +259,4 @@ function parseSeeds(given: string): number {
 
 function collectText(given: string, before: readonly string[] = []): readonly string[] {
   return [...before, given];
-}
-
-function collectWords(given: string, before: LabelWords | 'auto' = {}): LabelWords | 'auto' {
-  if (given === 'auto') return 'auto';
-  const [, label, words] = /^([^=]+)=(.+)$/su.exec(given) ?? [];
-  if (label === undefined || words === undefined)
-    throw new InvalidArgumentError('it must be LABEL=WORD,WORD, as in positive=great,good; or auto');
-  return { ...(before === 'auto' ? {} : before), [label]: words.split(',').map((word) => word.trim()) };
 }

@@ -3,9 +3,8 @@
  * next. What is learned is everything, LoRA, a prefix, a soft prompt (Lester et al. 2021), or nothing; then the prompt may
  * hold solved examples (Brown et al. 2020).
  */
-import { join } from 'node:path';
 import { type ModelDescription, saveAdapter, type SavedAdapter, saveModel } from '@crucible/checkpoint';
-import { invalidInput, Random, writeFileAtomic } from '@crucible/foundation';
+import { invalidInput, Random } from '@crucible/foundation';
 import { blockHeight, LogProbabilityScorer, packSequences, rowTime } from '@crucible/inference';
 import type { DecoderConfig, ModelWeights } from '@crucible/nn';
 import { countParameters } from '@crucible/optim';
@@ -19,6 +18,7 @@ import {
   type TokenizedChat,
 } from '@crucible/training';
 import { accuracyOf, type Method, type TunedModel } from '../method.ts';
+import { type SavedPrompt, savePrompt } from '../saved-prompt.ts';
 import type { LabelledText } from '../task.ts';
 import { type Template, TemplateEncoder, type TemplateInput } from '../template.ts';
 import { calibrated, createVerbalizer, type LabelWords, meanDistribution, type Verbalizer } from '../verbalizer.ts';
@@ -29,6 +29,8 @@ export interface CausalModel {
   readonly tokenizer: Tokenizer;
   /** Where it comes from: an adapter's folder names it. */
   readonly base: string;
+  /** One that it already has; it can be asked, and is not trained further. */
+  readonly adapter?: SavedAdapter;
 }
 
 /** What of a decoder is learned: all of it, or an adapter. */
@@ -57,7 +59,7 @@ export function decoderMethod(model: CausalModel, kind: DecoderMethodKind, optio
         seed: settings.seed,
         encode: (text) => tokenizer.encode(text),
       });
-      const virtual = adapter && adapter.config.kind !== 'lora' ? adapter.config.tokens : 0;
+      const virtual = virtualTokens(adapter);
       const reader = new CausalReader(model, options, labels, virtual);
       const chats = train.map((example) => reader.chat(example));
       const longest = Math.max(...chats.map(({ ids }) => ids.length));
@@ -87,7 +89,8 @@ export function decoderMethod(model: CausalModel, kind: DecoderMethodKind, optio
         learned = result.weights;
       }
       const saved: SavedAdapter | undefined = adapter && { config: adapter.config, parameters: learned };
-      const tuned = reader.tuned(adapter ? weights : learned, saved);
+      const after = { weights: adapter ? weights : learned, ...(saved && { adapter: saved }) };
+      const tuned = { ...reader.tuned(after.weights, saved), changed: () => after };
       if (context.report && dev.length > 0 && steps > 0) {
         context.report({ step: steps, steps, loss: NaN, dev: accuracyOf(await tuned.predict(dev), dev) });
       }
@@ -96,9 +99,16 @@ export function decoderMethod(model: CausalModel, kind: DecoderMethodKind, optio
   };
 }
 
+/** Tokens of the context that an adapter takes. */
+function virtualTokens(adapter: SavedAdapter | undefined): number {
+  return adapter && adapter.config.kind !== 'lora' ? adapter.config.tokens : 0;
+}
+
 export interface InContextOptions extends DecoderOptions {
   /** Solved examples of each label before the question; 0: none. */
   readonly shots: number;
+  /** Those that are shown, in their order. Default: they are drawn. */
+  readonly shown?: readonly LabelledText[];
   /** As for prompts of encoders. Default: none. */
   readonly calibration?: 'none' | 'empty';
 }
@@ -108,20 +118,24 @@ export function inContextMethod(model: CausalModel, options: InContextOptions): 
   return {
     name: options.shots === 0 ? 'zero-shot' : `in-context-${options.shots}`,
     train: async ({ labels, train }, settings) => {
-      const reader = new CausalReader(model, options, labels, 0);
+      const reader = new CausalReader(model, options, labels, virtualTokens(model.adapter));
       const random = Random.seeded(settings.seed).fork('demonstrations');
-      const chosen = labels.flatMap((_label, label) =>
-        random.sample(
-          train.filter((example) => example.label === label),
-          options.shots,
-        ),
-      );
-      reader.demonstrate(random.shuffled(chosen));
-      const tuned = reader.tuned(model.weights, undefined);
+      const draw = (): LabelledText[] => {
+        const chosen = labels.flatMap((_label, label) =>
+          random.sample(
+            train.filter((example) => example.label === label),
+            options.shots,
+          ),
+        );
+        return random.shuffled(chosen);
+      };
+      const shown = options.shown ?? draw();
+      reader.demonstrate(shown);
+      const tuned = reader.tuned(model.weights, model.adapter, { shown });
       if (options.calibration !== 'empty') return { ...tuned, trainedParameters: 0 };
       const prior = meanDistribution(await tuned.predict(['', '.', 'it'].map((text) => ({ text, pair: text }))));
       return {
-        ...tuned,
+        ...reader.tuned(model.weights, model.adapter, { shown, prior }),
         trainedParameters: 0,
         predict: async (inputs) => (await tuned.predict(inputs)).map((row) => calibrated(row, prior)),
       };
@@ -171,7 +185,12 @@ class CausalReader {
     this.#demonstrations = examples.map((example) => [...this.chat(example).ids, ...separator]);
   }
 
-  tuned(weights: ModelWeights, adapter: SavedAdapter | undefined): TunedModel {
+  /** `asked`: what besides template and words belongs to how it is asked. */
+  tuned(
+    weights: ModelWeights,
+    adapter: SavedAdapter | undefined,
+    asked: Pick<SavedPrompt, 'shown' | 'prior'> = {},
+  ): TunedModel {
     const { config, tokenizer, base } = this.#model;
     const scorer = new LogProbabilityScorer(weights, config, adapter ? { adapter } : {});
     const allParameters = countParameters(weights) + (adapter ? countParameters(adapter.parameters) : 0);
@@ -184,8 +203,9 @@ class CausalReader {
         if (adapter) saveAdapter(folder, adapter, model, base);
         else saveModel(folder, { kind: 'language', config, weights }, { pad: tokenizer.padId ?? 0 });
         saveTokenizer(tokenizer, folder);
-        const prompt = { template: this.#options.template.source, words: this.#options.words };
-        writeFileAtomic(join(folder, 'prompt.json'), `${JSON.stringify(prompt, null, 2)}\n`);
+        const { template, words } = this.#options;
+        const { labels } = this.#verbalizer;
+        savePrompt(folder, { labels, template: template.source, words, ...asked });
       },
       dispose: () => scorer.dispose(),
     };
