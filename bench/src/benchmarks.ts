@@ -10,6 +10,7 @@ import { sandbox } from './sandbox.ts';
 import { shakespeare } from './shakespeare.ts';
 import { smollmStep } from './smollm-step.ts';
 import { tokenizer } from './tokenizer.ts';
+import { tuning } from './tuning.ts';
 
 /** Every benchmark by the name it is asked for. */
 export const benchmarks: Readonly<Record<string, Benchmark>> = {
@@ -24,4 +25,5 @@ export const benchmarks: Readonly<Record<string, Benchmark>> = {
   retrieval,
   tokenizer,
   sandbox,
+  tuning,
 };

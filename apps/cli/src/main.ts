@@ -40,6 +40,10 @@ const commands: Readonly<Record<string, readonly [summary: string, load: () => P
     'run all ways of tuning side by side, and report what differs',
     async () => (await import('./commands/compare.ts')).compareCommand(),
   ],
+  instruct: [
+    'tune a language model on instructions, and measure it on tasks that it has never seen',
+    async () => (await import('./commands/instruct.ts')).instructCommand(),
+  ],
   chat: ['talk to a model', async () => (await import('./commands/chat.ts')).chatCommand()],
   ask: [
     'ask by a strategy: few-shot, step by step, self-consistent, over texts, with actions',

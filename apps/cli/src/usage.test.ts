@@ -53,6 +53,23 @@ describe('--help', () => {
       ['train', 'ppo'],
       ['--name', '--base', '--reward-model', '--prompts', '--skip-invalid', '--seed', '--set', '--json'],
     ],
+    [
+      ['instruct'],
+      [
+        ...[
+          '--model',
+          '--hold-out',
+          '--instructions',
+          '--no-world',
+          '--cap',
+          '--examples',
+          '--seed',
+          '--set',
+          '--name',
+        ],
+        ...['--json', '--home'],
+      ],
+    ],
     [['chat'], ['--model', '--system', '--temperature', '--max-tokens', '--url', '--json', '--home']],
     [
       ['ask'],

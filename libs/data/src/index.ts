@@ -25,6 +25,8 @@ export { readLabelled } from './readers/labelled.ts';
 export type { LabelledRecord } from './readers/labelled.ts';
 export { readPreferences } from './readers/preferences.ts';
 export type { GradedRecord, PreferencePair, PreferenceRecord, ScoredAnswer } from './readers/preferences.ts';
+export { readPromptedTasks } from './readers/prompted-tasks.ts';
+export type { PromptedTaskRecord } from './readers/prompted-tasks.ts';
 export { readPrompts } from './readers/prompts.ts';
 export type { PromptRecord } from './readers/prompts.ts';
 export type { ReadRowsOptions, RecordStream, SkippedRows } from './readers/record-stream.ts';

@@ -41,6 +41,8 @@ export { pretrain, pretrainDefaults } from './pretrain.ts';
 export type { PretrainInputs, PretrainSettings } from './pretrain.ts';
 export { pairAccuracy, rewardDefaults, trainRewardModel } from './reward-model.ts';
 export type { RewardInputs, RewardModel, RewardSettings } from './reward-model.ts';
+export { createReparametrization, foldReparametrization, reparametrizations } from './reparametrization.ts';
+export type { Reparametrization, ReparametrizationSettings } from './reparametrization.ts';
 export { sft, sftDefaults } from './sft.ts';
 export type { SftInputs, SftSettings } from './sft.ts';
 export { StageCheckpoint } from './stage-checkpoint.ts';

@@ -92,7 +92,7 @@ function openHead(folder: string): Classifier {
 }
 
 function isEncoderConfig(config: DecoderConfig | EncoderConfig): config is EncoderConfig {
-  return Object.hasOwn(encoderFamilies, config.family);
+  return encoderFamilies.some(({ name }) => name === config.family);
 }
 
 function openMaskedPrompt(folder: string): Classifier {

@@ -36,22 +36,25 @@ export function readPrompt(folder: string): SavedPrompt {
   } catch (reason) {
     return fail(`it is not JSON: ${(reason as Error).message}`);
   }
-  const given = value as Partial<SavedPrompt> | null;
-  const areTexts = (list: unknown): boolean => Array.isArray(list) && list.every((one) => typeof one === 'string');
-  if (typeof given?.template !== 'string') fail('template, a text, is missing');
-  if (!areTexts(given!.labels) || given!.labels!.length < 2) fail('labels, a list of two names or more, is missing');
-  const { words, prior, severalTokens, shown } = given!;
-  if (typeof words !== 'object' || !Object.values(words).every(areTexts)) fail('words, lists by label, are missing');
-  const isPrior =
-    prior === undefined ||
-    (Array.isArray(prior) && prior.length === given!.labels!.length && prior.every((p) => p >= 0));
-  if (!isPrior) fail('prior: a number of each label is needed');
+  const given = value as Readonly<Record<keyof SavedPrompt, unknown>> | null;
+  const isText = (one: unknown): boolean => typeof one === 'string';
+  const isList = (list: unknown, isFit: (one: unknown) => boolean): list is readonly unknown[] =>
+    Array.isArray(list) && list.every(isFit);
+  if (!isText(given?.template)) fail('template, a text, is missing');
+  const { labels, words, prior, severalTokens, shown } = given!;
+  if (!isList(labels, isText) || labels.length < 2) return fail('labels, a list of two names or more, is missing');
+  const areWords =
+    typeof words === 'object' && words !== null && Object.values(words).every((list) => isList(list, isText));
+  if (!areWords) fail('words, lists by label, are missing');
+  const isShare = (one: unknown): boolean => typeof one === 'number' && one >= 0;
+  if (prior !== undefined && !(isList(prior, isShare) && prior.length === labels.length))
+    fail('prior: a number of each label is needed');
   if (severalTokens !== undefined && severalTokens !== 'mean' && severalTokens !== 'first')
     fail(`severalTokens is ${JSON.stringify(severalTokens)}; there are mean and first`);
-  const areShown =
-    shown === undefined ||
-    (Array.isArray(shown) &&
-      shown.every((one) => typeof one?.text === 'string' && given!.labels![one.label] !== undefined));
-  if (!areShown) fail('shown: examples of text and label are needed');
-  return given as SavedPrompt;
+  const isExample = (one: unknown): boolean => {
+    const { text, label } = (one ?? {}) as Readonly<Record<string, unknown>>;
+    return isText(text) && typeof label === 'number' && labels[label] !== undefined;
+  };
+  if (shown !== undefined && !isList(shown, isExample)) fail('shown: examples of text and label are needed');
+  return value as SavedPrompt;
 }

@@ -1,14 +1,15 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { type ModelVersion, saveModel } from '@crucible/checkpoint';
+import { loadModel, type ModelVersion, saveModel } from '@crucible/checkpoint';
 import { labelledTasks, type LabelledTask, readCorpus } from '@crucible/data';
 import { CrucibleError, invalidInput, writeFileAtomic } from '@crucible/foundation';
 import type { Settings } from '@crucible/service';
-import { saveTokenizer } from '@crucible/tokenizer';
+import { loadTokenizer, saveTokenizer } from '@crucible/tokenizer';
 import {
   CellRunner,
   checkedSettings,
+  comparedMethods,
   compare,
   type ComparedCells,
   type ComparedModel,
@@ -21,12 +22,13 @@ import {
   comparisonReport,
   findContamination,
   htmlReport,
+  instructLab,
   type LabelWords,
+  type LabModel,
   makeLabDecoder,
   makeLabEncoder,
   markdownReport,
   type MethodName,
-  methodNames,
   type ModelRole,
   parseComparisonPlan,
   usualSeeds,
@@ -77,7 +79,7 @@ export function compareCommand(): Command {
     .option('--decoder <model>', 'a language model as it was pre-trained; repeatable, as --encoder', collect)
     .option('--instructed <model>', 'the language model after tuning on instructions')
     .option('--corpus <path>', 'text that the models were pre-trained on; repeatable', collectPath)
-    .option('--method <method>', `one of ${methodNames.join(', ')}; repeatable (default: all)`, collectMethod)
+    .option('--method <method>', `one of ${comparedMethods.join(', ')}; repeatable (default: all)`, collectMethod)
     .option('--shots <list>', 'examples of each label, as 1,4,16,all', parseShots)
     .option('--seeds <number>', `how many seeds, of ${usualSeeds.join(', ')}`, parseCount)
     .option('--template <text>', 'of the encoder, as "{text} It was {mask}."; others by a plan')
@@ -258,41 +260,49 @@ function compared(role: ModelRole, { name, version, folder, sha256, origin }: Mo
   return { role, name: `${name}@${version}`, folder, sha256, isImported: origin !== undefined };
 }
 
-/** Steps of pre-training, where models are to be made first. */
-const labSteps = { quick: { encoder: 300, decoder: 200 }, whole: { encoder: 1500, decoder: 560 } } as const;
+/** Steps of pre-training and of tuning on instructions, where models are to be made first. */
+const labSteps = {
+  quick: { encoder: 300, decoder: 200, instructed: 100 },
+  whole: { encoder: 1500, decoder: 560, instructed: 400 },
+} as const;
+const labStages = { encoder: 'mlm', decoder: 'pretrain', instructed: 'tune' } as const;
 
 async function labModels(
-  { settings, preset, signal, options }: Wanted,
+  { settings, preset, signal, options, task }: Wanted,
   corpus: readonly string[] | undefined,
 ): Promise<ComparedModel[]> {
   const registry = registryOf(settings);
   const text = { seed: 1, ...(corpus && { corpus }) };
-  // Models of another text or length are other models.
-  const origin =
-    corpus === undefined
-      ? 'world'
-      : nameOf(corpus[0]!)
-          .toLowerCase()
-          .replace(/[^a-z0-9]+/g, '-');
+  const heldOut = 'world' in task.source ? [task.source.world] : [];
+  // Models of another text, length or cluster that was held out are other models.
+  const origin = corpus === undefined ? 'world' : nameOf(corpus[0]!);
+  const nameFor = (role: ModelRole): string =>
+    ['lab', role, origin, ...(role === 'instructed' ? heldOut.map((cluster) => `without-${cluster}`) : []), preset]
+      .join('-')
+      .toLowerCase()
+      .replace(/[^a-z0-9]+/g, '-')
+      .slice(0, 64);
+  const make = (role: ModelRole): Promise<LabModel> => {
+    const context = { signal, report: labDisplay(nameFor(role), options.json === true) };
+    const steps = labSteps[preset][role];
+    if (role === 'encoder') return makeLabEncoder(text, { steps }, context);
+    if (role === 'decoder') return makeLabDecoder(text, { steps }, context);
+    const { folder } = registry.resolve(nameFor('decoder'));
+    const base = { model: loadModel(folder), tokenizer: loadTokenizer(folder), metrics: {} };
+    return instructLab(base, { steps, seed: 1, heldOut }, context);
+  };
   const made: ComparedModel[] = [];
-  for (const [role, make, stage] of [
-    ['encoder', makeLabEncoder, 'mlm'],
-    ['decoder', makeLabDecoder, 'pretrain'],
-  ] as const) {
-    const name = `lab-${role}-${origin}-${preset}`;
+  for (const role of ['encoder', 'decoder', 'instructed'] as const) {
+    const name = nameFor(role);
     if (!registry.names().includes(name)) {
-      const steps = labSteps[preset][role];
-      note(`There is no ${name} yet: pre-training it, ${steps} steps.`);
-      const report = labDisplay(name, options.json === true);
-      const { model, tokenizer, metrics } = await make(text, { steps }, { signal, report });
+      note(`There is no ${name} yet: training it, ${labSteps[preset][role]} steps.`);
+      const { model, tokenizer, metrics } = await make(role);
       const finite = Object.fromEntries(Object.entries(metrics).filter(([, value]) => Number.isFinite(value)));
-      await registry.publish(
-        { name, stage, kind: model.kind, step: steps, finished: true, metrics: finite },
-        (folder) => {
-          saveModel(folder, model, { pad: tokenizer.padId ?? 0 });
-          saveTokenizer(tokenizer, folder);
-        },
-      );
+      const card = { stage: labStages[role], step: labSteps[preset][role], finished: true, metrics: finite };
+      await registry.publish({ name, kind: model.kind, ...card }, (folder) => {
+        saveModel(folder, model, { pad: tokenizer.padId ?? 0 });
+        saveTokenizer(tokenizer, folder);
+      });
     }
     made.push(compared(role, registry.resolve(name)));
   }
@@ -391,7 +401,8 @@ function collectTransfer(given: string, before: readonly ComparedTask[] = []): r
 }
 
 function collectMethod(given: string, before: readonly MethodName[] = []): readonly MethodName[] {
-  if (!methodNames.includes(given as MethodName)) throw new InvalidArgumentError(`there are ${methodNames.join(', ')}`);
+  if (!comparedMethods.includes(given as MethodName))
+    throw new InvalidArgumentError(`there are ${comparedMethods.join(', ')}`);
   return [...before, given as MethodName];
 }
 

@@ -5,7 +5,7 @@ import { compile, itemOf } from '@crucible/tensor';
 import { maskedSource, maskedVocabulary, predictionLoss, streamSource } from '@crucible/training';
 import type { SavedAdapter } from '@crucible/checkpoint';
 import type { MaskedModel } from '../prompt-model.ts';
-import type { CausalModel } from '../methods/decoder.ts';
+import type { CausalModel } from '../methods/causal-reader.ts';
 
 /** Of what is measured on; rows of models with a short context are shorter. */
 const [rowTokens, rows, batches] = [64, 16, 4];
@@ -25,10 +25,10 @@ export async function maskedBaseLoss(
   const program = await compile(
     { model, ...given[0]! },
     ({ model: weights, ids, at, targets, weights: shares }) => {
-      const mask = ids!.graph.constant('int32', [rows, time], new Int32Array(rows * time).fill(1));
-      const hidden = encode(weights, config, { ids: ids!, mask });
-      const logits = maskedLanguageLogits(weights, config, hiddenRows(hidden, at!));
-      return { loss: predictionLoss(logits, targets!, shares!).loss };
+      const mask = ids.graph.constant('int32', [rows, time], new Int32Array(rows * time).fill(1));
+      const hidden = encode(weights, config, { ids: ids, mask });
+      const logits = maskedLanguageLogits(weights, config, hiddenRows(hidden, at));
+      return { loss: predictionLoss(logits, targets, shares).loss };
     },
     { name: 'masked words of the corpus' },
   );

@@ -8,6 +8,7 @@ import { adapterDefaults, newAdapter, readCorpora } from '@crucible/training';
 import type { ChangedModel, Method, TuneContext, TunedModel, TuneSettings } from '../method.ts';
 import { classificationFigures, mostProbable } from '../metrics.ts';
 import { inContextMethod } from '../methods/decoder.ts';
+import { instructionTemplate } from '../methods/instruction.ts';
 import { promptMethod } from '../methods/prompt.ts';
 import { kShot, type LabelledText, readTask, type TaskData, worldTask } from '../task.ts';
 import { parseTemplate } from '../template.ts';
@@ -51,13 +52,19 @@ export async function openTask(
   const data = 'world' in source ? worldTask(source.world, splitSeed) : await readTask(name, source.files, splitSeed);
   const cut = (part: readonly LabelledText[], most: number, what: string): readonly LabelledText[] =>
     part.length <= most ? part : Random.seeded(splitSeed).fork(what).sample(part, most);
+  const asked = words ?? Object.fromEntries(data.labels.map((label) => [label, [label]]));
+  const hasPairs = data.train.some(({ pair }) => pair !== undefined);
   return {
     ...data,
     name,
     dev: cut(data.dev, mostDev, 'dev'),
     test: cut(data.test, testTexts, 'test'),
-    words: words ?? Object.fromEntries(data.labels.map((label) => [label, [label]])),
-    templates: { ...defaultTemplates, ...templates },
+    words: asked,
+    templates: {
+      ...defaultTemplates,
+      instructed: instructionTemplate(data.labels, asked, hasPairs).source,
+      ...templates,
+    },
   };
 }
 

@@ -1,11 +1,12 @@
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { saveModel } from '@crucible/checkpoint';
 import { Random } from '@crucible/foundation';
 import { initLanguageModel } from '@crucible/nn';
 import { temporaryFolder, tinyLlamaConfig } from '@crucible/testing';
 import { saveTokenizer, trainBpe } from '@crucible/tokenizer';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { cellResult } from '../testing/cell-result.ts';
 import { tinyEncoder } from '../testing/tiny-encoder.ts';
 import { withoutZeros } from '../testing/without-zeros.ts';
@@ -14,7 +15,8 @@ import { compare, type CompareProgress } from './compare.ts';
 import type { Cell, CellResult, ComparedModel, Comparison } from './comparison.ts';
 import { comparisonPresets } from './plan.ts';
 
-const home = temporaryFolder();
+const home = mkdtempSync(join(tmpdir(), 'crucible-compare-'));
+afterAll(() => rmSync(home, { recursive: true }));
 const texts = Array.from(
   { length: 80 },
   (_, i) => `${i % 2} the film was ${i % 2 === 0 ? 'bad' : 'good'} and so very ${i}`,
@@ -28,11 +30,13 @@ beforeAll(async () => {
   };
   const encoder = await tinyEncoder();
   const folderOf = (name: string): string => join(home, name);
+  mkdirSync(folderOf('enc'));
   saveModel(folderOf('enc'), { kind: 'masked-language', config: encoder.config, weights: encoder.weights }, { pad: 0 });
   saveTokenizer(encoder.tokenizer, folderOf('enc'));
   const tokenizer = await trainBpe(texts, { vocabSize: 330 });
   const config = { ...tinyLlamaConfig, vocabularySize: tokenizer.vocabSize };
   for (const [i, name] of ['dec', 'chat'].entries()) {
+    mkdirSync(folderOf(name));
     const weights = withoutZeros(initLanguageModel(config, Random.seeded(i)), Random.seeded(2 + i));
     saveModel(folderOf(name), { kind: 'language', config, weights }, { pad: 0 });
     saveTokenizer(tokenizer, folderOf(name));

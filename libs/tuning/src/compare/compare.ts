@@ -162,8 +162,8 @@ class ResultStore {
 async function digestOf({ task, transfer, corpus = [], settings }: Comparison): Promise<string> {
   const hash = createHash('sha256');
   const add = async (each: ComparedTask): Promise<void> => {
-    const { name: _name, source, ...rest } = each;
-    hash.update(JSON.stringify(rest));
+    const { source, words, templates } = each;
+    hash.update(JSON.stringify([words, templates]));
     if ('world' in source) hash.update(source.world);
     else
       for (const path of [source.files.train, source.files.dev, source.files.test]) {

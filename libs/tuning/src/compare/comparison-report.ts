@@ -523,7 +523,7 @@ class View {
     if (!against) return [`${share}.`];
     const difference = differenceOf(soft, of(against))!;
     return [
-      `${share}; with ${shotsText(this.#few)}, ${comparedWords('it', `${against === 'full' ? 'tuning all of the model' : 'LoRA'}`, difference)}.`,
+      `${share}; with ${shotsText(this.#few)}, ${comparedWords('it', against === 'full' ? 'tuning all of the model' : 'LoRA', difference)}.`,
     ];
   }
 

@@ -30,10 +30,10 @@ export interface ComparedTask {
   readonly templates?: Readonly<Partial<Record<ModelRole, string>>>;
 }
 
-export const defaultTemplates: Readonly<Record<ModelRole, string>> = {
+/** A model that was tuned on instructions is asked as these ask. */
+export const defaultTemplates: Readonly<Record<Exclude<ModelRole, 'instructed'>, string>> = {
   encoder: '{text} It was {mask}.',
   decoder: '{text} It was {mask}',
-  instructed: '{text} It was {mask}',
 };
 
 /** Examples of each label to learn from; `all`: the whole training part. 0: none. */

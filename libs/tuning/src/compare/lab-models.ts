@@ -16,6 +16,9 @@ import {
   streamSource,
   type TokenSource,
 } from '@crucible/training';
+import { instruct, withInstructionFormat } from '../instructions/instruct.ts';
+import { holdOut } from '../instructions/mixture.ts';
+import { worldInstructions } from '../instructions/world-instructions.ts';
 import type { TuneContext } from '../method.ts';
 
 export interface LabText {
@@ -87,6 +90,19 @@ export async function makeLabDecoder(
     { ...(signal && { signal }), observe: ({ step, metrics: own }) => report?.({ step, steps, loss: own['loss']! }) },
   );
   return { model: { kind: 'language', config, weights }, tokenizer, metrics };
+}
+
+/** A language model tuned on the built-in instructions, without those of the clusters that are held out. */
+export async function instructLab(
+  { model, tokenizer, metrics }: LabModel,
+  { steps, seed, heldOut }: { readonly steps: number; readonly seed: number; readonly heldOut: readonly string[] },
+  context: TuneContext = {},
+): Promise<LabModel> {
+  if (model.kind !== 'language') throw new Error('internal: a model of this kind follows no instructions');
+  const { seen } = holdOut(worldInstructions(seed), heldOut);
+  const { weights, config } = model;
+  const learned = await instruct({ weights, config, tokenizer, base: 'lab' }, seen, { steps, seed }, context);
+  return { model: { ...model, weights: learned }, tokenizer: withInstructionFormat(tokenizer), metrics };
 }
 
 interface OpenedText {

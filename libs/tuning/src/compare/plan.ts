@@ -6,6 +6,9 @@ import { type MethodName, methodNames, usualSeeds } from '../tune.ts';
 import type { LabelWords } from '../verbalizer.ts';
 import type { ComparedTask, ComparisonSettings, ModelRole, Shots } from './comparison.ts';
 
+/** Tuning on instructions is compared as a model, before and after: it learns nothing of the task. */
+export const comparedMethods: readonly MethodName[] = methodNames.filter((name) => name !== 'instruction');
+
 /** `quick`: minutes; `whole`: under an hour, on two cores with the small models that are made here. */
 export const comparisonPresets = {
   quick: {
@@ -30,7 +33,7 @@ export const comparisonPresets = {
     threads: 0,
   },
   whole: {
-    methods: methodNames,
+    methods: comparedMethods,
     shots: [1, 4, 16, 64, 'all'],
     seeds: usualSeeds,
     steps: 60,
@@ -108,9 +111,9 @@ export function checkedSettings(given: Readonly<Record<string, unknown>>, fail: 
       case 'methods': {
         const list: readonly unknown[] = Array.isArray(value) ? value : [];
         if (list.length === 0) fail('a list of methods is needed', name);
-        const unknown = list.find((one) => !methodNames.includes(one as MethodName));
+        const unknown = list.find((one) => !comparedMethods.includes(one as MethodName));
         if (unknown !== undefined)
-          fail(`${JSON.stringify(unknown)} is no method; there are ${methodNames.join(', ')}`, name);
+          fail(`${JSON.stringify(unknown)} is no method; there are ${comparedMethods.join(', ')}`, name);
         break;
       }
       case 'shots': {
@@ -138,7 +141,7 @@ export function checkedSettings(given: Readonly<Record<string, unknown>>, fail: 
         fail(`it does not exist; there are ${Object.keys(comparisonPresets.whole).join(', ')}`, name);
     }
   }
-  return given as Partial<ComparisonSettings>;
+  return given;
 }
 
 /** Examples of each label by rising number, `all` last. */
@@ -220,6 +223,6 @@ class Reader {
   #templates(value: unknown, at: string): Partial<Record<ModelRole, string>> {
     const given = this.object(value, at, roles);
     for (const [role, text] of Object.entries(given)) parseTemplate(this.text(text, `${at}.${role}`));
-    return given as Partial<Record<ModelRole, string>>;
+    return given;
   }
 }

@@ -11,7 +11,8 @@ import { accuracyOf, type TuneSettings } from '../method.ts';
 import type { LabelledText } from '../task.ts';
 import { parseTemplate } from '../template.ts';
 import { withoutZeros } from '../testing/without-zeros.ts';
-import { type CausalModel, decoderMethod, inContextMethod } from './decoder.ts';
+import type { CausalModel } from './causal-reader.ts';
+import { decoderMethod, inContextMethod } from './decoder.ts';
 
 let model: CausalModel;
 let data: { labels: string[]; train: LabelledText[]; dev: LabelledText[] };
