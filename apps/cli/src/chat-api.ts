@@ -24,7 +24,7 @@ export async function openChatApi(settings: Settings, url: string | undefined): 
   const own: Settings = {
     ...settings,
     bus: 'embedded:',
-    ports: { gateway: 0, policy: 0, reward: 0, trainer: 0, retriever: 0, sandbox: 0 },
+    ports: { gateway: 0, policy: 0, reward: 0, trainer: 0, retriever: 0, sandbox: 0, actor: 0 },
   };
   const hosted = await host(own, ['policy', 'gateway'], 'error');
   return { url: `http://${hosted.services.gateway!.target}/v1`, [Symbol.asyncDispose]: () => hosted.close(1000) };

@@ -75,6 +75,7 @@ const commands: Readonly<Record<string, readonly [summary: string, load: () => P
   ],
   run: ['run a Python program in the sandbox', async () => (await import('./commands/run.ts')).runCommand()],
   jobs: ['list or cancel training jobs', async () => (await import('./commands/jobs.ts')).jobsCommand()],
+  keys: ['list, make and revoke keys of the HTTP API', async () => (await import('./commands/keys.ts')).keysCommand()],
   serve: ['run one service, over NATS', async () => (await import('./commands/serve.ts')).serveCommand()],
 };
 

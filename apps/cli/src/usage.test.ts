@@ -30,7 +30,25 @@ function corpus(): string {
 
 describe('--help', () => {
   it.each([
-    [[], ['up', 'forge', 'train', 'chat', 'ask', 'eval', 'models', 'pull', 'export', 'run', 'jobs', 'serve', '--home']],
+    [
+      [],
+      [
+        'up',
+        'forge',
+        'train',
+        'chat',
+        'ask',
+        'eval',
+        'models',
+        'pull',
+        'export',
+        'run',
+        'jobs',
+        'keys',
+        'serve',
+        '--home',
+      ],
+    ],
     [['up'], ['--port', '--host', '--preset', '--device', '--precision', '--seed', '--no-forge', '--home']],
     [
       ['forge'],
@@ -137,6 +155,11 @@ describe('--help', () => {
     ],
     [['jobs'], ['list', 'cancel', '--home']],
     [['jobs', 'list'], ['--json']],
+    [['keys'], ['list', 'add', 'revoke', '--home']],
+    [
+      ['keys', 'add'],
+      ['--scopes', '--requests', '--tokens', '--runs', '--days', '--home'],
+    ],
     [
       ['serve'],
       ['policy', 'reward', 'trainer', 'retriever', 'sandbox', 'gateway', '--bus', '--host', '--port', '--home'],

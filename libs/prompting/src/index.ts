@@ -1,7 +1,8 @@
 export { answerKinds, extractAnswer, isSameAnswer } from './answers/task-answer.ts';
 export type { AnswerKind, TaskAnswer } from './answers/task-answer.ts';
 export { normalizeText, textF1 } from './answers/text-answers.ts';
-export type { Limits } from './budget.ts';
+export { LimitReached, resolveLimits } from './budget.ts';
+export type { LimitReason, Limits } from './budget.ts';
 export { createStrategy, strategyNames } from './catalog.ts';
 export type { StrategyName, StrategyOptions } from './catalog.ts';
 export type {

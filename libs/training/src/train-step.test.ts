@@ -82,10 +82,25 @@ describe('a step', () => {
 
   it('leaves the arrays that it was given as they are', async () => {
     const step = train();
-    const before = step.parameters;
     await step.run(points(0, 8), 0.1);
     expect(Array.from(line.weight.data)).toEqual([0.5, -1]);
-    expect(step.parameters).not.toBe(before);
+    expect(Array.from(step.parameters.weight.data)).not.toEqual([0.5, -1]);
+  });
+
+  it('writes over its own arrays, and gives out copies that stay as they are', async () => {
+    const step = train();
+    await step.run(points(0, 8), 0.1);
+    const [copies, { parameters, state }] = [await step.onHost(), await step.lent()];
+    const before = [valuesOf(copies.parameters), valuesOf(copies.state)].map((tree) => structuredClone(tree));
+    expect([valuesOf(parameters), valuesOf(state)]).toEqual(before);
+    await step.run([points(0, 4), points(4, 8)], 0.1);
+    expect([valuesOf(copies.parameters), valuesOf(copies.state)]).toEqual(before);
+    expect(step.parameters.weight).toBe(parameters.weight);
+    expect(valuesOf(parameters)).not.toEqual(before[0]);
+  });
+
+  it('refuses a batch of no parts', async () => {
+    await expect(train().run([], 0.1)).rejects.toThrow('line: a batch of no parts');
   });
 
   it.each([
