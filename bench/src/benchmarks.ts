@@ -11,6 +11,7 @@ import { shakespeare } from './shakespeare.ts';
 import { smollmStep } from './smollm-step.ts';
 import { strategies } from './strategies.ts';
 import { tokenizer } from './tokenizer.ts';
+import { tuning } from './tuning.ts';
 
 /** Every benchmark by the name it is asked for. */
 export const benchmarks: Readonly<Record<string, Benchmark>> = {
@@ -26,4 +27,5 @@ export const benchmarks: Readonly<Record<string, Benchmark>> = {
   tokenizer,
   sandbox,
   strategies,
+  tuning,
 };
