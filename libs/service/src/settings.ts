@@ -25,6 +25,16 @@ const boundary = z.enum(boundaries, { error: `a boundary is one of ${boundaries.
 const bus = text.regex(/^(?:nats|tls):\/\/.|^embedded:(?!\/\/)/, {
   error: 'a bus is nats://HOST:PORT, tls://HOST:PORT, embedded:FOLDER, or embedded: for one in memory',
 });
+const withoutKeys = z.enum(['loopback', 'anywhere'], {
+  error: 'where there are no keys, those may ask that reach it by loopback or from anywhere',
+});
+const list = text.transform((given) => given.split(',').map((each) => each.trim()));
+const hosts = list.refine((names) => names.every((name) => /^(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])$/i.test(name)), {
+  error: 'hosts are names or addresses without a port, with commas between them',
+});
+const origins = list.refine((all) => all.every((each) => /^https?:\/\//.test(each) && originOf(each) === each), {
+  error: 'origins are as https://chat.example or http://localhost:3000, with commas between them',
+});
 const target = text.regex(/^(?:\S+:\d{1,5}|unix:\S+)$/, { error: 'a target is HOST:PORT or unix:/PATH' });
 
 const schema = z.object({
@@ -35,6 +45,16 @@ const schema = z.object({
   /** The address that services listen at. */
   CRUCIBLE_HOST: text.default('127.0.0.1'),
   CRUCIBLE_GATEWAY_PORT: port.default(8080),
+  /** Folder of the API keys. Default: in the home. */
+  CRUCIBLE_GATEWAY_KEYS: text.optional(),
+  /** Who may ask where there are no keys. */
+  CRUCIBLE_GATEWAY_WITHOUT_KEYS: withoutKeys.default('loopback'),
+  /** Names under which the gateway may be asked without keys, beside those of this machine. */
+  CRUCIBLE_GATEWAY_HOSTS: hosts.default([]),
+  /** Origins of pages that may ask the gateway. */
+  CRUCIBLE_GATEWAY_ORIGINS: origins.default([]),
+  /** Folder of the console's build. Default: that of this installation. */
+  CRUCIBLE_GATEWAY_CONSOLE: text.optional(),
   CRUCIBLE_POLICY_PORT: port.default(7001),
   CRUCIBLE_REWARD_PORT: port.default(7002),
   CRUCIBLE_TRAINER_PORT: port.default(7003),
@@ -80,6 +100,15 @@ export interface Settings {
     readonly retriever: number;
     readonly sandbox: number;
     readonly actor: number;
+  };
+  readonly gateway: {
+    /** Folder of the API keys. */
+    readonly keys: string;
+    readonly withoutKeys: z.infer<typeof withoutKeys>;
+    readonly hosts: readonly string[];
+    readonly origins: readonly string[];
+    /** As it was given: a folder of the console's build. */
+    readonly console: string | undefined;
   };
   readonly targets: {
     readonly policy: string;
@@ -139,6 +168,13 @@ export function resolveSettings(environment: Readonly<Record<string, string | un
       sandbox: env.CRUCIBLE_SANDBOX_PORT,
       actor: env.CRUCIBLE_ACTOR_PORT,
     },
+    gateway: {
+      keys: resolve(env.CRUCIBLE_GATEWAY_KEYS ?? join(home, 'keys')),
+      withoutKeys: env.CRUCIBLE_GATEWAY_WITHOUT_KEYS,
+      hosts: env.CRUCIBLE_GATEWAY_HOSTS.map((name) => name.toLowerCase()),
+      origins: env.CRUCIBLE_GATEWAY_ORIGINS,
+      console: env.CRUCIBLE_GATEWAY_CONSOLE === undefined ? undefined : resolve(env.CRUCIBLE_GATEWAY_CONSOLE),
+    },
     targets: {
       policy: env.CRUCIBLE_POLICY_TARGET ?? targetFrom(host, env.CRUCIBLE_POLICY_PORT),
       retriever: env.CRUCIBLE_RETRIEVER_TARGET ?? targetFrom(host, env.CRUCIBLE_RETRIEVER_PORT),
@@ -161,6 +197,10 @@ export function resolveSettings(environment: Readonly<Record<string, string | un
     logLevel: env.CRUCIBLE_LOG_LEVEL,
     cache: env.CRUCIBLE_CACHE === 'off' ? undefined : resolve(env.CRUCIBLE_CACHE ?? join(cachesOf(given), 'crucible')),
   };
+}
+
+function originOf(text: string): string | undefined {
+  return URL.canParse(text) ? new URL(text).origin : undefined;
 }
 
 /** The XDG base directory specification: a relative path counts as unset. */

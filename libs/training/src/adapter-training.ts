@@ -20,6 +20,12 @@ import {
 } from '@crucible/nn';
 import { createOptimizer, type Optimizer } from '@crucible/optim';
 import { compile, type NdArray, randomKey, reshape, type Tensor } from '@crucible/tensor';
+import {
+  createReparametrization,
+  foldReparametrization,
+  type Reparametrization,
+  reparametrizations,
+} from './reparametrization.ts';
 
 /** Options of the group `adapter`. */
 export interface AdapterSettings {
@@ -41,6 +47,10 @@ export interface AdapterSettings {
   readonly start: 'vocabulary' | 'text' | 'random';
   /** What they begin as with `start` text. */
   readonly text: string;
+  /** Whether they are learned through a network: `none`, `mlp` or `lstm`. */
+  readonly reparametrization: (typeof reparametrizations)[number];
+  /** Inner width of that network. */
+  readonly width: number;
 }
 
 export const adapterDefaults: AdapterSettings = {
@@ -53,6 +63,8 @@ export const adapterDefaults: AdapterSettings = {
   tokens: 20,
   start: 'vocabulary',
   text: '',
+  reparametrization: 'none',
+  width: 128,
 };
 
 /** Throws for settings that make no adapter. */
@@ -65,7 +77,10 @@ export function assertAdapterSettings(settings: AdapterSettings, at: string): vo
   };
   oneOf('kind', ['none', ...adapterKinds]);
   oneOf('start', ['vocabulary', 'text', 'random']);
-  for (const name of ['rank', 'tokens'] as const)
+  oneOf('reparametrization', reparametrizations);
+  if (settings.reparametrization !== 'none' && (settings.kind === 'lora' || settings.kind === 'none'))
+    fail('reparametrization', `it is for virtual tokens, and ${at}.kind is ${JSON.stringify(settings.kind)}`);
+  for (const name of ['rank', 'tokens', 'width'] as const)
     if (!Number.isInteger(settings[name]) || settings[name] < 1) fail(name, 'a whole number from 1 is needed');
   if (!(settings.alpha > 0)) fail('alpha', 'a number above 0 is needed');
   if (!(settings.dropout < 1)) fail('dropout', 'a number below 1 is needed');
@@ -141,6 +156,21 @@ async function keysAndValues(
 /** The name of the random key in a batch. */
 export const dropoutKey = 'dropoutKey';
 
+/** The name of the virtual tokens among an adapter's parameters. */
+const virtualName = 'prompt_embeddings';
+
+/** The network that an adapter's virtual tokens are learned through; undefined where there is none. */
+export function reparametrizationOf(
+  adapter: SavedAdapter | undefined,
+  { reparametrization: kind, width }: Pick<AdapterSettings, 'reparametrization' | 'width'>,
+  seed: number,
+): Reparametrization | undefined {
+  if (kind === 'none' || !adapter) return undefined;
+  const tokens = adapter.parameters[virtualName] as NdArray | undefined;
+  if (!tokens) throw new Error('internal: an adapter without virtual tokens has no network for them');
+  return createReparametrization(tokens, { kind, width }, Random.seeded(seed).fork('reparametrization'));
+}
+
 export interface TrainingPlan {
   /** What is learned. */
   readonly parameters: ModelWeights;
@@ -150,27 +180,40 @@ export interface TrainingPlan {
   readonly read: (parameters: ParameterTree<Tensor>, frozen: ParameterTree<Tensor>, key?: Tensor) => Adapted;
   /** What goes into the batch of step `n`, where something is drawn at random. */
   readonly randomness: (seed: number, n: number) => Readonly<Record<string, NdArray>>;
+  /** What is kept of what was learned: the model, or the adapter's parameters. */
+  readonly kept: (parameters: ModelWeights) => Promise<ModelWeights>;
   /** A whole model of what was learned. */
   readonly merged: (parameters: ModelWeights, head: DecoderHead) => ModelWeights;
 }
 
-/** All of the model is learned, or, where there is one, the adapter alone. */
-export function trainingPlan(base: ModelWeights, config: DecoderConfig, adapter?: SavedAdapter): TrainingPlan {
+/** All of the model is learned, or, where there is one, the adapter alone, its virtual tokens perhaps through a network. */
+export function trainingPlan(
+  base: ModelWeights,
+  config: DecoderConfig,
+  adapter?: SavedAdapter,
+  reparametrization?: Reparametrization,
+): TrainingPlan {
   if (!adapter) {
     return {
       parameters: base,
       frozen: {},
       read: (weights) => ({ weights, prefix: undefined }),
       randomness: () => ({}),
+      kept: (parameters) => Promise.resolve(parameters),
       merged: (parameters) => parameters,
     };
   }
   const { config: own, parameters } = adapter;
   const drops = own.kind === 'lora' && own.dropout > 0;
   return {
-    parameters,
+    parameters: reparametrization?.parameters ?? parameters,
     frozen: base,
-    read: (learned, frozen, key) => adaptDecoder(frozen, config, learned, own, key),
+    read: (learned, frozen, key) => {
+      const adapted = reparametrization ? { [virtualName]: reparametrization.apply(learned) } : learned;
+      return adaptDecoder(frozen, config, adapted, own, key);
+    },
+    kept: async (learned) =>
+      reparametrization ? { [virtualName]: await foldReparametrization(reparametrization, learned) } : learned,
     randomness: (seed, n) =>
       drops ? { [dropoutKey]: randomKey(Random.seeded(seed).fork(`dropout ${n}`).uint32()) } : {},
     merged: (learned, head) => {

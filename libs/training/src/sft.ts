@@ -8,13 +8,14 @@
  * matrices, as in pre-training; the learning rate is constant with a linear fall at the end.
  */
 import type { DecoderConfig, ModelWeights, Recompute } from '@crucible/nn';
-import { warmupDecay } from '@crucible/optim';
+import { countParameters, warmupDecay } from '@crucible/optim';
 import type { SavedAdapter } from '@crucible/checkpoint';
 import {
   adapterDefaults,
   adapterOptimizer,
   type AdapterSettings,
   dropoutKey,
+  reparametrizationOf,
   trainingPlan,
 } from './adapter-training.ts';
 import type { ChatSource } from './batches/chat-rows.ts';
@@ -78,13 +79,18 @@ export async function sft(
   { config, base, source, evaluate, adapter }: SftInputs,
   given: Partial<SftSettings> = {},
   context: StageContext<ModelWeights> = {},
-): Promise<{ readonly weights: ModelWeights; readonly metrics: Readonly<Record<string, number>> }> {
+): Promise<{
+  readonly weights: ModelWeights;
+  readonly metrics: Readonly<Record<string, number>>;
+  /** Those of a network that is dropped included. */
+  readonly trainedParameters: number;
+}> {
   const settings = { ...sftDefaults, ...given };
   assertFits('sft', settings, config);
   const { steps, rows, time } = settings;
   const { recompute, ...others } = settings;
   const identity = { ...others, config };
-  const plan = trainingPlan(base, config, adapter);
+  const plan = trainingPlan(base, config, adapter, reparametrizationOf(adapter, settings.adapter, settings.seed));
   const optimizer = adapter
     ? adapterOptimizer(settings)
     : decoderOptimizer({ ...settings, config, head: { kind: 'language' } });
@@ -122,18 +128,19 @@ export async function sft(
           const seconds = (performance.now() - start) / 1000;
           return { loss, ...own, grad_norm: gradientNorm, lr: learningRate, tokens_per_s: (rows * time) / seconds };
         },
-        weights: async () => (await training.onHost()).parameters,
+        weights: async () => plan.kept((await training.onHost()).parameters),
         state: () => stepState(training, identity),
         ...(evaluate && {
-          evaluate: async () => evaluate((await training.onHost()).parameters),
+          evaluate: async () => evaluate(await plan.kept((await training.lent()).parameters)),
           evaluateEvery: settings.validateEvery,
         }),
       },
       context,
     );
-    const { parameters: weights } = await training.onHost();
+    const { parameters } = await training.lent();
+    const weights = await plan.kept(parameters);
     await context.publish?.(weights, { step: steps, finished: true, metrics });
-    return { weights, metrics };
+    return { weights, metrics, trainedParameters: countParameters(parameters) };
   } finally {
     await training.dispose();
   }

@@ -11,6 +11,7 @@ import {
 } from '@crucible/nn';
 import { concat, floats, gather, matmul, type NdArray, type Tensor } from '@crucible/tensor';
 import type { Tokenizer } from '@crucible/tokenizer';
+import type { Reparametrization } from '@crucible/training';
 import type { EncoderInputs, EncoderPrompt, EncoderTask } from './encoder-classifier.ts';
 import type { EncodedPrompt } from './template.ts';
 import { type Verbalizer, verbalizerWeights } from './verbalizer.ts';
@@ -57,12 +58,15 @@ export function promptTask(
   verbalizer: Verbalizer,
   soft: NdArray | undefined,
   scope: PromptScope,
+  reparametrization?: Reparametrization,
 ): EncoderTask {
   if (scope === 'soft' && !soft) {
     throw invalidInput('template: it has no {soft} tokens, and nothing else is to be learned', { at: 'template' });
   }
   const { ids, weights: shares } = verbalizerWeights(verbalizer);
-  const softPart = soft ? { [softName]: soft } : {};
+  const softPart = soft ? { [softName]: reparametrization?.parameters ?? soft } : {};
+  const read = (tree: ParameterTree<Tensor>): ParameterTree<Tensor> =>
+    reparametrization ? { ...tree, [softName]: reparametrization.apply(branchOf(tree)) } : tree;
   const parts: Readonly<Record<PromptScope, [ModelWeights, ModelWeights]>> = {
     all: [{ ...weights, ...softPart }, {}],
     soft: [softPart, weights],
@@ -74,13 +78,17 @@ export function promptTask(
     learned,
     frozen,
     scores: (own, others, inputs) => {
-      const logits = logitsOf({ ...others, ...own }, config, inputs);
+      const logits = logitsOf(read({ ...others, ...own }), config, inputs);
       const { graph } = logits;
       const counted = gather(logits, graph.constant('int32', [ids.length], Int32Array.from(ids)), { axis: 1 });
       const matrix = graph.constant('float32', [shares.length, ids.length], Float32Array.from(shares.flat()));
       return matmul(counted, matrix, { transposeB: true });
     },
   };
+}
+
+function branchOf(tree: ParameterTree<Tensor>): ParameterTree<Tensor> {
+  return tree[softName] as ParameterTree<Tensor>;
 }
 
 /** Logits [rows, vocabulary] of the tokens that are read. */

@@ -1,9 +1,10 @@
 /** Finding prompts: label words, trigger words and templates, judged by examples. */
 import { invalidInput, Random, throwIfCancelled } from '@crucible/foundation';
 import { compile, flatten, gradient, isTensor, itemOf, mul, type NdArray } from '@crucible/tensor';
-import { maskedVocabulary, predictionLoss } from '@crucible/training';
+import { predictionLoss } from '@crucible/training';
 import { EncoderClassifier, type LabelledPrompt } from './encoder-classifier.ts';
-import { accuracyOf, type Method, type TuneSettings } from './method.ts';
+import type { Method, TuneSettings } from './method.ts';
+import { classificationFigures } from './metrics.ts';
 import {
   initSoftPrompt,
   logitsOf,
@@ -16,25 +17,7 @@ import {
 import type { TaskData } from './task.ts';
 import { parseTemplate, type Template, TemplateEncoder } from './template.ts';
 import { createVerbalizer, type LabelWords, searchLabelWords } from './verbalizer.ts';
-
-/** Which tokens may stand in a prompt: whole words of letters alone, that the tokenizer gives back as one token. */
-function wholeWords({ tokenizer }: Pick<MaskedModel, 'tokenizer'>): (id: number) => boolean {
-  const { continues, special } = maskedVocabulary(tokenizer);
-  const known = new Map<number, boolean>();
-  return (id) => {
-    let is = known.get(id);
-    if (is === undefined) {
-      is = !special[id] && !continues[id];
-      if (is) {
-        const word = tokenizer.decode([id]).trim();
-        const again = tokenizer.encode(` ${word}`);
-        is = /^\p{L}{2,}$/u.test(word) && again.length === 1 && again[0] === id;
-      }
-      known.set(id, is);
-    }
-    return is;
-  };
-}
+import { logSoftmax, wholeWords } from './words.ts';
 
 export interface WordSearchOptions {
   /** Candidates of each label. Default: 10. */
@@ -73,12 +56,6 @@ export async function findLabelWords(
   } finally {
     await reader.dispose();
   }
-}
-
-function logSoftmax(logits: readonly number[]): Float32Array {
-  const largest = logits.reduce((most, value) => Math.max(most, value), -Infinity);
-  const total = logits.reduce((sum, value) => sum + Math.exp(value - largest), 0);
-  return Float32Array.from(logits, (value) => value - largest - Math.log(total));
 }
 
 export interface TriggerSearch {
@@ -196,9 +173,11 @@ export interface RankedTemplate {
   readonly template: Template;
   /** Accuracy on dev. */
   readonly accuracy: number;
+  /** Nats of the right label there, in the mean. */
+  readonly logLoss: number;
 }
 
-/** Templates by how well a method does with each on dev, the best first. */
+/** Templates by how well a method does with each on dev, the best first: by accuracy, and of equals by the loss. */
 export async function rankTemplates(
   templates: readonly Template[],
   methodOf: (template: Template) => Method,
@@ -210,10 +189,14 @@ export async function rankTemplates(
   for (const template of templates) {
     const model = await methodOf(template).train(data, settings);
     try {
-      ranked.push({ template, accuracy: accuracyOf(await model.predict(data.dev), data.dev) });
+      const { accuracy, logLoss } = classificationFigures(
+        await model.predict(data.dev),
+        data.dev.map(({ label }) => label),
+      );
+      ranked.push({ template, accuracy: accuracy.value, logLoss });
     } finally {
       await model.dispose();
     }
   }
-  return ranked.sort((a, b) => b.accuracy - a.accuracy);
+  return ranked.sort((a, b) => b.accuracy - a.accuracy || a.logLoss - b.logLoss);
 }

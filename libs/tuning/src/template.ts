@@ -10,11 +10,10 @@
  * - `{soft}`: one virtual token that is learned; `{soft:5}` five of them; `{soft:It was}` as many as the words have tokens,
  *   which they begin as.
  * - Everything else stands for itself; `{{` and `}}` for braces.
- *
- * A template is read by a parser, and nothing in it is ever run.
  */
 import { invalidInput } from '@crucible/foundation';
 import type { Tokenizer } from '@crucible/tokenizer';
+import { scanTemplate, templateError } from './template-scanner.ts';
 
 export type Field = 'text' | 'pair';
 
@@ -39,51 +38,26 @@ export interface Template {
 
 const fieldOptions = ['lower', 'bare', 'keep', 'tail'] as const;
 
-const longestTemplate = 2000;
 const mostSoft = 200;
 
 /** Reads a template; errors show it with carets under the place. */
 export function parseTemplate(source: string): Template {
-  if (source.length > longestTemplate)
-    throw invalidInput(`template: it has ${source.length} characters; ${longestTemplate} are the most`, {
-      at: 'template',
-    });
   const fail = (what: string, start: number, end: number): never => {
     throw templateError(source, what, start, end);
   };
-  const parts: TemplatePart[] = [];
-  let literal = '';
   let maskAt = -1;
-  const flush = (): void => {
-    if (literal !== '') parts.push({ kind: 'literal', text: literal });
-    literal = '';
-  };
-  for (let i = 0; i < source.length;) {
-    const character = source[i]!;
-    if ((character === '{' || character === '}') && source[i + 1] === character) {
-      literal += character;
-      i += 2;
-    } else if (character === '}') {
-      fail('a } without its {; write }} for a brace', i, i + 1);
-    } else if (character !== '{') {
-      literal += character;
-      i++;
-    } else {
-      const end = source.indexOf('}', i);
-      const inner = end === -1 ? '' : source.slice(i + 1, end);
-      if (end === -1 || inner.includes('{')) fail('a { without its }; write {{ for a brace', i, i + 1);
-      flush();
-      const part = parsePlaceholder(inner, (what, from, to) => fail(what, i + 1 + from, i + 1 + to));
-      if (part.kind === 'mask') {
-        if (maskAt !== -1) fail('a second {mask}; there is one place for the answer', i, end + 1);
-        maskAt = i;
-      }
-      parts.push(part);
-      i = end + 1;
+  const parts = scanTemplate(source, 'template').map((scanned): TemplatePart => {
+    if (scanned.kind === 'literal') return scanned;
+    const { inner, start, end } = scanned;
+    const part = parsePlaceholder(inner, (what, from, to) => fail(what, start + 1 + from, start + 1 + to));
+    if (part.kind === 'mask') {
+      if (maskAt !== -1) fail('a second {mask}; there is one place for the answer', start, end);
+      maskAt = start;
     }
-  }
-  flush();
-  if (maskAt === -1) fail('there is no {mask}, the place of the answer', source.length, source.length + 1);
+    return part;
+  });
+  if (!parts.some(({ kind }) => kind === 'mask'))
+    fail('there is no {mask}, the place of the answer', source.length, source.length + 1);
   if (!parts.some(({ kind }) => kind === 'field'))
     fail('there is neither {text} nor {pair}: all inputs would look alike', 0, Math.max(1, source.length));
   return { source, parts };
@@ -146,13 +120,6 @@ function parseSoft(rest: string, fail: (what: string) => never): { count: number
   return { count };
 }
 
-/** The template under what is wrong with it, and carets under the place. */
-function templateError(source: string, what: string, start: number, end: number): Error {
-  const shown = source.replace(/\s/g, ' ');
-  const carets = `${' '.repeat(start)}${'^'.repeat(Math.max(1, end - start))}`;
-  return invalidInput(`template, column ${start + 1}: ${what}\n  ${shown}\n  ${carets}`, { at: 'template' });
-}
-
 /** An input to be put into a template. */
 export interface TemplateInput {
   readonly text: string;
@@ -209,7 +176,7 @@ export class TemplateEncoder {
       this.#softIds.set(part, ids);
     }
     this.softTokens = [...this.#softIds.values()].flat();
-    this.#around = around(tokenizer, kind);
+    this.#around = specialTokensAround(tokenizer, kind);
     // Said once, and not of the first input that comes.
     const fixed = this.#pieces({ text: '', pair: '' }).reduce((sum, { ids }) => sum + ids.length, 0) + this.#framing;
     if (fixed >= longest) {
@@ -297,8 +264,11 @@ export class TemplateEncoder {
   }
 }
 
-/** What a tokenizer puts before and after a text. */
-function around(tokenizer: Tokenizer, kind: PromptKind): { before: number[]; after: number[] } {
+/** What a tokenizer puts before and after a text; nothing comes after what a decoder is to go on from. */
+export function specialTokensAround(
+  tokenizer: Tokenizer,
+  kind: PromptKind,
+): { readonly before: number[]; readonly after: number[] } {
   const { ids, specialTokensMask } = tokenizer.tokenize('a');
   const first = specialTokensMask.indexOf(0);
   const last = specialTokensMask.lastIndexOf(0);

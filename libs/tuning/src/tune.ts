@@ -2,13 +2,20 @@
 import type { SavedModel } from '@crucible/checkpoint';
 import { invalidInput } from '@crucible/foundation';
 import type { Tokenizer } from '@crucible/tokenizer';
+import { adapterDefaults, type AdapterSettings } from '@crucible/training';
+import { generateTemplates } from './generate-templates.ts';
+import { instructDefaults } from './instructions/instruct.ts';
+import type { InstructionTask } from './instructions/instruction-task.ts';
+import { holdOut } from './instructions/mixture.ts';
+import { clusterOfTask, worldInstructions } from './instructions/world-instructions.ts';
 import { type Method, type TuneContext, type TunedModel, type TuneSettings } from './method.ts';
 import { type ClassificationFigures, classificationFigures, meanWithInterval, type Share } from './metrics.ts';
 import { decoderMethod, inContextMethod } from './methods/decoder.ts';
+import { instructionMethod, instructionTemplate } from './methods/instruction.ts';
 import { headMethod } from './methods/head.ts';
 import { promptMethod } from './methods/prompt.ts';
 import type { MaskedModel } from './prompt-model.ts';
-import { findLabelWords, findTriggers } from './search.ts';
+import { findLabelWords, findTriggers, rankTemplates } from './search.ts';
 import { kShot, type TaskData } from './task.ts';
 import { parseTemplate, type Template } from './template.ts';
 import type { LabelWords } from './verbalizer.ts';
@@ -24,6 +31,7 @@ export const methods = {
   lora: { of: 'language', rates: [3e-3, 5e-4], learns: 'low-rank changes of its matrices' },
   prefix: { of: 'language', rates: [5e-3, 5e-3], learns: 'keys and values before the prompt' },
   'soft-prompt': { of: 'language', rates: [3e-2, 1e-2], learns: 'embeddings before the prompt' },
+  instruction: { of: 'language', rates: [1e-3, 2e-5], learns: 'all of the decoder, by instructions of other tasks' },
   'in-context': { of: 'language', rates: [0, 0], learns: 'nothing; solved examples stand in the prompt' },
 } as const satisfies Record<
   string,
@@ -61,10 +69,17 @@ export interface TuneOptions {
   readonly words?: LabelWords | 'auto';
   /** Trigger words that are looked for and take the place of the template; 0: none. Default: 0. */
   readonly triggers?: number;
+  /**
+   * Templates that the model writes itself and that are ranked on dev, without training; the best takes the place of the
+   * template; 0: none. Default: 0.
+   */
+  readonly generate?: number;
   /** Default: none. */
   readonly calibration?: 'none' | 'empty' | 'train';
-  /** Virtual tokens, rank. */
-  readonly adapter?: { readonly tokens?: number; readonly rank?: number };
+  /** What `instruction` learns. Default: the built-in clusters, without that of the task. */
+  readonly instructions?: readonly InstructionTask[];
+  /** Virtual tokens, rank, the network that virtual tokens are learned through, and its width. */
+  readonly adapter?: Partial<Pick<AdapterSettings, 'tokens' | 'rank' | 'reparametrization' | 'width'>>;
   readonly settings?: Partial<Omit<TuneSettings, 'seed'>>;
 }
 
@@ -106,7 +121,7 @@ export async function tune(
     // Who has few examples to learn from has few to choose by.
     const dev = shots === undefined ? data.dev : fewOf(data, shots, seed);
     const own = { labels: data.labels, train, dev };
-    const prepared = await prepare(source, own, options, seed, settings.threads, context);
+    const prepared = await prepareMethod(source, { ...own, name: data.name }, options, seed, settings.threads, context);
     const tuned = await prepared.method.train(own, { ...settings, seed }, context);
     try {
       const test = classificationFigures(
@@ -132,15 +147,21 @@ export async function tune(
 export function resolveTuneSettings(
   { isImported = false }: Pick<TuneModel, 'isImported'>,
   { train, labels }: Pick<TaskData, 'train' | 'labels'>,
-  { method, shots, settings }: Pick<TuneOptions, 'method' | 'shots' | 'settings'>,
+  { method, shots, settings, adapter }: Pick<TuneOptions, 'method' | 'shots' | 'settings' | 'adapter'>,
 ): Omit<TuneSettings, 'seed'> {
   const examples = shots === undefined ? train.length : shots * labels.length;
-  const rows = Math.min(settings?.rows ?? 32, examples);
+  // Of instructions there are as many as one likes, and several share a row.
+  const isInstruction = method === 'instruction';
+  const rows = isInstruction ? (settings?.rows ?? 8) : Math.min(settings?.rows ?? 32, examples);
   const epochs = shots === undefined ? 4 : 20;
   const learns = methods[method].rates[0] > 0;
   return {
-    steps: learns ? Math.min(1000, Math.max(50, Math.ceil((epochs * examples) / rows))) : 0,
-    learningRate: methods[method].rates[isImported ? 1 : 0],
+    steps: isInstruction
+      ? instructDefaults.steps
+      : learns
+        ? Math.min(1000, Math.max(50, Math.ceil((epochs * examples) / rows)))
+        : 0,
+    learningRate: isReparametrized(method, adapter) ? networkRate : methods[method].rates[isImported ? 1 : 0],
     warmupShare: 0.1,
     weightDecay: 0.01,
     evaluations: 4,
@@ -148,6 +169,19 @@ export function resolveTuneSettings(
     ...settings,
     rows,
   };
+}
+
+/** Of a network that virtual tokens are learned through: one step moves all of them. */
+const networkRate = 3e-3;
+
+function isReparametrized(method: MethodName, adapter: TuneOptions['adapter']): boolean {
+  const { reparametrization: kind = 'none' } = adapter ?? {};
+  const has = method === 'soft-tokens' || method === 'prefix' || method === 'soft-prompt';
+  if (kind !== 'none' && !has)
+    throw invalidInput(`reparametrization: ${kind} is for virtual tokens; ${method} has none`, {
+      at: 'reparametrization',
+    });
+  return kind !== 'none';
 }
 
 function assertKind({ model, name }: TuneModel, method: MethodName): void {
@@ -172,22 +206,26 @@ interface Prepared {
 }
 
 /** Finds what is to be found from the training examples, and makes the method of it. */
-async function prepare(
+export async function prepareMethod(
   { model, tokenizer, name }: TuneModel,
-  own: Pick<TaskData, 'labels' | 'train' | 'dev'>,
+  own: Pick<TaskData, 'name' | 'labels' | 'train' | 'dev'>,
   options: TuneOptions,
   seed: number,
   threads: number,
-  { signal }: TuneContext,
+  { signal }: TuneContext = {},
 ): Promise<Prepared> {
   const { method, shots, calibration = 'none' } = options;
   const { weights } = model;
   const named = Object.fromEntries(own.labels.map((label) => [label, [label]]));
   if (model.kind === 'language') {
-    const templates = onlyOne(parsed(options.templates), method);
-    if (options.words === 'auto' || (options.triggers ?? 0) > 0)
-      throw invalidInput('words and triggers are searched with encoders alone', { at: 'words' });
+    if (options.words === 'auto' || (options.triggers ?? 0) > 0 || (options.generate ?? 0) > 0)
+      throw invalidInput('words, triggers and templates are searched with encoders alone', { at: 'words' });
     const words = options.words ?? named;
+    const hasPairs = own.train.some(({ pair }) => pair !== undefined);
+    const templates =
+      method === 'instruction' && !options.templates
+        ? [instructionTemplate(own.labels, words, hasPairs)]
+        : onlyOne(parsed(options.templates), method);
     const causal = { weights, config: model.config, tokenizer, base: name };
     const common = { template: templates[0]!, words };
     const made =
@@ -197,7 +235,12 @@ async function prepare(
             shots: shots ?? 0,
             calibration: calibration === 'none' ? 'none' : 'empty',
           })
-        : decoderMethod(causal, method as 'full', { ...common, ...(options.adapter && { adapter: options.adapter }) });
+        : method === 'instruction'
+          ? instructionMethod(causal, { ...common, tasks: options.instructions ?? otherClusters(own.name, seed) })
+          : decoderMethod(causal, method as 'full', {
+              ...common,
+              ...(options.adapter && { adapter: options.adapter }),
+            });
     return { method: made, templates: templates.map(({ source }) => source), words };
   }
   if (model.kind !== 'masked-language') throw new Error('internal: a model of this kind was let through');
@@ -216,12 +259,56 @@ async function prepare(
     const search = { count: options.triggers!, seed, threads, ...(signal && { signal }) };
     templates = [(await findTriggers(masked, words, own, search)).template];
   }
+  if ((options.generate ?? 0) > 0)
+    templates = [await bestWritten(masked, words, own, options, { seed, threads, signal })];
+  const { reparametrization: kind, width } = { ...adapterDefaults, ...options.adapter };
   const scope = ({ prompt: 'all', 'soft-tokens': 'soft', 'zero-shot': 'none' } as const)[method as 'prompt'];
   return {
-    method: promptMethod(masked, { templates, words, scope, calibration }),
+    method: promptMethod(masked, {
+      ...{ templates, words, scope, calibration },
+      ...(kind !== 'none' && { reparametrization: { kind, width } }),
+    }),
     templates: templates.map(({ source }) => source),
     words,
   };
+}
+
+/** The best of the templates that the model writes, on dev, as it is. */
+async function bestWritten(
+  model: MaskedModel,
+  words: LabelWords,
+  own: Pick<TaskData, 'labels' | 'train' | 'dev'>,
+  { generate, triggers = 0, method }: TuneOptions,
+  {
+    seed,
+    threads,
+    signal,
+  }: { readonly seed: number; readonly threads: number; readonly signal: AbortSignal | undefined },
+): Promise<Template> {
+  if (triggers > 0) throw invalidInput('triggers and generate: one of them finds the template', { at: 'generate' });
+  if (method === 'soft-tokens')
+    throw invalidInput('generate: templates that are written have no {soft} tokens; soft-tokens needs some', {
+      at: 'generate',
+    });
+  const search = { count: generate!, seed, threads, ...(signal && { signal }) };
+  const written = await generateTemplates(model, words, own, search);
+  const settings = {
+    ...{ seed, threads, steps: 0, rows: 1, learningRate: 0 },
+    ...{ warmupShare: 0, weightDecay: 0, evaluations: 0 },
+  };
+  const [best] = await rankTemplates(
+    written.map(({ template }) => template),
+    (template) => promptMethod(model, { templates: [template], words, scope: 'none' }),
+    own,
+    settings,
+  );
+  return best!.template;
+}
+
+/** The built-in instructions of other clusters than the task's. */
+function otherClusters(task: string, seed: number): readonly InstructionTask[] {
+  const cluster = clusterOfTask(task);
+  return holdOut(worldInstructions(seed), cluster === undefined ? [] : [cluster]).seen;
 }
 
 function parsed(sources: readonly string[] = [defaultTemplate]): Template[] {

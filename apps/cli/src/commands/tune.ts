@@ -1,25 +1,32 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { loadModel, type ModelVersion } from '@crucible/checkpoint';
-import { labelledTasks, type LabelledTask, readCorpus } from '@crucible/data';
+import { labelledTasks, type LabelledTask, readCorpus, readPromptedTasks } from '@crucible/data';
 import { invalidInput } from '@crucible/foundation';
 import { loadTokenizer } from '@crucible/tokenizer';
+import { reparametrizations } from '@crucible/training';
 import {
+  clusterOfTask,
   findContamination,
-  type LabelWords,
+  holdOut,
+  type InstructionTask,
   type MethodName,
   methodNames,
   methods,
   readTask,
+  rowInstructions,
   type TaskData,
   tune,
   type TunedModel,
+  type TuneOptions,
   type TuneResult,
   type TuneSettings,
   usualSeeds,
+  worldInstructions,
   worldTask,
 } from '@crucible/tuning';
 import { announceModel } from '../announce-model.ts';
 import { note, print, printJson, settingsFor } from '../context.ts';
+import { collectWords } from '../label-words-option.ts';
 import { registryOf } from '../registry.ts';
 import { collectOption, collectPath, parseCount, parseSeed } from '../stage-options.ts';
 import { table } from '../terminal/format.ts';
@@ -37,8 +44,11 @@ interface TuneCommandOptions {
   readonly template?: readonly string[];
   readonly words?: Readonly<Record<string, readonly string[]>> | 'auto';
   readonly triggers?: number;
+  readonly generate?: number;
   readonly calibrate: 'none' | 'empty' | 'train';
   readonly corpus?: readonly string[];
+  readonly instructions?: readonly string[];
+  readonly holdOut?: readonly string[];
   readonly set?: Readonly<Record<string, unknown>>;
   readonly name?: string;
   readonly json?: true;
@@ -59,6 +69,7 @@ export function tuneCommand(): Command {
     .option('--template <text>', 'as "{text} It was {mask}."; repeatable: an ensemble', collectText)
     .option('--words <label=words>', 'as positive=great,good; repeatable; or auto: they are searched', collectWords)
     .option('--triggers <number>', 'search so many words for the template', parseCount)
+    .option('--generate <number>', 'let the model write so many templates, and take the best on dev', parseCount)
     .addOption(
       new Option('--calibrate <how>', 'divide by what the model says of empty inputs, or of the training texts')
         .choices(['none', 'empty', 'train'])
@@ -69,6 +80,8 @@ export function tuneCommand(): Command {
       'what the model was pre-trained on, to look for test texts in it; repeatable',
       collectPath,
     )
+    .option('--instructions <file>', 'what instruction learns beside the built-in clusters; repeatable', collectPath)
+    .option('--hold-out <cluster>', 'what it does not learn (default: the cluster of --task); repeatable', collectText)
     .option('--set <option>', 'an option over the defaults, as steps=100; repeatable', collectOption)
     .option('--name <name>', 'keep the result in the registry under this name')
     .option('--json', 'print the result as JSON')
@@ -108,6 +121,8 @@ async function runTune(options: TuneCommandOptions, command: Command): Promise<v
         ...(options.template && { templates: options.template }),
         ...(options.words && { words: options.words }),
         ...(options.triggers !== undefined && { triggers: options.triggers }),
+        ...(options.generate !== undefined && { generate: options.generate }),
+        ...(options.method === 'instruction' && { instructions: await instructionsOf(options) }),
         ...splitSettings(options.set ?? {}),
       },
       {
@@ -165,6 +180,14 @@ async function taskOf({ task, data, dev, test, seed }: TuneCommandOptions): Prom
   );
 }
 
+async function instructionsOf(options: TuneCommandOptions): Promise<readonly InstructionTask[]> {
+  const { instructions = [], task, seed } = options;
+  const rows = [];
+  for (const path of instructions) for await (const row of readPromptedTasks(path)) rows.push(row);
+  const own = task === undefined ? [] : [clusterOfTask(task)!];
+  return holdOut([...worldInstructions(seed), ...rowInstructions(rows)], options.holdOut ?? own).seen;
+}
+
 /** Figures on texts that a model has seen are no figures. */
 function warnOfContamination({ train, test }: TaskData, corpora: readonly string[]): void {
   const texts = test.map(({ text }) => text);
@@ -187,18 +210,24 @@ function warnOfContamination({ train, test }: TaskData, corpora: readonly string
 }
 
 const settingNames = ['steps', 'rows', 'learningRate', 'warmupShare', 'weightDecay', 'evaluations', 'threads'] as const;
-const adapterNames = ['tokens', 'rank'] as const;
+const adapterNames = ['tokens', 'rank', 'reparametrization', 'width'] as const;
 
 function splitSettings(given: Readonly<Record<string, unknown>>): {
   readonly settings: Partial<Omit<TuneSettings, 'seed'>>;
-  readonly adapter: { readonly tokens?: number; readonly rank?: number };
+  readonly adapter: NonNullable<TuneOptions['adapter']>;
 } {
   const all = [...settingNames, ...adapterNames];
   for (const [name, value] of Object.entries(given)) {
     if (!all.some((each) => each === name))
       throw invalidInput(`option ${name} does not exist; there are ${all.join(', ')}`, { at: name });
-    if (typeof value !== 'number' || !Number.isFinite(value) || value < 0)
+    if (name === 'reparametrization') {
+      if (!reparametrizations.some((kind) => kind === value))
+        throw invalidInput(`option ${name} is ${JSON.stringify(value)}; there are ${reparametrizations.join(', ')}`, {
+          at: name,
+        });
+    } else if (typeof value !== 'number' || !Number.isFinite(value) || value < 0) {
       throw invalidInput(`option ${name} is ${JSON.stringify(value)}; a number from 0 is needed`, { at: name });
+    }
   }
   const pick = (names: readonly string[]): object =>
     Object.fromEntries(Object.entries(given).filter(([name]) => names.includes(name)));
@@ -259,12 +288,4 @@ function parseSeeds(given: string): number {
 
 function collectText(given: string, before: readonly string[] = []): readonly string[] {
   return [...before, given];
-}
-
-function collectWords(given: string, before: LabelWords | 'auto' = {}): LabelWords | 'auto' {
-  if (given === 'auto') return 'auto';
-  const [, label, words] = /^([^=]+)=(.+)$/su.exec(given) ?? [];
-  if (label === undefined || words === undefined)
-    throw new InvalidArgumentError('it must be LABEL=WORD,WORD, as in positive=great,good; or auto');
-  return { ...(before === 'auto' ? {} : before), [label]: words.split(',').map((word) => word.trim()) };
 }

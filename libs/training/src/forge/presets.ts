@@ -133,10 +133,12 @@ const adapterRates = {
 } as const;
 
 function adapterChanges({ adapter }: Readonly<Record<string, unknown>>, isImported: boolean): object {
-  const { kind } = (adapter ?? {}) as { readonly kind?: unknown };
+  const { kind, reparametrization = 'none' } = (adapter ?? {}) as Readonly<Record<string, unknown>>;
   if (typeof kind !== 'string' || !Object.hasOwn(adapterRates, kind)) return {};
   const { learningRate, ours } = adapterRates[kind as keyof typeof adapterRates];
-  return { optimizer: 'adamw', learningRate: isImported ? learningRate : ours, weightDecay: 0 };
+  const rate = isImported ? learningRate : ours;
+  // One step of a network that virtual tokens are learned through moves all of them.
+  return { optimizer: 'adamw', learningRate: reparametrization === 'none' ? rate : 3e-3, weightDecay: 0 };
 }
 
 export interface StageDefaults {

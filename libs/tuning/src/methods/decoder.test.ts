@@ -11,7 +11,8 @@ import { accuracyOf, type TuneSettings } from '../method.ts';
 import type { LabelledText } from '../task.ts';
 import { parseTemplate } from '../template.ts';
 import { withoutZeros } from '../testing/without-zeros.ts';
-import { type CausalModel, decoderMethod, inContextMethod } from './decoder.ts';
+import type { CausalModel } from './causal-reader.ts';
+import { decoderMethod, inContextMethod } from './decoder.ts';
 
 let model: CausalModel;
 let data: { labels: string[]; train: LabelledText[]; dev: LabelledText[] };
@@ -111,7 +112,11 @@ describe('what is learned', () => {
 
     const folder = temporaryFolder();
     tuned.save(folder);
-    expect(JSON.parse(readFileSync(join(folder, 'prompt.json'), 'utf8'))).toEqual({ template: template.source, words });
+    expect(JSON.parse(readFileSync(join(folder, 'prompt.json'), 'utf8'))).toEqual({
+      labels: ['no', 'yes'],
+      template: template.source,
+      words,
+    });
     if (kind === 'full') {
       const loaded = loadModel(folder);
       const again = await inContextMethod({ ...model, weights: loaded.weights }, { ...options, shots: 0 }).train(

@@ -8,11 +8,14 @@ import { temporaryFolder } from '@crucible/testing';
 import { loadTokenizer } from '@crucible/tokenizer';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { accuracyOf, type TuneSettings } from '../method.ts';
-import type { MaskedModel } from '../prompt-model.ts';
+import { EncoderClassifier } from '../encoder-classifier.ts';
+import { generateTemplates } from '../generate-templates.ts';
+import { logitsOf, type MaskedModel, promptOf, promptTask } from '../prompt-model.ts';
 import { findLabelWords, findTriggers, rankTemplates } from '../search.ts';
 import type { LabelledText } from '../task.ts';
-import { parseTemplate } from '../template.ts';
+import { parseTemplate, TemplateEncoder } from '../template.ts';
 import { tinyEncoder } from '../testing/tiny-encoder.ts';
+import { createVerbalizer } from '../verbalizer.ts';
 import { headMethod } from './head.ts';
 import { promptMethod } from './prompt.ts';
 
@@ -39,6 +42,9 @@ const settings: TuneSettings = {
 };
 const template = parseTemplate('{text} . it was {mask} .');
 const words = { no: ['bad', 'terrible'], yes: ['good'] };
+
+const zeroShot = (source: string, more: object = {}) =>
+  promptMethod(model, { templates: [parseTemplate(source)], words, scope: 'none', ...more });
 
 describe('a new head', () => {
   it('learns the task with all of the encoder, and its folder gives the same labels elsewhere', async () => {
@@ -74,9 +80,6 @@ describe('a new head', () => {
 });
 
 describe('a prompt', () => {
-  const zeroShot = (source: string, more: object = {}) =>
-    promptMethod(model, { templates: [parseTemplate(source)], words, scope: 'none', ...more });
-
   it('says without training what the masked language model says of the label words', async () => {
     const tuned = await zeroShot('{text} . it was {mask} .').train(data, settings);
     const [[no, yes] = []] = await tuned.predict(data.dev);
@@ -132,7 +135,7 @@ describe('a prompt', () => {
     const loaded = loadModel(folder);
     expect(loaded.kind).toBe('masked-language');
     const saved = JSON.parse(readFileSync(join(folder, 'prompt.json'), 'utf8')) as { template: string };
-    expect(saved).toEqual({ template: template.source, words, severalTokens: 'mean' });
+    expect(saved).toEqual({ labels: data.labels, template: template.source, words, severalTokens: 'mean' });
     const reloaded = { ...model, weights: loaded.weights };
     const again = await promptMethod(reloaded, { templates: [template], words, scope: 'none' }).train(data, settings);
     expect(await again.predict(data.dev)).toEqual(probabilities);
@@ -161,6 +164,37 @@ describe('a prompt', () => {
     expect(existsSync(join(folder, 'prompt.json'))).toBe(true);
     await tuned.dispose();
     await untuned.dispose();
+  });
+
+  it.each(['mlp', 'lstm'] as const)('virtual tokens through an %s learn, and are kept without it', async (kind) => {
+    const soft = parseTemplate('{soft:2} {text} {mask}');
+    const width = 8;
+    const method = promptMethod(model, {
+      ...{ templates: [soft], words, scope: 'soft', reparametrization: { kind, width } },
+    });
+    const [before, after] = [
+      await zeroShot('{soft:2} {text} {mask}').train(data, settings),
+      await method.train(data, { ...settings, learningRate: 1e-2 }),
+    ];
+    const loss = (rows: readonly (readonly number[])[]): number =>
+      rows.reduce((sum, row, i) => sum - Math.log(row[data.train[i]!.label]!), 0) / rows.length;
+    const rows = await after.predict(data.train);
+    expect(loss(rows)).toBeLessThan(loss(await before.predict(data.train)));
+    const { hiddenSize } = model.config;
+    expect(after.trainedParameters).toBeGreaterThan(2 * hiddenSize + 2 * width * hiddenSize);
+    // Without the network the kept tokens say the same.
+    const folder = temporaryFolder();
+    after.save(folder);
+    const kept = readSafetensors(join(folder, 'soft_prompt.safetensors')).tensors.get('soft_prompt')!;
+    expect(kept.shape).toEqual([2, hiddenSize]);
+    const task = promptTask(model, createVerbalizer(data.labels, words, model.tokenizer), kept, 'none');
+    const encoder = new TemplateEncoder(soft, model.tokenizer, { kind: 'masked', longest: model.config.maxPositions });
+    const plain = new EncoderClassifier(task, 1);
+    const again = await plain.probabilities(
+      data.train.map((example) => promptOf(encoder.encode(example), model.config)),
+    );
+    again.forEach((row, i) => expect(row[0]).toBeCloseTo(rows[i]![0]!, 4));
+    for (const one of [before, after, plain]) await one.dispose();
   });
 
   it('an ensemble is the mean of its templates', async () => {
@@ -200,6 +234,68 @@ describe('searches', () => {
     await tuned.dispose();
   });
 
+  /** Of examples that nothing was searched with. */
+  const devLoss = async (source: string): Promise<number> => {
+    const tuned = await zeroShot(source).train(data, settings);
+    const rows = await tuned.predict(data.dev);
+    await tuned.dispose();
+    return rows.reduce((sum, row, i) => sum - Math.log(row[data.dev[i]!.label]!), 0) / rows.length;
+  };
+  const vocabulary = 'film great bad terrible plot actor and very all blue green two'.split(' ');
+
+  it('triggers do better on dev than random words', async () => {
+    const { template: found } = await findTriggers(model, words, data, {
+      ...{ count: 2, steps: 6, candidates: 8, seed: 3, threads: 1 },
+    });
+    const random = Random.seeded(8);
+    const others: number[] = [];
+    for (let i = 0; i < 6; i++)
+      others.push(await devLoss(`{text} ${random.pick(vocabulary)} ${random.pick(vocabulary)} {mask}`));
+    expect(await devLoss(found.source)).toBeLessThan(Math.min(...others));
+  });
+
+  it('templates that the model writes are what it finds likeliest between texts and label words', async () => {
+    const few = { ...data, train: data.train.slice(0, 12) };
+    const written = await generateTemplates(model, words, few, {
+      count: 30,
+      beam: 3,
+      examples: 12,
+      seed: 1,
+      threads: 1,
+    });
+    expect(new Set(written.map(({ template: { source } }) => source)).size).toBe(written.length);
+    expect(written.length).toBeGreaterThan(20);
+    for (const { template: one } of written) expect(one.parts.filter(({ kind }) => kind === 'mask')).toHaveLength(1);
+    // The first is of one word before the mask: the likeliest of all words there, in the mean.
+    const [{ template: first, score }] = written as [(typeof written)[number]];
+    const [, word] = /^\{text\} ?(\S+) \{mask\}$/.exec(first.source)!;
+    const { tokenizer, config } = model;
+    const encoder = new TemplateEncoder(parseTemplate('{text} {soft} {mask}'), tokenizer, {
+      kind: 'masked',
+      longest: 32,
+    });
+    const reader = new EncoderClassifier({
+      ...{ config, learned: {}, frozen: model.weights },
+      scores: (_learned, frozen, inputs) => logitsOf(frozen, config, inputs),
+    });
+    const rows = await reader.scores(
+      few.train.map((example) => {
+        const { ids, softAt, maskAt } = encoder.encode(example);
+        const label = example.label === 0 ? 'bad' : 'good';
+        return {
+          ids: ids.with(softAt[0]!, tokenizer.maskId!).with(maskAt, tokenizer.tokenToId(label)!),
+          at: softAt[0]!,
+        };
+      }),
+    );
+    await reader.dispose();
+    const meanOf = (id: number): number =>
+      rows.reduce((sum, row) => sum + row[id]! - Math.log(row.reduce((all, x) => all + Math.exp(x), 0)), 0) /
+      rows.length;
+    expect(meanOf(tokenizer.tokenToId(word!)!)).toBeCloseTo(score, 3);
+    for (const other of vocabulary) expect(meanOf(tokenizer.tokenToId(other)!)).toBeLessThanOrEqual(score + 1e-4);
+  });
+
   it('label words are those that the examples of a label make likelier', async () => {
     const found = await findLabelWords(model, template, data, { count: 3 });
     expect(Object.keys(found)).toEqual(['no', 'yes']);
@@ -225,6 +321,8 @@ describe('searches', () => {
     expect(ranked.map(({ accuracy }) => accuracy)).toEqual(
       ranked.map(({ accuracy }) => accuracy).toSorted((a, b) => b - a),
     );
+    for (const [i, { accuracy, logLoss }] of ranked.slice(1).entries())
+      if (accuracy === ranked[i]!.accuracy) expect(logLoss).toBeGreaterThanOrEqual(ranked[i]!.logLoss);
     const first = await methodOf(ranked[0]!.template).train(data, settings);
     expect(ranked[0]!.accuracy).toBe(accuracyOf(await first.predict(data.dev), data.dev));
     await first.dispose();

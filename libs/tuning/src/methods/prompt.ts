@@ -5,13 +5,15 @@
  */
 import { join } from 'node:path';
 import { saveModel, tensorSources, writeSafetensors } from '@crucible/checkpoint';
-import { CrucibleError, Random, writeFileAtomic } from '@crucible/foundation';
+import { CrucibleError, Random } from '@crucible/foundation';
 import type { ModelWeights } from '@crucible/nn';
 import type { NdArray } from '@crucible/tensor';
 import { saveTokenizer } from '@crucible/tokenizer';
+import { createReparametrization, foldReparametrization, type ReparametrizationSettings } from '@crucible/training';
 import { EncoderClassifier } from '../encoder-classifier.ts';
 import type { Method } from '../method.ts';
 import { initSoftPrompt, type MaskedModel, promptOf, type PromptScope, promptTask, softName } from '../prompt-model.ts';
+import { savePrompt } from '../saved-prompt.ts';
 import type { LabelledText } from '../task.ts';
 import { type Template, TemplateEncoder, type TemplateInput } from '../template.ts';
 import { calibrated, createVerbalizer, type LabelWords, meanDistribution, type SeveralTokens } from '../verbalizer.ts';
@@ -21,6 +23,8 @@ export interface PromptOptions {
   readonly templates: readonly Template[];
   readonly words: LabelWords;
   readonly scope: PromptScope;
+  /** The network that virtual tokens are learned through. Default: none. */
+  readonly reparametrization?: ReparametrizationSettings;
   /** What counts of a word of several tokens. Default: mean. */
   readonly severalTokens?: SeveralTokens;
   /**
@@ -50,18 +54,28 @@ export function promptMethod(model: MaskedModel, options: PromptOptions): Method
         const { softTokens } = encoder;
         const random = Random.seeded(settings.seed).fork('soft prompt');
         const soft = softTokens.length === 0 ? undefined : initSoftPrompt(model, softTokens, random);
-        const classifier = new EncoderClassifier(promptTask(model, verbalizer, soft, scope), settings.threads);
+        const network =
+          soft && options.reparametrization && createReparametrization(soft, options.reparametrization, random);
+        const classifier = new EncoderClassifier(promptTask(model, verbalizer, soft, scope, network), settings.threads);
         const prompts = (inputs: readonly TemplateInput[]) =>
           inputs.map((input) => promptOf(encoder.encode(input), config));
         const labelled = (examples: readonly LabelledText[]) =>
           prompts(examples).map((prompt, i) => ({ ...prompt, label: examples[i]!.label }));
-        return { template, soft, classifier, prompts, labelled };
+        /** The virtual tokens as they are now. */
+        const softTokensNow = async (): Promise<NdArray | undefined> => {
+          const { [softName]: learned } = classifier.learned as Record<string, unknown>;
+          return network && learned
+            ? foldReparametrization(network, learned as ModelWeights)
+            : ((learned as NdArray | undefined) ?? soft);
+        };
+        return { template, softTokensNow, classifier, prompts, labelled };
       });
       for (const { classifier, labelled } of members) {
         if (scope !== 'none') await classifier.train(labelled(train), labelled(dev), settings, context);
       }
       const predictWith = async ({ classifier, prompts }: (typeof members)[number], inputs: readonly TemplateInput[]) =>
         classifier.probabilities(prompts(inputs));
+      const [softTokens] = await Promise.all(members.map((member) => member.softTokensNow()));
       const priors = await Promise.all(
         members.map(async (member) => {
           if (calibration === 'none') return undefined;
@@ -81,25 +95,29 @@ export function promptMethod(model: MaskedModel, options: PromptOptions): Method
         },
         trainedParameters: members.reduce((sum, { classifier }) => sum + classifier.trainedParameters, 0),
         allParameters: Math.max(...members.map(({ classifier }) => classifier.allParameters)),
+        ...(scope === 'all' &&
+          members.length === 1 && {
+            changed: () => {
+              const all = Object.entries({ ...model.weights, ...members[0]!.classifier.learned });
+              return { weights: Object.fromEntries(all.filter(([name]) => name !== softName)) };
+            },
+          }),
         save: (folder) => {
-          const [{ template, soft, classifier }] = members as [(typeof members)[number]];
+          const [{ template, classifier }] = members as [(typeof members)[number]];
           if (members.length > 1) {
             throw new CrucibleError(
               'failed-precondition',
               `an ensemble of ${members.length} templates is no one model`,
             );
           }
-          const { [softName]: learnedSoft = soft, ...learned } = classifier.learned as Record<string, unknown>;
-          const weights = { ...model.weights, ...learned } as ModelWeights;
+          const learned = Object.entries(classifier.learned).filter(([name]) => name !== softName);
+          const weights = { ...model.weights, ...Object.fromEntries(learned) } as ModelWeights;
           saveModel(folder, { kind: 'masked-language', config, weights }, { pad: tokenizer.padId ?? 0 });
           saveTokenizer(tokenizer, folder);
-          if (learnedSoft)
-            writeSafetensors(
-              join(folder, 'soft_prompt.safetensors'),
-              tensorSources({ [softName]: learnedSoft as NdArray }),
-            );
-          const prompt = { template: template.source, words, severalTokens: verbalizer.severalTokens };
-          writeFileAtomic(join(folder, 'prompt.json'), `${JSON.stringify({ ...prompt, prior: priors[0] }, null, 2)}\n`);
+          if (softTokens)
+            writeSafetensors(join(folder, 'soft_prompt.safetensors'), tensorSources({ [softName]: softTokens }));
+          const prompt = { labels, template: template.source, words, severalTokens: verbalizer.severalTokens };
+          savePrompt(folder, { ...prompt, ...(priors[0] && { prior: priors[0] }) });
         },
         dispose: async () => {
           for (const { classifier } of members) await classifier.dispose();
