@@ -10,7 +10,9 @@ import { retrieval } from './retrieval.ts';
 import { sandbox } from './sandbox.ts';
 import { shakespeare } from './shakespeare.ts';
 import { smollmStep } from './smollm-step.ts';
+import { strategies } from './strategies.ts';
 import { tokenizer } from './tokenizer.ts';
+import { tuning } from './tuning.ts';
 
 /** Every benchmark by the name it is asked for. */
 export const benchmarks: Readonly<Record<string, Benchmark>> = {
@@ -26,4 +28,6 @@ export const benchmarks: Readonly<Record<string, Benchmark>> = {
   tokenizer,
   sandbox,
   actor,
+  strategies,
+  tuning,
 };

@@ -151,6 +151,7 @@ describe('settings', () => {
       'CRUCIBLE_GATEWAY_ORIGINS',
       value,
       someOrigins,
+    ]),
     ...['0', '-1', '1.5', '100000', 'many'].map((value) => [
       'CRUCIBLE_ACTOR_RUNS',
       value,
