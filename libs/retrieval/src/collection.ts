@@ -251,6 +251,9 @@ export class Collection {
 
   /** Takes documents out; returns the ids of those that were there. */
   async remove(ids: readonly string[]): Promise<string[]> {
+    if (ids.length === 0) return [];
+    // Others may have put them in.
+    await this.refresh();
     const known = ids.filter((id) => this.#entries.has(id));
     if (known.length > 0) {
       await this.#write(async () => {
