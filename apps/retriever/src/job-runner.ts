@@ -185,8 +185,8 @@ export class JobRunner {
     // A batch is read while the one before it is written.
     const batches = tree.batches(signal);
     const read = async (): Promise<Batch | undefined> => {
-      const { value } = await batches.next();
-      return value && this.#read(collection, value, settings);
+      const next = await batches.next();
+      return next.done ? undefined : this.#read(collection, next.value, settings);
     };
     try {
       let next = read();

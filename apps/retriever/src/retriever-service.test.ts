@@ -207,7 +207,7 @@ describe('a job', () => {
     expect(documents.map(({ id }) => id)).toContain('library/rows.jsonl#a');
   });
 
-  test('goes on when the process of the collections is killed, and in the next service when one is stopped; nothing is doubled', async () => {
+  test('goes on in the next service when one is stopped, and when the process of the collections is killed; nothing is doubled', async () => {
     const many = join(home, 'many');
     mkdirSync(many);
     // Enough that the first process has not done all when it is stopped.
@@ -219,12 +219,9 @@ describe('a job', () => {
     await expect
       .poll(async () => (await client.getJob({ jobId: 'long' })).job!.done, { timeout: 20_000, interval: 5 })
       .toBeGreaterThan(0n);
-    process.kill(childrenRunning('engine-worker.ts')[0]!, 'SIGKILL');
-    await expect
-      .poll(async () => (await client.getJob({ jobId: 'long' })).job!.attempts, { timeout: 20_000, interval: 5 })
-      .toBe(2);
     await stop();
     await start();
+    process.kill(childrenRunning('engine-worker.ts')[0]!, 'SIGKILL');
     const job = await ended('long');
     expect(job).toMatchObject({ state: JobState.SUCCEEDED, done: 4000n, failed: 0n });
     expect(job.ingested + job.unchanged).toBe(4000n);
