@@ -36,6 +36,10 @@ const commands: Readonly<Record<string, readonly [summary: string, load: () => P
     'adapt a model to a task of classification, and measure it',
     async () => (await import('./commands/tune.ts')).tuneCommand(),
   ],
+  compare: [
+    'run all ways of tuning side by side, and report what differs',
+    async () => (await import('./commands/compare.ts')).compareCommand(),
+  ],
   instruct: [
     'tune a language model on instructions, and measure it on tasks that it has never seen',
     async () => (await import('./commands/instruct.ts')).instructCommand(),

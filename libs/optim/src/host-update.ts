@@ -105,8 +105,15 @@ export class HostUpdate {
       mapTree(parameters, isNdArray, (_leaf, path) => pieces.get(path)?.[of] ?? kept[path]) as object;
     this.parameters = tree('parameter', whole.parameters);
     this.gradients = tree('gradient', whole.gradients);
-    const moments = Array.from(pieces, ([path, { first, second }]) => [path, { first, second }] as const);
-    this.state = { ...Object.fromEntries(moments), ...whole.state };
+    // In the order of the parameters, whatever lies where
+    const paths = flatten(parameters, isNdArray).map(({ path }) => path);
+    this.state = Object.fromEntries(
+      paths.flatMap((path) => {
+        const piece = pieces.get(path);
+        const own = piece ? { first: piece.first, second: piece.second } : whole.state[path];
+        return own ? [[path, own]] : [];
+      }),
+    );
   }
 
   /** One step by what is in `gradients`. */

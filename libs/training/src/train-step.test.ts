@@ -43,8 +43,8 @@ const splits: Record<string, Points[]> = {
   'parts of different sizes': [points(0, 1), points(1, 6), points(6, 8)],
 };
 
-function train(): TrainStep<Line, Points> {
-  const step = new TrainStep(line, loss, { name: 'line', optimizer: createOptimizer(), threads: 1 });
+function train(options: { readonly microBatches?: number } = {}): TrainStep<Line, Points> {
+  const step = new TrainStep(line, loss, { name: 'line', optimizer: createOptimizer(), threads: 1, ...options });
   onTestFinished(() => step.dispose());
   return step;
 }
@@ -97,6 +97,22 @@ describe('a step', () => {
     expect([valuesOf(copies.parameters), valuesOf(copies.state)]).toEqual(before);
     expect(step.parameters.weight).toBe(parameters.weight);
     expect(valuesOf(parameters)).not.toEqual(before[0]);
+  });
+
+  it.each([2, 4, 8])('adds up %d micro batches within the program', async (microBatches) => {
+    const whole = await lossAndGradients(line, loss, points(0, 8));
+    const looped = await lossAndGradients(line, loss, points(0, 8), { microBatches });
+    expect(looped.loss).toBeAllClose(whole.loss);
+    expect(looped.gradientNorm).toBeAllClose(whole.gradientNorm);
+    expect(looped.metrics['error']).toBeAllClose(whole.metrics['error']!);
+    expect(looped.gradients['weight']).toBeAllClose(whole.gradients['weight']!);
+  });
+
+  it('refuses micro batches that rows do not divide into', async () => {
+    await expect(train({ microBatches: 3 }).run(points(0, 8), 0.1)).rejects.toMatchObject({
+      code: 'invalid-input',
+      message: 'line: x of the batch has the shape [8, 2], which does not divide into 3 micro batches',
+    });
   });
 
   it('refuses a batch of no parts', async () => {

@@ -21,13 +21,17 @@ import {
   PlacedTree,
   type Precision,
   reciprocal,
+  reshape,
   scalar,
+  scan,
+  sliceAxis,
   type Tensor,
   type TensorType,
   type TreeLike,
   treeToDevice,
   treeToHost,
   zerosArray,
+  zerosLike,
 } from '@crucible/tensor';
 import {
   initialScaling,
@@ -72,6 +76,12 @@ export interface TrainStepOptions<F extends object = object> {
    * Default: none.
    */
   readonly frozen?: F;
+  /**
+   * Parts that a batch which is given whole is cut into, along the first axis of each of its arrays: a loop within the
+   * program works them out one after the other, in the memory of one, and adds up losses, metrics and gradients.
+   * Default: 1.
+   */
+  readonly microBatches?: number;
   /** Threads within an operator. Default: one per core. */
   readonly threads?: number;
 }
@@ -369,9 +379,14 @@ function compileWhole(
   return compile(
     { parameters, scaling, frozen, batch },
     (inputs) => {
-      const { loss, metrics = {} } = lossOf(inputs.parameters, inputs.batch, inputs.frozen);
-      const gradients = gradient<object>(scaled(loss, inputs.scaling), inputs.parameters);
-      return { loss, metrics: { ...metrics }, gradients, ...judged(gradients, inputs.scaling, options) };
+      const workOut = (part: Symbols<Batch>) => {
+        const { loss, metrics = {} } = lossOf(inputs.parameters, part, inputs.frozen);
+        const gradients = gradient<object>(scaled(loss, inputs.scaling), inputs.parameters);
+        return { loss, metrics: { ...metrics }, gradients };
+      };
+      const { microBatches = 1 } = options;
+      const worked = microBatches === 1 ? workOut(inputs.batch) : addedUp(workOut, inputs.batch, options);
+      return { ...worked, ...judged(worked.gradients, inputs.scaling, options) };
     },
     {
       ...options,
@@ -379,6 +394,45 @@ function compileWhole(
       ...(options.gradients && { into: { gradients: options.gradients } }),
     },
   );
+}
+
+interface Sums {
+  readonly loss: Tensor;
+  readonly metrics: Readonly<Record<string, Tensor>>;
+  readonly gradients: object;
+}
+
+/** What `workOut` gives for the parts of a batch, in sum, by a loop. */
+function addedUp(
+  workOut: (part: Symbols<Batch>) => Sums,
+  batch: Symbols<Batch>,
+  { name, microBatches }: TrainStepOptions,
+): Sums {
+  const count = microBatches!;
+  const parts = mapTree(batch, isTensor, (array, path) => {
+    const [rows = 0, ...others] = array.shape;
+    if (!Number.isInteger(count) || count < 1 || rows === 0 || rows % count !== 0) {
+      throw invalidInput(
+        `${name}: ${path} of the batch has the shape [${array.shape.join(', ')}], which does not divide into ${count} micro batches`,
+        { at: 'microBatches' },
+      );
+    }
+    return reshape(array, [count, rows / count, ...others]);
+  }) as Symbols<Batch>;
+  // What the first part gives says what there is to add up; nothing of it is worked out.
+  const first = mapTree(parts, isTensor, (array) => reshape(sliceAxis(array, 0, 0, 1), array.shape.slice(1)));
+  const form = workOut(first as Symbols<Batch>);
+  return scan(
+    (sums: Sums, part: Symbols<Batch>) => ({ carry: sumOf(sums, workOut(part)) }),
+    mapTree(form, isTensor, zerosLike) as Sums,
+    parts,
+  ).carry;
+}
+
+/** Of trees of the same form, leaf by leaf. */
+function sumOf<T extends object>(a: T, b: T): T {
+  const others = new Map(flatten(b, isTensor).map(({ path, leaf }) => [path, leaf]));
+  return mapTree(a, isTensor, (leaf, path) => add(leaf, others.get(path)!)) as T;
 }
 
 /** Adds one part's gradients to those so far. */
@@ -393,13 +447,7 @@ function compilePart(
     { parameters, scaling, gradients: parameters, frozen, part },
     (inputs) => {
       const { loss, metrics = {} } = lossOf(inputs.parameters, inputs.part, inputs.frozen);
-      const own = new Map(
-        flatten(gradient(scaled(loss, inputs.scaling), inputs.parameters), isTensor).map(({ path, leaf }) => [
-          path,
-          leaf,
-        ]),
-      );
-      const gradients = mapTree(inputs.gradients, isTensor, (sum, path) => add(sum, own.get(path)!)) as object;
+      const gradients = sumOf(inputs.gradients, gradient<object>(scaled(loss, inputs.scaling), inputs.parameters));
       return { loss, metrics: { ...metrics }, gradients, ...judged(gradients, inputs.scaling, options) };
     },
     { ...options, keep: ['gradients', 'scaling'], overwrite: ['gradients'] },
