@@ -9,7 +9,9 @@ import { retrieval } from './retrieval.ts';
 import { sandbox } from './sandbox.ts';
 import { shakespeare } from './shakespeare.ts';
 import { smollmStep } from './smollm-step.ts';
+import { strategies } from './strategies.ts';
 import { tokenizer } from './tokenizer.ts';
+import { tuning } from './tuning.ts';
 
 /** Every benchmark by the name it is asked for. */
 export const benchmarks: Readonly<Record<string, Benchmark>> = {
@@ -24,4 +26,6 @@ export const benchmarks: Readonly<Record<string, Benchmark>> = {
   retrieval,
   tokenizer,
   sandbox,
+  strategies,
+  tuning,
 };

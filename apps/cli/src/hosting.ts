@@ -1,10 +1,15 @@
 /** Services in this process: what `crucible up` and `crucible serve` start. */
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { createBus, type Bus } from '@crucible/bus';
+import { targetFrom } from '@crucible/rpc';
 import { closeAll, createLogger, type LogLevel, type Service, type Settings } from '@crucible/service';
 import { registryOf } from './registry.ts';
 
-export const serviceNames = ['policy', 'reward', 'trainer', 'retriever', 'sandbox', 'gateway'] as const;
+/** Where the console's build is in this installation. */
+const ownConsole = fileURLToPath(new URL('../../console/dist', import.meta.url));
+
+export const serviceNames = ['policy', 'reward', 'trainer', 'retriever', 'sandbox', 'actor', 'gateway'] as const;
 
 export type ServiceName = (typeof serviceNames)[number];
 
@@ -78,6 +83,19 @@ async function start(
         cache: join(home, 'sandbox'),
       });
     }
+    case 'actor': {
+      const { createActorService, readActorConfig } = await import('@crucible/actor-service');
+      return createActorService({
+        ...common,
+        bus,
+        home,
+        config: readActorConfig(settings.actor.config, home),
+        mostRuns: settings.actor.runs,
+        policyTarget: others.policy?.target ?? targets.policy,
+        retrieverTarget: others.retriever?.target ?? targets.retriever,
+        sandboxTarget: others.sandbox?.target ?? targets.sandbox,
+      });
+    }
     case 'gateway': {
       const { createGatewayService } = await import('@crucible/gateway');
       return createGatewayService({
@@ -85,6 +103,10 @@ async function start(
         policyTarget: others.policy?.target ?? targets.policy,
         retrieverTarget: others.retriever?.target ?? targets.retriever,
         sandboxTarget: others.sandbox?.target ?? targets.sandbox,
+        actorTarget: others.actor?.target ?? targets.actor,
+        trainerTarget: others.trainer?.target ?? targets.trainer ?? targetFrom(address, ports.trainer),
+        ...settings.gateway,
+        console: settings.gateway.console ?? ownConsole,
       });
     }
   }

@@ -11,6 +11,7 @@ export interface Running {
   readonly trainer: string;
   readonly retriever: string;
   readonly sandbox: string;
+  readonly actor: string;
 }
 
 export function writeRunFile(home: string, running: Running): void {

@@ -30,7 +30,25 @@ function corpus(): string {
 
 describe('--help', () => {
   it.each([
-    [[], ['up', 'forge', 'train', 'chat', 'ask', 'eval', 'models', 'pull', 'export', 'run', 'jobs', 'serve', '--home']],
+    [
+      [],
+      [
+        'up',
+        'forge',
+        'train',
+        'chat',
+        'ask',
+        'eval',
+        'models',
+        'pull',
+        'export',
+        'run',
+        'jobs',
+        'keys',
+        'serve',
+        '--home',
+      ],
+    ],
     [['up'], ['--port', '--host', '--preset', '--device', '--precision', '--seed', '--no-forge', '--home']],
     [
       ['forge'],
@@ -97,7 +115,27 @@ describe('--help', () => {
         '--home',
       ],
     ],
-    [['eval'], ['--model', '--split', '--count', '--seed', '--temperature', '--json', '--home']],
+    [
+      ['eval'],
+      [
+        '--model',
+        '--split',
+        '--count',
+        '--seed',
+        '--temperature',
+        '--strategies',
+        '--tasks',
+        '--limit',
+        '--url',
+        '--wording',
+        '--shots',
+        '--samples',
+        '--parallel',
+        '--out',
+        '--json',
+        '--home',
+      ],
+    ],
     [['models'], ['list', 'import', '--home']],
     [['models', 'list'], ['--json']],
     [
@@ -137,6 +175,11 @@ describe('--help', () => {
     ],
     [['jobs'], ['list', 'cancel', '--home']],
     [['jobs', 'list'], ['--json']],
+    [['keys'], ['list', 'add', 'revoke', '--home']],
+    [
+      ['keys', 'add'],
+      ['--scopes', '--requests', '--tokens', '--runs', '--days', '--home'],
+    ],
     [
       ['serve'],
       ['policy', 'reward', 'trainer', 'retriever', 'sandbox', 'gateway', '--bus', '--host', '--port', '--home'],
@@ -232,6 +275,11 @@ describe('a wrong word', () => {
       '--base: model nope does not exist; known are none yet',
     ],
     [['eval', '--model', 'nope'], 'model nope does not exist; known are none yet'],
+    [['eval', '--limit', '3'], '--limit goes with --strategies'],
+    [
+      ['eval', '--strategies', '--count', '3'],
+      '--count does not go with --strategies; questions of every task are --limit',
+    ],
     [['jobs', 'cancel', 'nope'], 'job nope does not exist'],
     [['run', '/no/such/program.py'], /^crucible: the program: \/no\/such\/program\.py cannot be read: ENOENT/],
     [['run', '/'], 'the program: / is not a file'],

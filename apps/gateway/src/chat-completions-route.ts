@@ -1,6 +1,5 @@
 /** POST /v1/chat/completions: OpenAI's chat API, whole or as server-sent events. */
 import { randomUUID } from 'node:crypto';
-import type { Context } from 'hono';
 import { streamSSE } from 'hono/streaming';
 import { CrucibleError } from '@crucible/foundation';
 import type { ModelInfo } from '@crucible/protos/model/v1';
@@ -8,15 +7,21 @@ import type { PolicyService } from '@crucible/protos/policy/v1';
 import type { Client } from '@crucible/rpc';
 import type { Logger } from '@crucible/service';
 import { applyChatTemplate } from '@crucible/tokenizer';
-import { completeChat, type CompletionPart, type ContentLogprob } from './chat-completion.ts';
+import type { GatewayContext } from './access.ts';
+import { answerAll, type AnswerPart, collectAnswer, type ContentLogprob, streamAnswer, usageOf } from './answer.ts';
 import { type ChatRequest, parseChatRequest } from './chat-request.ts';
+import { pingSeconds } from './event-stream.ts';
 import { ContextLengthError, errorBody, errorResponse } from './http-error.ts';
+import type { Metrics } from './metrics.ts';
 import type { Models } from './models.ts';
 import { readJson } from './read-json.ts';
+import { respondByStrategy, type RunDependencies } from './run-completions.ts';
 
-export interface ChatRouteDependencies {
+/** What a model's answers need. */
+export interface AnswerDependencies {
   readonly policy: Client<typeof PolicyService>;
   readonly models: Models;
+  readonly metrics: Metrics;
   readonly log: Logger;
   /** Breaks answers off when it is aborted; its reason, a CrucibleError, is what callers are told. */
   readonly closing: AbortSignal;
@@ -29,18 +34,17 @@ interface Prepared {
   readonly model: string;
   readonly promptTokens: number;
   /** Starts answer number `index`; the signal ends it. */
-  readonly start: (index: number, signal: AbortSignal) => AsyncGenerator<CompletionPart, void, undefined>;
+  readonly start: (index: number, signal: AbortSignal) => AsyncGenerator<AnswerPart, void, undefined>;
 }
 
-/** Seconds between comments that keep an idle stream open. */
-const pingSeconds = 15;
-
 export function createChatCompletionsRoute(
-  dependencies: ChatRouteDependencies,
-): (context: Context) => Promise<Response> {
+  dependencies: AnswerDependencies & RunDependencies,
+): (context: GatewayContext) => Promise<Response> {
   return async (context) => {
     try {
-      const prepared = await prepare(context, dependencies);
+      const request = parseChatRequest(await readJson(context));
+      if (request.run) return await respondByStrategy(context, request, request.run, dependencies);
+      const prepared = await prepare(context, request, dependencies);
       return await (prepared.request.stream
         ? respondStreaming(context, prepared, dependencies)
         : respondWhole(context, prepared));
@@ -53,9 +57,13 @@ export function createChatCompletionsRoute(
   };
 }
 
-async function prepare(context: Context, { policy, models, closing }: ChatRouteDependencies): Promise<Prepared> {
-  const request = parseChatRequest(await readJson(context));
+async function prepare(
+  context: GatewayContext,
+  request: ChatRequest,
+  { policy, models, metrics, closing }: AnswerDependencies,
+): Promise<Prepared> {
   const { signal } = context.req.raw;
+  const caller = context.get('caller');
   const { info, tokenizer } = await models.find(request.model, signal);
   const prompt = applyChatTemplate(tokenizer, request.messages, { addGenerationPrompt: true });
   assertFits(request, prompt.length, info);
@@ -67,7 +75,7 @@ async function prepare(context: Context, { policy, models, closing }: ChatRouteD
     model: info.name,
     promptTokens: prompt.length,
     start: (index, failed) =>
-      completeChat({
+      streamAnswer({
         policy,
         model: info,
         tokenizer,
@@ -76,6 +84,8 @@ async function prepare(context: Context, { policy, models, closing }: ChatRouteD
         index,
         requestId: id,
         signal: AbortSignal.any([signal, failed, closing]),
+        metrics,
+        caller,
       }),
   };
 }
@@ -97,24 +107,11 @@ function assertFits(request: ChatRequest, promptTokens: number, { name, contextL
   }
 }
 
-/** Runs the answers of a request side by side; when one fails, the others are ended. */
-async function answerAll<T>(count: number, answer: (index: number, failed: AbortSignal) => Promise<T>): Promise<T[]> {
-  const failed = new AbortController();
-  const answers = Array.from({ length: count }, (_, index) => answer(index, failed.signal));
-  try {
-    return await Promise.all(answers);
-  } catch (reason) {
-    failed.abort();
-    await Promise.allSettled(answers);
-    throw reason;
-  }
-}
-
 async function respondWhole(
-  context: Context,
+  context: GatewayContext,
   { request, id, created, model, promptTokens, start }: Prepared,
 ): Promise<Response> {
-  const answers = await answerAll(request.choices, (index, failed) => collect(start(index, failed)));
+  const answers = await answerAll(request.choices, (index, failed) => collectAnswer(start(index, failed)));
   const completionTokens = answers.reduce((sum, answer) => sum + answer.completionTokens, 0);
   return context.json({
     id,
@@ -127,29 +124,11 @@ async function respondWhole(
       logprobs: logprobsField(request, logprobs),
       finish_reason: finish,
     })),
-    usage: usage(promptTokens, completionTokens),
+    usage: usageOf(promptTokens, completionTokens),
   });
 }
 
-interface CollectedAnswer {
-  readonly text: string;
-  readonly finish: 'stop' | 'length';
-  readonly completionTokens: number;
-  readonly logprobs: readonly ContentLogprob[];
-}
-
-async function collect(parts: AsyncIterable<CompletionPart>): Promise<CollectedAnswer> {
-  let text = '';
-  const logprobs: ContentLogprob[] = [];
-  for await (const part of parts) {
-    if (part.kind === 'end') return { text, logprobs, finish: part.finish, completionTokens: part.completionTokens };
-    text += part.text;
-    logprobs.push(...part.logprobs);
-  }
-  throw new Error('internal: an answer without an end');
-}
-
-function respondStreaming(context: Context, prepared: Prepared, { log, closing }: ChatRouteDependencies): Response {
+function respondStreaming(context: GatewayContext, prepared: Prepared, { log, closing }: AnswerDependencies): Response {
   const { request, id, created, model, promptTokens, start } = prepared;
   const chunk = (choices: readonly object[], more: object = {}): string =>
     JSON.stringify({ id, object: 'chat.completion.chunk', created, model, choices, ...more });
@@ -179,7 +158,7 @@ function respondStreaming(context: Context, prepared: Prepared, { log, closing }
     try {
       await answerAll(request.choices, answer);
       if (request.includeUsage)
-        await stream.writeSSE({ data: chunk([], { usage: usage(promptTokens, completionTokens) }) });
+        await stream.writeSSE({ data: chunk([], { usage: usageOf(promptTokens, completionTokens) }) });
       await stream.writeSSE({ data: '[DONE]' });
     } catch (reason) {
       const error = errorOf(reason, closing);
@@ -202,12 +181,4 @@ function logprobsField(
   content: readonly ContentLogprob[],
 ): { content: readonly ContentLogprob[]; refusal: null } | null {
   return request.topLogprobs === undefined ? null : { content, refusal: null };
-}
-
-function usage(promptTokens: number, completionTokens: number): object {
-  return {
-    prompt_tokens: promptTokens,
-    completion_tokens: completionTokens,
-    total_tokens: promptTokens + completionTokens,
-  };
 }

@@ -1,7 +1,9 @@
 /** The edge of the chat API: a body is checked in full before any work. What we do not do is refused, never ignored. */
 import { invalidInput } from '@crucible/foundation';
 import { z } from 'zod';
+import type { AnswerRequest } from './answer.ts';
 import { numberIn, wholeNumber, wrongBody } from './body-schema.ts';
+import { crucibleSchema, type RunFields, runFields, splitModel } from './run-request.ts';
 
 // The message of every check says what is allowed.
 const text = z.string('a string');
@@ -49,25 +51,32 @@ const bodySchema = z.strictObject({
   frequency_penalty: unused(0),
   presence_penalty: unused(0),
   response_format: z.strictObject({ type: z.literal('text', '"text"') }, 'an object').nullish(),
+  /** Ours: asks by a strategy. */
+  crucible: crucibleSchema.nullish(),
 });
 
-export interface ChatRequest {
+/** What strategies set themselves. */
+const notWithStrategies = ['stop', 'n', 'logprobs', 'top_logprobs', 'top_k'] as const;
+/** Values of them that change nothing. */
+const neutral: Readonly<Record<(typeof notWithStrategies)[number], unknown>> = {
+  stop: undefined,
+  n: 1,
+  logprobs: false,
+  top_logprobs: undefined,
+  top_k: 0,
+};
+
+export interface ChatRequest extends AnswerRequest {
+  /** Without the strategy. */
   readonly model: string;
   readonly messages: readonly { readonly role: 'system' | 'user' | 'assistant' | 'tool'; readonly content: string }[];
-  /** Undefined: as many as the context leaves. */
-  readonly maxTokens: number | undefined;
   /** The field that says so. */
   readonly maxTokensField: 'max_completion_tokens' | 'max_tokens';
-  readonly temperature: number;
-  readonly topP: number;
-  readonly topK: number;
   readonly choices: number;
-  readonly stops: readonly string[];
-  readonly seed: number | undefined;
   readonly stream: boolean;
   readonly includeUsage: boolean;
-  /** Undefined: no log-probabilities. */
-  readonly topLogprobs: number | undefined;
+  /** Undefined: the model answers as it is. */
+  readonly run: RunFields | undefined;
 }
 
 export function parseChatRequest(body: unknown): ChatRequest {
@@ -80,8 +89,14 @@ export function parseChatRequest(body: unknown): ChatRequest {
   if (given.stream_options != null && given.stream !== true) {
     throw invalidInput('stream_options is only allowed together with stream: true', { at: 'stream_options' });
   }
+  const { model, strategy } = splitModel(given.model);
+  const run = runFields(strategy, given.crucible, given.temperature);
+  for (const field of run ? notWithStrategies : []) {
+    if (given[field] != null && given[field] !== neutral[field])
+      throw invalidInput(`${field}: this field is not supported together with a strategy`, { at: field });
+  }
   return {
-    model: given.model,
+    model,
     messages: given.messages.map(({ role, content }) => ({
       role: role === 'developer' ? 'system' : role,
       content: typeof content === 'string' ? content : content.map(({ text }) => text).join(''),
@@ -97,5 +112,6 @@ export function parseChatRequest(body: unknown): ChatRequest {
     stream: given.stream ?? false,
     includeUsage: given.stream_options?.include_usage ?? false,
     topLogprobs: given.logprobs === true ? (given.top_logprobs ?? 0) : undefined,
+    run,
   };
 }

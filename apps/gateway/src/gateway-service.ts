@@ -1,6 +1,6 @@
 /**
  * The gateway: the only public door. OpenAI's HTTP API in front of the policy, documents and searches in front of the
- * retriever, and programs in front of the sandbox.
+ * retriever, programs in front of the sandbox, curves in front of the trainer; keys, limits and the console.
  */
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -8,18 +8,33 @@ import { serve } from '@hono/node-server';
 import { timestampDate } from '@bufbuild/protobuf/wkt';
 import { Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
+import { cors } from 'hono/cors';
+import { routePath } from 'hono/route';
 import { CrucibleError, withDeadline } from '@crucible/foundation';
 import type { ModelInfo } from '@crucible/protos/model/v1';
+import { ActorService } from '@crucible/protos/actor/v1';
 import { PolicyService } from '@crucible/protos/policy/v1';
 import { RetrieverService } from '@crucible/protos/retriever/v1';
 import { SandboxService } from '@crucible/protos/sandbox/v1';
+import { TrainerService } from '@crucible/protos/trainer/v1';
 import { type ClientTls, createClient, targetFrom } from '@crucible/rpc';
-import type { Logger, Service } from '@crucible/service';
+import { ApiKeys, type Logger, type Service } from '@crucible/service';
+import { createAccess, type GatewayEnv } from './access.ts';
+import { createClassificationsRoute } from './classifications-route.ts';
 import { createChatCompletionsRoute } from './chat-completions-route.ts';
+import { createCompletionsRoute } from './completions-route.ts';
+import { createConsoleFiles } from './console-files.ts';
 import { createExecuteRoute, sandboxInfo } from './execute-route.ts';
+import { createJobRoutes } from './job-routes.ts';
 import { createKnowledgeRoutes, isUpload } from './knowledge-routes.ts';
+import { LiveRuns } from './live-runs.ts';
 import { BodyTooLargeError, errorResponse } from './http-error.ts';
+import { Metrics } from './metrics.ts';
 import { Models, newestModel } from './models.ts';
+import { splitModel } from './run-request.ts';
+import { createRunRoutes } from './run-routes.ts';
+import { StrategyModels } from './strategy-models.ts';
+import { isLoopback, loopbackNames } from './same-site.ts';
 
 export interface GatewayDependencies {
   /** Where the policy serves, `host:port`. */
@@ -28,10 +43,24 @@ export interface GatewayDependencies {
   readonly retrieverTarget: string;
   /** Where the sandbox serves, `host:port`. */
   readonly sandboxTarget: string;
+  /** Where the trainer serves, `host:port`. */
+  readonly trainerTarget: string;
+  /** Where the actor serves, `host:port`. */
+  readonly actorTarget: string;
   readonly log: Logger;
   readonly host: string;
   /** 0: a free one. */
   readonly port: number;
+  /** Folder of the API keys; it need not exist. Default: there are none. */
+  readonly keys?: string;
+  /** Who may ask where there are no keys. Default: this machine alone. */
+  readonly withoutKeys?: 'loopback' | 'anywhere';
+  /** Names under which it may be asked without keys, beside those of this machine. Default: none. */
+  readonly hosts?: readonly string[];
+  /** Origins of pages that may ask, as `https://chat.example`. Default: none but our own. */
+  readonly origins?: readonly string[];
+  /** Folder of the console's build; it need not exist. Default: none. */
+  readonly console?: string;
   readonly policyTls?: ClientTls;
   readonly sandboxTls?: ClientTls;
 }
@@ -39,17 +68,37 @@ export interface GatewayDependencies {
 const mostBodyBytes = 4 * 1024 * 1024;
 /** Milliseconds for telling callers that their answers are broken off, at the end of a close. */
 const goodbyeMs = 500;
+/** Seconds for which a browser may remember that it may ask. */
+const preflightSeconds = 600;
 
 export async function createGatewayService({
   policyTarget,
   retrieverTarget,
   sandboxTarget,
+  trainerTarget,
+  actorTarget,
   log,
   host,
   port,
+  keys: keysFolder,
+  withoutKeys = 'loopback',
+  hosts = [],
+  origins = [],
+  console: consoleFolder,
   policyTls,
   sandboxTls,
 }: GatewayDependencies): Promise<Service> {
+  const keys =
+    keysFolder === undefined
+      ? undefined
+      : new ApiKeys(keysFolder, ({ message }) => log.error({ error: message }, 'a key cannot be read'));
+  if (keys?.isEmpty !== false && withoutKeys === 'loopback' && !isLoopback(host)) {
+    throw new CrucibleError(
+      'failed-precondition',
+      `without API keys the gateway serves this machine alone, and ${host} is open to others: make a key with \`crucible keys add NAME\`, or set CRUCIBLE_GATEWAY_WITHOUT_KEYS=anywhere`,
+      { at: 'host' },
+    );
+  }
   const policy = createClient(PolicyService, policyTarget, {
     retry: ['getModelInfo'],
     loadBalancing: 'round_robin',
@@ -64,14 +113,50 @@ export async function createGatewayService({
     loadBalancing: 'round_robin',
     ...(sandboxTls && { tls: sandboxTls }),
   });
+  const trainer = createClient(TrainerService, trainerTarget, {
+    retry: ['getJob', 'listJobs', 'cancelJob'],
+    loadBalancing: 'round_robin',
+  });
+  const actor = createClient(ActorService, actorTarget, {
+    retry: ['getRun', 'listRuns', 'listTools'],
+    loadBalancing: 'round_robin',
+  });
   const closeClients = (): void => {
-    policy.close();
-    retriever.close();
-    sandbox.close();
+    for (const client of [policy, retriever, sandbox, trainer, actor]) client.close();
   };
   const models = new Models(policy);
+  const strategies = new StrategyModels(actor);
+  const metrics = new Metrics();
   const closing = new AbortController();
-  const app = new Hono();
+  const app = new Hono<GatewayEnv>();
+  app.use(async (context, next) => {
+    const began = performance.now();
+    const { outgoing } = context.env;
+    let route = 'other';
+    outgoing.once('close', () =>
+      metrics.request(context.req.method, route, outgoing.statusCode, performance.now() - began),
+    );
+    await next();
+    route = routePath(context);
+    context.header('x-content-type-options', 'nosniff');
+  });
+  if (origins.length > 0) {
+    app.use(
+      cors({
+        origin: [...origins],
+        exposeHeaders: [
+          'retry-after',
+          ...['limit', 'remaining', 'reset'].flatMap((what) => [
+            `x-ratelimit-${what}-requests`,
+            `x-ratelimit-${what}-tokens`,
+          ]),
+        ],
+        maxAge: preflightSeconds,
+      }),
+    );
+  }
+  const checksHosts = withoutKeys === 'loopback' || hosts.length > 0;
+  app.use(createAccess({ keys, origins, hosts: checksHosts ? [...loopbackNames(host), ...hosts] : undefined }));
   const limited = bodyLimit({
     maxSize: mostBodyBytes,
     onError: (context) => errorResponse(context, new BodyTooLargeError(mostBodyBytes)),
@@ -87,20 +172,34 @@ export async function createGatewayService({
       return context.json({ status: 'unavailable', message: CrucibleError.from(reason).message }, 503);
     }
   });
+  app.get('/metrics', (context) => {
+    context.header('content-type', 'text/plain; version=0.0.4; charset=utf-8');
+    return context.body(metrics.text());
+  });
   app.get('/v1/models', async (context) => {
     const { models: served, newest } = await models.list(context.req.raw.signal);
     const newestInfo = served.find(({ name }) => name === newest);
     const aliased = newestInfo && newest !== newestModel ? [{ ...modelEntry(newestInfo), id: newestModel }] : [];
-    return context.json({ object: 'list', data: [...aliased, ...served.map(modelEntry)] });
+    const data = [...aliased, ...served.map(modelEntry)];
+    return context.json({ object: 'list', data: [...data, ...(await strategies.entries(data.at(0)))] });
   });
-  app.get('/v1/models/:id', async (context) => {
-    const { info } = await models.find(context.req.param('id'), context.req.raw.signal);
-    return context.json({ ...modelEntry(info), id: context.req.param('id') });
+  // `crucible/react` comes as it is, or with its slash escaped.
+  app.get('/v1/models/:id{.+}', async (context) => {
+    const id = context.req.param('id');
+    const { info } = await models.find(splitModel(id).model, context.req.raw.signal);
+    return context.json({ ...modelEntry(info), id });
   });
-  app.post('/v1/chat/completions', createChatCompletionsRoute({ policy, models, log, closing: closing.signal }));
+  const answering = { policy, models, metrics, log, closing: closing.signal, runs: new LiveRuns(actor) };
+  app.post('/v1/chat/completions', createChatCompletionsRoute(answering));
+  app.post('/v1/classifications', createClassificationsRoute(policy));
+  app.post('/v1/completions', createCompletionsRoute(answering));
+  app.route('/v1/runs', createRunRoutes({ ...answering, actor }));
   app.route('/v1/knowledge', createKnowledgeRoutes(retriever));
   app.get('/v1/sandbox', async (context) => context.json(await sandboxInfo(sandbox, context.req.raw.signal)));
   app.post('/v1/sandbox/execute', createExecuteRoute({ sandbox, closing: closing.signal }));
+  app.route('/v1/jobs', createJobRoutes({ trainer, closing: closing.signal }));
+  app.get('/v1/*', (context) => context.notFound());
+  app.get('*', createConsoleFiles(consoleFolder));
   app.notFound((context) => {
     const { method, path } = context.req;
     return errorResponse(context, new CrucibleError('not-found', `${method} ${path} does not exist`));
@@ -117,7 +216,7 @@ export async function createGatewayService({
     throw reason;
   });
   const target = targetFrom(host, (server.address() as AddressInfo).port);
-  log.info({ target }, 'the gateway serves');
+  log.info({ target, keys: keys?.list().length ?? 0 }, 'the gateway serves');
   return {
     name: 'gateway',
     target,
@@ -157,7 +256,7 @@ function modelEntry({
   };
 }
 
-function listen(app: Hono, host: string, port: number): Promise<Server> {
+function listen(app: Hono<GatewayEnv>, host: string, port: number): Promise<Server> {
   return new Promise((resolve, reject) => {
     const server = serve({ fetch: app.fetch, hostname: host, port }, () => resolve(server)) as Server;
     server.once('error', (reason: NodeJS.ErrnoException) => {

@@ -2,6 +2,7 @@
 import type { Context } from 'hono';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import { CrucibleError, type ErrorCode } from '@crucible/foundation';
+import { RateLimitError } from './rate-limits.ts';
 
 const httpStatuses: Readonly<Record<ErrorCode, ContentfulStatusCode>> = {
   'invalid-input': 400,
@@ -39,7 +40,8 @@ export function errorBody(error: CrucibleError): ErrorBody {
 export function errorResponse(context: Context, reason: unknown): Response {
   const error = CrucibleError.from(reason);
   const status = statusOf(error);
-  if (status === 503 || status === 429) context.header('Retry-After', '1');
+  const waitMs = error instanceof RateLimitError ? error.retryAfterMs : 1000;
+  if (status === 503 || status === 429) context.header('Retry-After', String(Math.max(1, Math.ceil(waitMs / 1000))));
   return context.json(errorBody(error), status);
 }
 
@@ -65,5 +67,7 @@ function statusOf(error: CrucibleError): ContentfulStatusCode {
 function openAiCode(error: CrucibleError): string {
   if (error.code === 'not-found' && error.at === 'model') return 'model_not_found';
   if (error instanceof ContextLengthError) return 'context_length_exceeded';
+  if (error instanceof RateLimitError) return 'rate_limit_exceeded';
+  if (error.code === 'unauthenticated') return 'invalid_api_key';
   return error.code.replaceAll('-', '_');
 }

@@ -25,6 +25,7 @@ const searchBody = z.strictObject({
   mode: z.enum(['hybrid', 'lexical', 'dense']).optional(),
   neighbours: z.int().min(0).max(20).optional(),
   dense_weight: z.number().min(0).max(1).optional(),
+  rerank: z.int().min(0).max(100).optional(),
 });
 
 /** Whether a request brings a document, which may be larger than other bodies: the retriever has a limit of its own. */
@@ -42,6 +43,7 @@ export function createKnowledgeRoutes(retriever: Client<typeof RetrieverService>
       documents: Number(each.documentCount),
       passages: Number(each.passageCount),
       embedder: each.embedder === '' ? null : each.embedder,
+      reranker: each.reranker === '' ? null : each.reranker,
     }));
     return context.json({ object: 'list', data });
   });
@@ -166,6 +168,7 @@ function hitJson({ passage, document, ...hit }: Hit) {
     score: hit.score,
     lexical_score: hit.lexicalScore,
     similarity: hit.similarity,
+    rerank_score: hit.rerankScore ?? null,
     highlights: hit.highlights.map(({ start, end }) => [start, end]),
     before: hit.before.map(passageJson),
     after: hit.after.map(passageJson),

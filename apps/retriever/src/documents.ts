@@ -71,8 +71,10 @@ export class Documents {
     return this.#engine.call(method, args);
   }
 
-  async embed(
-    args: EmbedderMethods['embed']['args'],
+  /** Work on a collection's models, in a process of its own. */
+  async model<K extends keyof EmbedderMethods>(
+    method: K,
+    args: EmbedderMethods[K]['args'],
     signal: AbortSignal,
     onProgress: (progress: EmbedProgress) => void,
   ): Promise<void> {
@@ -81,8 +83,8 @@ export class Documents {
       env: { [uriVariable]: this.#uri },
       startDeadline: 120_000,
     });
-    await worker.call('embed', args, { signal, onItem: onProgress });
-    throwIfCancelled(signal, 'the embedding');
+    await worker.call(method, args, { signal, onItem: onProgress });
+    throwIfCancelled(signal, 'the job');
   }
 
   async close(): Promise<void> {

@@ -1,10 +1,13 @@
 /** The process that holds the collections. */
-import { KnowledgeBase, loadEmbedder } from '@crucible/retrieval';
+import { KnowledgeBase, loadEmbedder, Reranker } from '@crucible/retrieval';
 import { serveWorker } from '@crucible/service';
 import { uriVariable } from './workers.ts';
 import type { EngineMethods } from './worker-protocol.ts';
 
-const base = await KnowledgeBase.open(process.env[uriVariable]!, { loadEmbedder });
+const base = await KnowledgeBase.open(process.env[uriVariable]!, {
+  loadEmbedder,
+  loadReranker: (bytes) => Reranker.parse(bytes),
+});
 /** Characters of a text that go out at once. */
 const mostCharacters = 1_000_000;
 

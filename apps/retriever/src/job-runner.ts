@@ -1,8 +1,10 @@
 /**
  * Takes jobs from the queue `ingests` and does them. One that is broken off, by a crash or a stop, is given out again and goes
- * on where it was: files that are in the collection with the same bytes are left alone, vectors that are there are not made
- * anew.
+ * on where it was: files that are in the collection with the same bytes are left alone, a training goes on from its last
+ * checkpoint, vectors that are there are not made anew.
  */
+import { mkdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { fromJson, type JsonValue } from '@bufbuild/protobuf';
 import { type Bus, createEvent, type Delivery, type EventData, type EventType, type Subscription } from '@crucible/bus';
 import { CrucibleError, throwIfCancelled } from '@crucible/foundation';
@@ -20,6 +22,8 @@ export interface JobRunnerOptions {
   readonly store: JobStore;
   readonly documents: Documents;
   readonly log: Logger;
+  /** A folder for what a job needs until its end. */
+  readonly scratch: string;
   /** Milliseconds without a sign of life after which the queue gives a job to another retriever. */
   readonly ackWait: number;
 }
@@ -41,6 +45,7 @@ export class JobRunner {
 
   constructor(options: JobRunnerOptions) {
     this.#options = options;
+    mkdirSync(options.scratch, { recursive: true });
   }
 
   async start(): Promise<void> {
@@ -158,6 +163,8 @@ export class JobRunner {
         return this.#ingest(id, collection, spec.kind.value, signal);
       case 'embedder':
         return this.#embed(id, collection, spec.kind.value, signal);
+      case 'reranker':
+        return this.#rerank(id, collection, spec.kind.value.folder, signal);
       case undefined:
         throw new Error('internal: a job without anything to do was taken');
     }
@@ -239,9 +246,23 @@ export class JobRunner {
   ): Promise<void> {
     const report = this.#reporter(id);
     const path = folder === '' ? '' : resolvePath(folder);
-    await this.#options.documents.embed({ collection, folder: path, steps, seed }, signal, ({ stage, done, total }) => {
+    const args = { collection, folder: path, steps, seed, checkpoint: this.#checkpointOf(id) };
+    await this.#options.documents.model('embed', args, signal, ({ stage, done, total }) => {
       void report(stage, { ...noCounts, done, total }, []);
     });
+  }
+
+  async #rerank(id: string, collection: string, folder: string, signal: AbortSignal): Promise<void> {
+    const report = this.#reporter(id);
+    const args = { collection, folder: folder === '' ? '' : resolvePath(folder) };
+    await this.#options.documents.model('rerank', args, signal, ({ stage, done, total }) => {
+      void report(stage, { ...noCounts, done, total }, []);
+    });
+  }
+
+  /** Of a training, until the job's end. */
+  #checkpointOf(id: string): string {
+    return join(this.#options.scratch, `${id}.training`);
   }
 
   /** Records and tells how far a job is, now and then, and whenever it is told to. */
@@ -265,6 +286,7 @@ export class JobRunner {
 
   async #end(id: string, state: 'succeeded' | 'failed' | 'cancelled', error?: CrucibleError): Promise<void> {
     const told = error && { code: error.code, message: error.message };
+    rmSync(this.#checkpointOf(id), { force: true });
     const { counts } = this.#options.store.update(id, { state, ...(told && { error: told }) });
     const common = { jobId: id, kind: 'ingest' };
     if (state === 'succeeded')

@@ -42,6 +42,7 @@ export function hitMessage(hit: Hit): MessageInitShape<typeof HitSchema> {
     before: hit.before.map(passageMessage),
     after: hit.after.map(passageMessage),
     alsoIn: [...hit.alsoIn],
+    ...(hit.rerankScore !== undefined && { rerankScore: hit.rerankScore }),
   };
 }
 

@@ -36,7 +36,7 @@ export function collectionOf(given: string): string {
 }
 
 export function checkedSearch(request: WireSearchRequest): SearchRequest {
-  const { query, limit, filter, mode, neighbours, denseWeight } = request;
+  const { query, limit, filter, mode, neighbours, denseWeight, rerank } = request;
   const checked: SearchRequest = {
     query,
     neighbours,
@@ -44,6 +44,7 @@ export function checkedSearch(request: WireSearchRequest): SearchRequest {
     ...(limit !== 0 && { limit }),
     ...(filter && { filter }),
     ...(denseWeight !== undefined && { denseWeight }),
+    ...(rerank !== undefined && { rerank }),
   };
   parseQuery(checked);
   return checked;
@@ -97,8 +98,11 @@ export function assertJobSpec({ collection, kind }: JobSpec): void {
       if (kind.value.steps > mostSteps)
         throw invalidInput(`steps: ${kind.value.steps} is above ${mostSteps}`, { at: 'steps' });
       return;
+    case 'reranker':
+      if (kind.value.folder !== '') resolvePath(kind.value.folder);
+      return;
     case undefined:
-      throw invalidInput('spec: it says nothing to do; ingest or embedder is needed', { at: 'spec' });
+      throw invalidInput('spec: it says nothing to do; ingest, embedder or reranker is needed', { at: 'spec' });
   }
 }
 

@@ -1,4 +1,14 @@
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -57,6 +67,20 @@ async function ended(jobId: string): Promise<Job> {
     .poll(async () => (job = (await client.getJob({ jobId })).job)!.state, { timeout: 25_000, interval: 50 })
     .toBeGreaterThanOrEqual(JobState.SUCCEEDED);
   return job!;
+}
+
+/** A process that this one has started, by the name of its module. */
+function childRunning(module: string): number {
+  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+  const found = pids.find((pid) => {
+    try {
+      const parent = readFileSync(`/proc/${pid}/stat`, 'latin1').split(') ').at(-1)!.split(' ')[1];
+      return parent === String(process.pid) && readFileSync(`/proc/${pid}/cmdline`, 'latin1').includes(module);
+    } catch {
+      return false;
+    }
+  });
+  return Number(found);
 }
 
 const isWordAt =
@@ -245,7 +269,7 @@ describe('a job', () => {
       client.submitJob({ spec: { kind: { case: 'ingest', value: { path: '/none/such' } } } }),
     ).rejects.toMatchObject({ code: 'not-found', message: 'path: /none/such does not exist' });
     await expect(client.submitJob({ spec: {} })).rejects.toMatchObject({
-      message: 'spec: it says nothing to do; ingest or embedder is needed',
+      message: 'spec: it says nothing to do; ingest, embedder or reranker is needed',
     });
     await expect(client.getJob({ jobId: 'none' })).rejects.toMatchObject({
       code: 'not-found',
@@ -284,6 +308,82 @@ describe('a job', () => {
       state: JobState.FAILED,
       errorMessage: expect.stringContaining('config.json') as string,
     });
+  }, 60_000);
+
+  test('whose process is killed goes on where it was, and comes to the same embedder', async () => {
+    const notes = Array.from({ length: 300 }, (_, i) =>
+      JSON.stringify({ id: i, text: `Room ${i % 7} has a lamp${i % 11}. Door${i % 5} leads to room ${i % 3}. Stay.` }),
+    );
+    const value = { steps: 200, seed: 3 };
+    const versions: string[] = [];
+    for (const collection of ['killed', 'whole']) {
+      await client.ingest(parts({ collection, name: 'rooms.jsonl' }, notes.join('\n')));
+      await client.submitJob({ jobId: collection, spec: { collection, kind: { case: 'embedder', value } } });
+      const stepsOf = async (): Promise<number> => {
+        const { stage, done } = (await client.getJob({ jobId: collection })).job!;
+        return stage === 'training' ? Number(done) : 0;
+      };
+      if (collection === 'killed') {
+        await expect.poll(stepsOf, { timeout: 25_000, interval: 20 }).toBeGreaterThan(40);
+        const before = await stepsOf();
+        process.kill(childRunning('embedder-worker.ts'), 'SIGKILL');
+        await expect
+          .poll(async () => (await client.getJob({ jobId: collection })).job!.attempts, {
+            timeout: 25_000,
+            interval: 20,
+          })
+          .toBe(2);
+        // What the second attempt reports first is beyond where the first one was, but for the last checkpoint.
+        await expect.poll(stepsOf, { timeout: 25_000, interval: 20 }).not.toBe(before);
+        expect(await stepsOf()).toBeGreaterThan(20);
+      }
+      expect(await ended(collection)).toMatchObject({ state: JobState.SUCCEEDED });
+      const { collections } = await client.listCollections({});
+      versions.push(collections.find(({ name }) => name === collection)!.embedder);
+    }
+    expect(versions[0]).toBe(versions[1]);
+    expect(readdirSync(join(home, 'retriever', 'scratch'))).toEqual([]);
+  }, 90_000);
+
+  test('gives a collection a re-ranker, which searches go by when they are told to, and takes it away', async () => {
+    const rooms = { collection: 'whole', query: 'lamp3' };
+    const job = async (jobId: string, folder: string): Promise<Job> => {
+      await client.submitJob({ jobId, spec: { collection: 'whole', kind: { case: 'reranker', value: { folder } } } });
+      return ended(jobId);
+    };
+    const infoOf = async () => (await client.listCollections({})).collections.find(({ name }) => name === 'whole')!;
+    await expect(client.search({ ...rooms, rerank: 5 })).rejects.toMatchObject({
+      code: 'failed-precondition',
+      message: 'whole has no re-ranker; give it one, or search without',
+    });
+    const folder = join(home, 'cross');
+    cpSync(fixture('encoders/cross'), folder, { recursive: true });
+    expect(await job('rerank', folder)).toMatchObject({ state: JobState.SUCCEEDED });
+    // A random one helps nobody.
+    expect(await infoOf()).toMatchObject({ reranker: expect.stringMatching(/^cross-/) as string, rerankWeight: 0 });
+    const plain = await client.search(rooms);
+    expect(plain.hits.map(({ rerankScore }) => rerankScore)).toEqual(plain.hits.map(() => undefined));
+    const { hits } = await client.search({ ...rooms, rerank: 5, limit: 5 });
+    const scores = hits.map(({ rerankScore }) => rerankScore!);
+    expect(scores).toEqual([...scores].sort((a, b) => b - a));
+    expect(scores).toHaveLength(5);
+    await expect(client.search({ ...rooms, rerank: 101 })).rejects.toMatchObject({ at: 'rerank' });
+
+    // Gone behind our back: what does not need it goes on.
+    rmSync(folder, { recursive: true });
+    await stop();
+    await start();
+    expect((await infoOf()).problem).toMatch(
+      /^the reranker of whole cannot be loaded, give it another: .*does not exist$/,
+    );
+    expect((await client.search(rooms)).hits.length).toBeGreaterThan(0);
+    await expect(client.search({ ...rooms, rerank: 5 })).rejects.toMatchObject({
+      code: 'failed-precondition',
+      at: 'reranker',
+    });
+    expect(await job('no-rerank', '')).toMatchObject({ state: JobState.SUCCEEDED });
+    expect(await infoOf()).toMatchObject({ reranker: '', problem: '' });
+    expect(await job('bad-rerank', home)).toMatchObject({ state: JobState.FAILED });
   }, 60_000);
 
   test('from the queue that is wrong goes to the dead letters', async () => {

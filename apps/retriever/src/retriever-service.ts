@@ -44,7 +44,8 @@ export async function createRetrieverService(dependencies: RetrieverDependencies
   const { bus, home, store: uri, log, host, port, tls, ackWait = 15_000 } = dependencies;
   const documents = new Documents({ uri, bus, log });
   const store = new JobStore(join(home, 'retriever', 'jobs'));
-  const runner = new JobRunner({ bus, store, documents, log, ackWait });
+  const scratch = join(home, 'retriever', 'scratch');
+  const runner = new JobRunner({ bus, store, documents, log, scratch, ackWait });
 
   const service = implementService(RetrieverService, {
     ingest: async (requests, { signal }) => {
@@ -113,6 +114,9 @@ export async function createRetrieverService(dependencies: RetrieverDependencies
         embedder: info.embedder,
         embeddedCount: BigInt(info.embedded),
         version: BigInt(info.version),
+        reranker: info.reranker,
+        rerankWeight: info.rerankWeight,
+        problem: info.problem,
       })),
     }),
 

@@ -43,6 +43,14 @@ interface EmbedArgs {
   readonly folder: string;
   readonly steps: number;
   readonly seed: number;
+  /** A file that keeps how far the training is. */
+  readonly checkpoint: string;
+}
+
+interface RerankArgs {
+  readonly collection: string;
+  /** Empty: the one that is there is taken away. */
+  readonly folder: string;
 }
 
 export interface EmbedProgress {
@@ -69,6 +77,11 @@ export interface EmbedderMethods {
   readonly embed: {
     readonly args: EmbedArgs;
     readonly result: { readonly version: string };
+    readonly item: EmbedProgress;
+  };
+  readonly rerank: {
+    readonly args: RerankArgs;
+    readonly result: undefined;
     readonly item: EmbedProgress;
   };
 }

@@ -25,6 +25,8 @@ export { exportModelOnnx } from './onnx-export.ts';
 export type { OnnxOptions } from './onnx-export.ts';
 export { readSafetensors, tensorSources, writeSafetensors } from './safetensors.ts';
 export type { SafetensorsFile, TensorSource, WriteOptions } from './safetensors.ts';
+export { loadSentenceSettings } from './sentence-folder.ts';
+export type { SentenceSettings } from './sentence-folder.ts';
 export { loadSpecialTokenIds } from './special-token-ids.ts';
 export type { SpecialTokenIds } from './special-token-ids.ts';
 export type { FloatType } from './stored-types.ts';

@@ -31,6 +31,17 @@ describe('the settings of a folder of sentence-transformers', () => {
     expect(loadSentenceSettings(folder).pooling.mode).toBe('cls');
   });
 
+  it('take the longest text from the tokenizer where they do not name it', () => {
+    const folder = copy();
+    write(folder, 'tokenizer_config.json', { model_max_length: 24 });
+    expect(loadSentenceSettings(folder).maxTokens).toBe(24);
+    write(folder, 'sentence_bert_config.json', { max_seq_length: 16 });
+    expect(loadSentenceSettings(folder).maxTokens).toBe(16);
+    const plain = temporaryFolder();
+    write(plain, 'tokenizer_config.json', { model_max_length: 1e30 });
+    expect(loadSentenceSettings(plain)).toEqual({ pooling: { mode: 'mean', normalize: false } });
+  });
+
   const module = (type: string, path: string): object => ({ type: `sentence_transformers.models.${type}`, path });
 
   it.each<[string, string, unknown, string]>([
@@ -59,6 +70,12 @@ describe('the settings of a folder of sentence-transformers', () => {
       '1_Pooling/config.json',
       { pooling_mode_lasttoken: true },
       'pooling_mode_lasttoken is chosen; supported is one of',
+    ],
+    [
+      'pooling that leaves prompts out',
+      '1_Pooling/config.json',
+      { pooling_mode: 'mean', include_prompt: false },
+      'include_prompt is false; pooling that leaves prompts out is not supported',
     ],
     [
       'a prompt before every text',

@@ -20,7 +20,7 @@ export interface SentenceSettings {
 const file = 'modules.json';
 
 /** What sentence-transformers does with a model that is none of its own. */
-const plain: SentenceSettings = { pooling: { mode: 'mean', normalize: false } };
+const plainPooling: Pooling = { mode: 'mean', normalize: false };
 
 export function isSentenceFolder(folder: string): boolean {
   return existsSync(join(folder, file));
@@ -28,7 +28,7 @@ export function isSentenceFolder(folder: string): boolean {
 
 /** The settings of a folder; what would change vectors and is not known is refused by name. */
 export function loadSentenceSettings(folder: string): SentenceSettings {
-  if (!isSentenceFolder(folder)) return plain;
+  if (!isSentenceFolder(folder)) return { pooling: plainPooling, ...loadTexts(folder) };
   const path = join(folder, file);
   const fail = (what: string): never => {
     throw invalidInput(`${path}: ${what}`, { at: path });
@@ -73,10 +73,11 @@ const modeNames: Readonly<Record<string, Pooling['mode']>> = {
 };
 
 function poolingMode(path: string): Pooling['mode'] {
-  const { pooling_mode: named, ...json } = readJsonObject(path);
+  const { pooling_mode: named, include_prompt: countsPrompt, ...json } = readJsonObject(path);
   const fail = (what: string): never => {
     throw invalidInput(`${path}: ${what}`, { at: path });
   };
+  if (countsPrompt === false) fail('include_prompt is false; pooling that leaves prompts out is not supported');
   if (named !== undefined) {
     const mode = typeof named === 'string' ? modeNames[named] : undefined;
     return mode ?? fail(`pooling_mode is ${JSON.stringify(named)}; supported are ${Object.keys(modeNames).join(', ')}`);
@@ -93,8 +94,8 @@ function poolingMode(path: string): Pooling['mode'] {
 }
 
 function loadTexts(folder: string): Pick<SentenceSettings, 'maxTokens' | 'prompts'> {
-  const own = join(folder, 'sentence_bert_config.json');
-  const maxTokens = existsSync(own) ? readJsonObject(own)['max_seq_length'] : undefined;
+  const maxTokens = lengthIn(folder, 'sentence_bert_config.json', 'max_seq_length');
+  const longest = maxTokens ?? lengthIn(folder, 'tokenizer_config.json', 'model_max_length');
   const whole = join(folder, 'config_sentence_transformers.json');
   const json = existsSync(whole) ? readJsonObject(whole) : {};
   const { prompts, default_prompt_name: byDefault } = json;
@@ -109,9 +110,20 @@ function loadTexts(folder: string): Pick<SentenceSettings, 'maxTokens' | 'prompt
   if (!entries.every((entry): entry is [string, string] => typeof entry[1] === 'string')) fail('a prompt is no text');
   const texts = entries.filter(([, text]) => text !== '') as [string, string][];
   return {
-    ...(Number.isInteger(maxTokens) && (maxTokens as number) > 0 && { maxTokens: maxTokens as number }),
+    ...(longest !== undefined && { maxTokens: longest }),
     ...(texts.length > 0 && { prompts: Object.fromEntries(texts) }),
   };
+}
+
+/** Tokenizers of no limit name one of thirty digits. */
+const mostTokens = 1_000_000;
+
+function lengthIn(folder: string, name: string, field: string): number | undefined {
+  const path = join(folder, name);
+  const value = existsSync(path) ? readJsonObject(path)[field] : undefined;
+  return Number.isInteger(value) && (value as number) > 0 && (value as number) < mostTokens
+    ? (value as number)
+    : undefined;
 }
 
 /** Writes the files beside config.json and the weights. */

@@ -4,6 +4,7 @@ export type { FinishReason, GeneratedToken, Generation, GenerationRequest } from
 export type { ServedModel } from './cohort.ts';
 export { resolveSampling } from './sampling.ts';
 export type { Choice, ResolvedSampling, Sampling } from './sampling.ts';
+export { OnnxSequenceEncoder } from './onnx-sequence-encoder.ts';
 export { SequenceEncoder } from './sequence-encoder.ts';
 export type { EncoderSequence, SequenceHead } from './sequence-encoder.ts';
 export { LogProbabilityScorer, ScalarScorer, scoreSequences } from './scorers.ts';

@@ -1,12 +1,14 @@
 /** What the layers of all families are made of. */
 import {
   add,
+  customGradient,
   gather,
   matmul,
   matmulQuantized,
   mul,
   type QuantizedMatrix,
   reshape,
+  sizeOf,
   type Tensor,
   transpose,
 } from '@crucible/tensor';
@@ -41,19 +43,65 @@ export interface LowRank {
 
 /** x Wᵀ + b for a weight [out, in]. */
 export function linear(x: Tensor, affine: Affine<Tensor>): Tensor {
-  return completed(x, affine, () => matmul(x, affine.weight, { transposeB: true }));
+  return completed(x, affine, { byColumns: false });
 }
 
 /** x W + b for a weight [in, out], as GPT-2 keeps them. */
 export function linearByColumns(x: Tensor, affine: Affine<Tensor>): Tensor {
-  return completed(x, affine, () => matmul(x, affine.weight));
+  return completed(x, affine, { byColumns: true });
 }
 
-function completed(x: Tensor, { bias, lowRank, quantized, tap }: Affine<Tensor>, multiply: () => Tensor): Tensor {
+interface Layout {
+  /** Whether the weight is [in, out]. */
+  readonly byColumns: boolean;
+}
+
+function completed(x: Tensor, affine: Affine<Tensor>, layout: Layout): Tensor {
+  const { weight, bias, lowRank, quantized, tap } = affine;
   tap?.(x);
-  const product = quantized ? matmulQuantized(x, quantized) : multiply();
-  const shifted = bias ? add(product, bias) : product;
-  return lowRank ? add(shifted, lowRankProduct(x, lowRank)) : shifted;
+  const shifted = (product: Tensor): Tensor => (bias ? add(product, bias) : product);
+  if (lowRank && !quantized && isFolded(x, weight, lowRank)) return shifted(foldedProduct(x, weight, lowRank, layout));
+  const product = quantized ? matmulQuantized(x, quantized) : matmul(x, weight, { transposeB: !layout.byColumns });
+  return lowRank ? add(shifted(product), lowRankProduct(x, lowRank)) : shifted(product);
+}
+
+/** One for all rows, and of all that they are. */
+interface FoldedLowRank extends LowRank {
+  readonly scale: number;
+}
+
+/**
+ * Whether the product of low rank is cheaper as a part of the weight than beside it: it is worked out for in · out
+ * elements then, not for each row's in and out.
+ */
+function isFolded(x: Tensor, weight: Tensor, { scale, drop }: LowRank): boolean {
+  if (typeof scale !== 'number' || drop) return false;
+  const [m, n] = weight.shape as [number, number];
+  return (sizeOf(x.shape) / x.shape.at(-1)!) * (m + n) >= m * n;
+}
+
+/**
+ * x (W + scale · up down)ᵀ. Its gradient by the factors goes by what they are multiplied with: that by the sum is as
+ * large as W, and would take a third product of its size.
+ */
+function foldedProduct(x: Tensor, weight: Tensor, lowRank: LowRank, { byColumns }: Layout): Tensor {
+  const { down, up, scale: alpha } = lowRank as FoldedLowRank;
+  const size = x.shape.at(-1)!;
+  const folded = add(
+    weight,
+    byColumns ? matmul(down, up, { transposeA: true, transposeB: true, alpha }) : matmul(up, down, { alpha }),
+  );
+  const product = customGradient(
+    (operands: { readonly rows: Tensor; readonly weight: Tensor; readonly down: Tensor; readonly up: Tensor }) =>
+      matmul(operands.rows, folded, { transposeB: !byColumns }),
+    (dy, { operands: { rows, down, up } }) => ({
+      rows: matmul(dy, folded, { transposeB: byColumns }),
+      weight: byColumns ? matmul(rows, dy, { transposeA: true }) : matmul(dy, rows, { transposeA: true }),
+      down: matmul(matmul(dy, up, { alpha }), rows, { transposeA: true }),
+      up: matmul(dy, matmul(rows, down, { transposeB: true, alpha }), { transposeA: true }),
+    }),
+  )({ rows: reshape(x, [-1, size]), weight, down, up });
+  return reshape(product, [...x.shape.slice(0, -1), product.shape[1]!]);
 }
 
 function lowRankProduct(x: Tensor, lowRank: LowRank): Tensor {

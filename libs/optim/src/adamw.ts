@@ -16,21 +16,28 @@ export interface AdamWState {
   readonly second: Tensor;
 }
 
-/**
- * One step of AdamW (Loshchilov & Hutter 2019) for one parameter. `rate` and `step` (counted from 1) are float scalars.
- */
+export interface AdamWScalars {
+  readonly rate: Tensor;
+  /** Counted from 1. */
+  readonly step: Tensor;
+  /** What the gradient is multiplied by. Default: 1. */
+  readonly factor?: Tensor;
+}
+
+/** One step of AdamW (Loshchilov & Hutter 2019) for one parameter; the scalars are floats. */
 export function adamWStep(
   parameter: Tensor,
   gradient: Tensor,
   state: AdamWState,
-  { rate, step }: { readonly rate: Tensor; readonly step: Tensor },
+  { rate, step, factor }: AdamWScalars,
   options: AdamWOptions = {},
 ): { parameter: Tensor; state: AdamWState } {
   const { beta1 = 0.9, beta2 = 0.95, epsilon = 1e-8, weightDecay = 0 } = options;
-  const first = add(mul(state.first, beta1), mul(gradient, 1 - beta1));
-  const second = add(mul(state.second, beta2), mul(square(gradient), 1 - beta2));
   const graph = parameter.graph;
-  // Bias corrections are scalars: folded into the rate and epsilon, they cost no pass over the parameters.
+  const given = factor ?? graph.scalar(1);
+  // What is the same for all elements meets before it meets them: it costs no pass over the parameters of its own.
+  const first = add(mul(state.first, beta1), mul(gradient, mul(given, 1 - beta1)));
+  const second = add(mul(state.second, beta2), mul(square(gradient), mul(square(given), 1 - beta2)));
   const correction1 = sub(1, pow(graph.scalar(beta1), step));
   const root2 = sqrt(sub(1, pow(graph.scalar(beta2), step)));
   const scaledRate = div(mul(rate, root2), correction1);

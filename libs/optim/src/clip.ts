@@ -1,5 +1,5 @@
 import { addAll, maximum, mul, reciprocal, sqrt, squaredNorm, type Tensor } from '@crucible/tensor';
-import { leavesOf, type TensorTree, withLeaves } from './tree.ts';
+import { leavesOf, type TensorTree } from './tree.ts';
 
 /** Euclidean norm over all leaves together. */
 export function globalNorm(tree: TensorTree): Tensor {
@@ -7,12 +7,10 @@ export function globalNorm(tree: TensorTree): Tensor {
 }
 
 /**
- * Scales all gradients by one factor so that their global norm is at most `largest` (Pascanu et al. 2013). Returns the
- * norm before clipping as well.
+ * What gradients of a global norm are to be multiplied by so that it is at most `largest` (Pascanu et al. 2013): a float
+ * scalar.
  */
-export function clipByGlobalNorm<T extends TensorTree>(gradients: T, largest: number): { clipped: T; norm: Tensor } {
-  const norm = globalNorm(gradients);
+export function clipFactor(norm: Tensor, largest: number): Tensor {
   // min(1, largest / norm), without dividing by 0
-  const factor = reciprocal(maximum(mul(norm, 1 / largest), 1));
-  return { clipped: withLeaves(gradients, (_path, gradient) => mul(gradient, factor)), norm };
+  return reciprocal(maximum(mul(norm, 1 / largest), 1));
 }

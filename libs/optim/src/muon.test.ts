@@ -21,7 +21,7 @@ async function runMuon(
 ): Promise<Float32Array> {
   let current = { parameter: start, state: { momentum: zerosArray('float32', start.shape) } };
   const program = await compile({ ...current, gradient: start, rate: scalar(0) }, (inputs) =>
-    muonStep(inputs.parameter, inputs.gradient, inputs.state, inputs.rate, options),
+    muonStep(inputs.parameter, inputs.gradient, inputs.state, { rate: inputs.rate }, options),
   );
   for (const gradient of gradients) {
     current = (await program.run({ ...current, gradient, rate: scalar(rate) })) as typeof current;

@@ -44,18 +44,19 @@ export function orthogonalize(x: Tensor, iterations = 5): Tensor {
 /**
  * One step of Muon (Jordan et al. 2024) for a matrix, with Nesterov momentum. The update is scaled to the root mean
  * square of 0.2 that AdamW's has (Liu et al. 2025, "Muon is scalable", section 2.2), so that one learning rate and one
- * weight decay serve both.
+ * weight decay serve both. The gradient is multiplied by `factor` (default: 1).
  */
 export function muonStep(
   parameter: Tensor,
   gradient: Tensor,
   state: MuonState,
-  rate: Tensor,
+  { rate, factor }: { readonly rate: Tensor; readonly factor?: Tensor },
   options: MuonOptions = {},
 ): { parameter: Tensor; state: MuonState } {
   const { momentum: decay = 0.95, weightDecay = 0, iterations = 5 } = options;
-  const momentum = add(mul(state.momentum, decay), gradient);
-  const direction = orthogonalize(add(mul(momentum, decay), gradient), iterations);
+  const given = factor ? mul(gradient, factor) : gradient;
+  const momentum = add(mul(state.momentum, decay), given);
+  const direction = orthogonalize(add(mul(momentum, decay), given), iterations);
   const scale = 0.2 * Math.sqrt(Math.max(...parameter.shape));
   const decayed = weightDecay === 0 ? parameter : mul(parameter, sub(1, mul(rate, weightDecay)));
   return { parameter: sub(decayed, mul(direction, mul(rate, scale))), state: { momentum } };

@@ -13,7 +13,7 @@ import {
   zerosArray,
 } from '@crucible/tensor';
 import { adamWStep, type AdamWOptions, type AdamWState } from './adamw.ts';
-import { clipByGlobalNorm } from './clip.ts';
+import { clipFactor, globalNorm } from './clip.ts';
 import { muonStep, type MuonOptions, type MuonState } from './muon.ts';
 import { leavesOf, type TensorTree, withLeaves } from './tree.ts';
 
@@ -41,23 +41,42 @@ export type OptimizerState<Leaf> = Readonly<
   Record<string, { readonly momentum: Leaf } | { readonly first: Leaf; readonly second: Leaf }>
 >;
 
-export interface StepScalars {
+export interface StepScalars<Leaf = Tensor> {
   /** Learning rate of this step, float scalar. */
-  readonly rate: Tensor;
+  readonly rate: Leaf;
   /** Number of this step, counted from 1, float scalar. */
-  readonly step: Tensor;
+  readonly step: Leaf;
+  /** What the gradients are multiplied by before all else, float scalar. Default: 1. */
+  readonly factor?: Leaf;
+  /** Global norm of the gradients times `factor`, float scalar. Default: it is worked out where it is needed. */
+  readonly norm?: Leaf;
+}
+
+/** How a parameter is updated whose elements do not need each other: parameters of one rule may be joined, or cut. */
+export interface ElementRule {
+  /** The same for the same rule. */
+  readonly key: string;
+  /** `norm` is that of the gradients of all parameters. */
+  readonly update: (
+    parameter: Tensor,
+    gradient: Tensor,
+    state: AdamWState,
+    scalars: StepScalars,
+  ) => { readonly parameter: Tensor; readonly state: AdamWState };
 }
 
 export interface Optimizer {
   /** State before the first step: zeros. */
   readonly init: (parameters: object) => OptimizerState<NdArray>;
-  /** Writes one step into the graph. `norm` is that of the gradients before clipping. */
+  /** Writes one step into the graph. */
   readonly update: <T extends TensorTree>(
     parameters: T,
     gradients: T,
     state: OptimizerState<Tensor>,
     scalars: StepScalars,
-  ) => { parameters: T; state: OptimizerState<Tensor>; norm: Tensor };
+  ) => { parameters: T; state: OptimizerState<Tensor> };
+  /** Undefined where a parameter is updated as a whole. */
+  readonly elementRule: (path: string, shape: readonly number[]) => ElementRule | undefined;
 }
 
 export function createOptimizer(options: OptimizerOptions = {}): Optimizer {
@@ -69,6 +88,32 @@ export function createOptimizer(options: OptimizerOptions = {}): Optimizer {
     decays = (_path: string, shape: readonly number[]) => shape.length > 1,
     rateFactor = () => 1,
   } = options;
+  const clipped = (scalars: StepScalars): { readonly factor?: Tensor } => {
+    const { factor, norm } = scalars;
+    if (clipNorm === Infinity) return factor ? { factor } : {};
+    const clip = clipFactor(norm!, clipNorm);
+    return { factor: factor ? mul(factor, clip) : clip };
+  };
+  const decayOf = (path: string, shape: readonly number[], given: number | undefined): number =>
+    decays(path, shape) ? (given ?? 0) : 0;
+  const ratedBy = (rate: Tensor, factor: number): Tensor => (factor === 1 ? rate : mul(rate, factor));
+  const rules = new Map<string, ElementRule>();
+  const ruleOf = (path: string, shape: readonly number[]): ElementRule => {
+    const [rateBy, weightDecay] = [rateFactor(path), decayOf(path, shape, adamW.weightDecay)];
+    const key = `${rateBy} ${weightDecay}`;
+    const known = rules.get(key);
+    if (known) return known;
+    const rule: ElementRule = {
+      key,
+      update: (parameter, gradient, state, scalars) => {
+        const { rate, step } = scalars;
+        const own = { rate: ratedBy(rate, rateBy), step, ...clipped(scalars) };
+        return adamWStep(parameter, gradient, state, own, { ...adamW, weightDecay });
+      },
+    };
+    rules.set(key, rule);
+    return rule;
+  };
   return {
     init: (parameters) => {
       const entries = flatten(parameters, isNdArray).map(({ path, leaf }) => {
@@ -78,32 +123,30 @@ export function createOptimizer(options: OptimizerOptions = {}): Optimizer {
       });
       return Object.fromEntries(entries);
     },
-    update: (parameters, gradients, state, { rate, step }) => {
-      const { clipped, norm } = clipByGlobalNorm(gradients, clipNorm);
-      const gradientAt = leavesOf(clipped);
+    elementRule: (path, shape) => (useMuon(path, shape) ? undefined : ruleOf(path, shape)),
+    update: (parameters, gradients, state, given) => {
+      const scalars = { ...given, norm: given.norm ?? normOf(gradients, given.factor) };
+      const gradientAt = leavesOf(gradients);
       const stateAt = leavesOf(state);
       const next = new Map<string, { readonly parameter: Tensor; readonly state: MuonState | AdamWState }>();
       const steps = new Map<string, AdamWEntry[]>();
       for (const [path, parameter] of leavesOf(parameters)) {
         const gradient = gradientAt.get(path)!;
-        const factor = rateFactor(path);
-        const ownRate = factor === 1 ? rate : mul(rate, factor);
-        const weightDecayOf = (given: number | undefined): number => (decays(path, parameter.shape) ? (given ?? 0) : 0);
-        const own = momentsOf(stateAt, path);
-        if ('momentum' in own) {
-          const weightDecay = weightDecayOf(muon.weightDecay);
-          next.set(path, muonStep(parameter, gradient, own, ownRate, { ...muon, weightDecay }));
+        if (useMuon(path, parameter.shape)) {
+          const weightDecay = decayOf(path, parameter.shape, muon.weightDecay);
+          const own = { rate: ratedBy(given.rate, rateFactor(path)), ...clipped(scalars) };
+          const moment = momentsOf(stateAt, path, ['momentum']);
+          next.set(path, muonStep(parameter, gradient, moment, own, { ...muon, weightDecay }));
           continue;
         }
-        const weightDecay = weightDecayOf(adamW.weightDecay);
-        const entry = { path, parameter, gradient, own, rate: ownRate, weightDecay };
-        const key = sizeOf(parameter.shape) <= largestJoined ? `${factor} ${weightDecay}` : path;
+        const rule = ruleOf(path, parameter.shape);
+        const entry = { path, parameter, gradient, own: momentsOf(stateAt, path, ['first', 'second']), rule };
+        const key = sizeOf(parameter.shape) <= largestJoined ? rule.key : path;
         steps.set(key, [...(steps.get(key) ?? []), entry]);
       }
       for (const entries of steps.values()) {
-        const { parameter, gradient, own, rate: ownRate, weightDecay } = joined(entries);
-        const scalars = { rate: ownRate, step };
-        const updated = adamWStep(parameter, gradient, own, scalars, { ...adamW, weightDecay });
+        const { parameter, gradient, own, rule } = joined(entries);
+        const updated = rule.update(parameter, gradient, own, scalars);
         const [values, first, second] = [updated.parameter, updated.state.first, updated.state.second].map((all) =>
           separated(all, entries),
         ) as [readonly Tensor[], readonly Tensor[], readonly Tensor[]];
@@ -116,10 +159,14 @@ export function createOptimizer(options: OptimizerOptions = {}): Optimizer {
       return {
         parameters: withLeaves(parameters, (path) => next.get(path)!.parameter),
         state: Object.fromEntries(paths.map((path) => [path, next.get(path)!.state])),
-        norm,
       };
     },
   };
+}
+
+function normOf(gradients: TensorTree, factor: Tensor | undefined): Tensor {
+  const norm = globalNorm(gradients);
+  return factor ? mul(norm, factor) : norm;
 }
 
 /**
@@ -133,8 +180,7 @@ interface AdamWEntry {
   readonly parameter: Tensor;
   readonly gradient: Tensor;
   readonly own: AdamWState;
-  readonly rate: Tensor;
-  readonly weightDecay: number;
+  readonly rule: ElementRule;
 }
 
 function joined(entries: readonly AdamWEntry[]): Omit<AdamWEntry, 'path'> {
@@ -159,13 +205,16 @@ function separated(tensor: Tensor, entries: readonly AdamWEntry[]): readonly Ten
   return split(tensor, sizes, 0).map((part, i) => reshape(part, entries[i]!.parameter.shape));
 }
 
-function momentsOf(stateAt: ReadonlyMap<string, Tensor>, path: string): MuonState | AdamWState {
-  const momentum = stateAt.get(`${path}.momentum`);
-  if (momentum) return { momentum };
-  const first = stateAt.get(`${path}.first`);
-  const second = stateAt.get(`${path}.second`);
-  if (!first || !second) throw invalidInput(`optimizer: the state has nothing for ${path}`);
-  return { first, second };
+/** The parts of a parameter's state; throws where one is missing. */
+export function momentsOf<Name extends string, Leaf>(
+  stateAt: ReadonlyMap<string, Leaf>,
+  path: string,
+  names: readonly Name[],
+): Record<Name, Leaf> {
+  const entries = names.map((name) => [name, stateAt.get(`${path}.${name}`)] as const);
+  if (entries.some(([, leaf]) => leaf === undefined))
+    throw invalidInput(`optimizer: the state has nothing for ${path}`);
+  return Object.fromEntries(entries) as Record<Name, Leaf>;
 }
 
 /** Number of values in a tree of arrays or tensors. */

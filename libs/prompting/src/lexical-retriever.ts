@@ -28,10 +28,12 @@ export function createLexicalRetriever(
   // A title says what its passages are about.
   const index = new LexicalIndex(passages.map(({ document, text }) => `${document.title} ${text}`));
   return {
-    search: (query, { limit, documents: among, signal }) => {
+    search: (query, { limit, documents: among, title, signal }) => {
       signal.throwIfAborted();
       const allowed = among && new Set(among);
-      const hits = index.search(query, limit, (i) => allowed?.has(passages[i]!.document.id) ?? true);
+      const isWanted = ({ document }: Omit<Passage, 'score'>): boolean =>
+        (allowed?.has(document.id) ?? true) && (title === undefined || document.title === title);
+      const hits = index.search(query, limit, (i) => isWanted(passages[i]!));
       return Promise.resolve(hits.map(({ index: i, score }) => ({ ...passages[i]!, score })));
     },
   };

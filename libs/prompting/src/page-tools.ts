@@ -31,7 +31,9 @@ export function createPageTools(retriever: Retriever): readonly Tool[] {
     page = undefined;
     keyword = '';
     next = 0;
-    const found = await retriever.search(title, { limit: searchLimit, signal });
+    // The very title first: among many documents, a search need not bring it to the top.
+    const [exact] = await retriever.search(title, { limit: 1, title, signal });
+    const found = exact ? [exact] : await retriever.search(title, { limit: searchLimit, signal });
     const documents = [...new Map(found.map(({ document }) => [document.id, document])).values()];
     const document = documents.find((each) => sameTitle(each.title, title));
     if (document === undefined) {
@@ -77,6 +79,10 @@ export function createPageTools(retriever: Retriever): readonly Tool[] {
 }
 
 async function openPage(retriever: Retriever, document: Passage['document'], signal: AbortSignal): Promise<Page> {
+  if (retriever.textOf) {
+    const sentences = sentencesOf(await retriever.textOf(document.id, { signal }));
+    return { document, sentences: sentences.filter(({ text }) => !sameTitle(text, document.title)) };
+  }
   const passages = await retriever.search(document.title, { limit: pageLimit, documents: [document.id], signal });
   const inOrder = [...passages].sort((a, b) => a.start - b.start || a.end - b.end);
   const sentences: Sentence[] = [];

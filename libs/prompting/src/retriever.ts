@@ -16,12 +16,16 @@ export interface SearchOptions {
   readonly limit: number;
   /** Search in these documents alone, by id. Default: in all. */
   readonly documents?: readonly string[];
+  /** Search in documents of exactly this title alone. Default: in all. */
+  readonly title?: string;
   readonly signal: AbortSignal;
 }
 
 export interface Retriever {
   /** The best passages for a query, best first; empty where nothing fits. */
   readonly search: (query: string, options: SearchOptions) => Promise<readonly Passage[]>;
+  /** The whole text of a document. Without it, a page is put together of the passages that a search for its title finds. */
+  readonly textOf?: (document: string, options: { readonly signal: AbortSignal }) => Promise<string>;
 }
 
 /** Vectors of texts, one each; similar texts have a large scalar product. */

@@ -12,16 +12,18 @@ import { CrucibleError, throwIfCancelled } from '@crucible/foundation';
 import type { Chunk } from './chunk/chunk-document.ts';
 import type { Embedder } from './embed/embedder.ts';
 import type { Metadata } from './parse/parsed-document.ts';
+import type { Reranker } from './rerank/reranker.ts';
 import { isPair, queryTerms, termsOf } from './search/analyze.ts';
 import { defaultFitModel, fitProbability } from './search/confidence.ts';
 import { DenseIndex } from './search/dense-index.ts';
-import { type Candidate, fuse, type Fused } from './search/fusion.ts';
+import { type Candidate, fuse, type Fused, fuseReranked } from './search/fusion.ts';
 import { hasPhrase, highlights, type Span } from './search/highlights.ts';
 import { LexicalIndex } from './search/lexical-index.ts';
 import { parseQuery, type Query, type SearchRequest } from './search/query.ts';
 import {
   type Committed,
   type DocumentRecord,
+  type ModelRole,
   PassageStore,
   type StoredDocument,
   type StoredPassage,
@@ -70,6 +72,8 @@ export interface Hit extends Passage {
   readonly score: number;
   readonly lexicalScore: number;
   readonly similarity: number;
+  /** What the re-ranker said; undefined: it was not asked. */
+  readonly rerankScore: number | undefined;
   /** Of the query's words, within `text`. */
   readonly highlights: readonly Span[];
   readonly before: readonly Passage[];
@@ -90,7 +94,8 @@ export interface CollectionOptions extends UpkeepOptions {
   /** Milliseconds for which what other processes commit may stay unseen. Default: 1000. */
   readonly refreshInterval?: number;
   /** Makes the embedder from what is kept with the documents. */
-  readonly loadEmbedder?: (bytes: Uint8Array) => Embedder | Promise<Embedder>;
+  readonly loadEmbedder?: (bytes: Uint8Array) => Promise<Embedder>;
+  readonly loadReranker?: (bytes: Uint8Array) => Promise<Reranker>;
 }
 
 export interface CollectionInfo {
@@ -101,6 +106,12 @@ export interface CollectionInfo {
   readonly embedder: string;
   /** Passages whose vectors are those of the embedder. */
   readonly embedded: number;
+  /** Empty: there is none. */
+  readonly reranker: string;
+  /** Of the re-ranker where a search does not say; 0: it is not used. */
+  readonly rerankWeight: number;
+  /** Why a model that is kept with the documents cannot be used; empty: all can. */
+  readonly problem: string;
 }
 
 /** A document in memory: its vectors are in the index. */
@@ -124,7 +135,11 @@ export class Collection {
   readonly #lexical = new LexicalIndex();
   #dense: DenseIndex | undefined;
   #embedder: Embedder | undefined;
-  #embedderRevision = '';
+  #reranker: Reranker | undefined;
+  /** Of the models that are kept with the documents. */
+  readonly #revisions = new Map<ModelRole, string>();
+  /** Those that could not be loaded: a folder that is not there any more. */
+  readonly #problems = new Map<ModelRole, CrucibleError>();
   readonly #entries = new Map<string, Entry>();
   /** Ids of documents by what they came in. */
   readonly #sources = new Map<string, Set<string>>();
@@ -168,7 +183,14 @@ export class Collection {
       version: this.#version,
       embedder: version,
       embedded,
+      reranker: this.#reranker?.version ?? '',
+      rerankWeight: this.#reranker?.fit?.weight ?? 0,
+      problem: [...this.#problems.values()].map(({ message }) => message).join('; '),
     };
+  }
+
+  get reranker(): Reranker | undefined {
+    return this.#reranker;
   }
 
   get embedder(): Embedder | undefined {
@@ -278,12 +300,18 @@ export class Collection {
     const terms = queryTerms(query.text);
     const allowed = this.#allowed(query);
     const depth = Math.max(leastCandidates, 4 * query.limit);
-    const fused = this.#rank(query, terms, vector, depth, allowed);
+    const ranked = this.#rank(query, terms, vector, depth, allowed);
+    // Taken before anything is waited for: the slots may be another document's after it.
+    const places = new Map(
+      ranked.map(({ slot }) => [slot, { entry: this.#slotEntries[slot]!, ordinal: this.#slotOrdinals[slot]! }]),
+    );
+    const version = this.#version;
+    const fused = await this.#reranked(query, ranked);
     const hits: Hit[] = [];
     const byText = new Map<string, string[]>();
     for (const each of fused) {
-      const entry = this.#slotEntries[each.slot]!;
-      const passage = passageOf(entry, this.#slotOrdinals[each.slot]!);
+      const { entry, ordinal } = places.get(each.slot)!;
+      const passage = passageOf(entry, ordinal);
       if (!query.phrases.every((phrase) => hasPhrase(passage.text, phrase))) continue;
       const same = byText.get(passage.text);
       if (same) {
@@ -302,13 +330,14 @@ export class Collection {
         score: each.score,
         lexicalScore: each.lexical,
         similarity: each.dense,
+        rerankScore: each.reranked,
         highlights: highlights(passage.text, terms),
         before: neighboursOf(entry, passage.ordinal - query.neighbours, passage.ordinal),
         after: neighboursOf(entry, passage.ordinal + 1, passage.ordinal + 1 + query.neighbours),
         alsoIn,
       });
     }
-    return { hits, confidence: this.#confidence(terms, hits[0]), version: this.#version };
+    return { hits, confidence: this.#confidence(terms, hits[0]), version };
   }
 
   /** What the legs say of the best passages, before they become one score: for fitting weights. */
@@ -340,9 +369,34 @@ export class Collection {
   /** Keeps an embedder with the documents. Vectors are made by `embedMissing`; searches go on with what is there. */
   async setEmbedder(embedder: Embedder): Promise<void> {
     await this.#write(async () => {
-      this.#embedderRevision = await this.#store.writeEmbedder(embedder.version, embedder.serialize());
+      this.#revisions.set('embedder', await this.#store.writeModel('embedder', embedder.version, embedder.serialize()));
       await this.#useEmbedder(embedder);
     });
+  }
+
+  /** Keeps a re-ranker with the documents; undefined takes it away. */
+  async setReranker(reranker: Reranker | undefined): Promise<void> {
+    await this.#write(async () => {
+      if (reranker)
+        this.#revisions.set(
+          'reranker',
+          await this.#store.writeModel('reranker', reranker.version, reranker.serialize()),
+        );
+      else {
+        await this.#store.removeModel('reranker');
+        this.#revisions.delete('reranker');
+      }
+      await this.#useReranker(reranker);
+    });
+  }
+
+  /** What the re-ranker says of the passages in these slots. */
+  rerankScores(query: string, slots: readonly number[]): Promise<number[]> {
+    const texts = slots.map((slot) => {
+      const { record, heading, text } = this.passageAt(slot);
+      return [record.title, heading, text].filter((part) => part !== '').join('\n');
+    });
+    return this.#reranker!.score(query, texts);
   }
 
   /**
@@ -381,11 +435,7 @@ export class Collection {
       const version = await this.#store.version();
       this.#lastLook = performance.now();
       if (version === this.#version) return;
-      const kept = await this.#store.readEmbedder();
-      if (kept && kept.revision !== this.#embedderRevision && this.#options.loadEmbedder) {
-        await this.#useEmbedder(await this.#options.loadEmbedder(kept.bytes));
-        this.#embedderRevision = kept.revision;
-      }
+      await this.#loadModels();
       const revisions = await this.#store.revisions();
       const gone = [...this.#entries.keys()].filter((id) => !revisions.has(id));
       const changed = [...revisions].filter(([id, revision]) => this.#entries.get(id)?.document.revision !== revision);
@@ -402,6 +452,7 @@ export class Collection {
   async close(): Promise<void> {
     await this.#writing.catch(() => undefined);
     await this.#embedder?.dispose();
+    await this.#reranker?.dispose();
     this.#store.close();
   }
 
@@ -525,7 +576,35 @@ export class Collection {
     this.#dead = [];
   }
 
+  /** Takes in the models that others have put to the documents. One that cannot be loaded is told when it is asked for. */
+  async #loadModels(): Promise<void> {
+    const { loadEmbedder, loadReranker } = this.#options;
+    const kept = await this.#store.readModels();
+    const load = async (role: ModelRole, use: (bytes: Uint8Array) => Promise<void>): Promise<void> => {
+      const model = kept.get(role);
+      if (!model || model.revision === this.#revisions.get(role)) return;
+      this.#problems.delete(role);
+      await use(model.bytes).catch((reason: unknown) => {
+        const { message } = CrucibleError.from(reason);
+        const what = `the ${role} of ${this.name} cannot be loaded, give it another: ${message}`;
+        this.#problems.set(role, new CrucibleError('failed-precondition', what, { at: role, cause: reason }));
+      });
+      this.#revisions.set(role, model.revision);
+    };
+    if (loadEmbedder) await load('embedder', async (bytes) => this.#useEmbedder(await loadEmbedder(bytes)));
+    if (loadReranker) await load('reranker', async (bytes) => this.#useReranker(await loadReranker(bytes)));
+    if (!kept.has('reranker') && this.#revisions.delete('reranker')) await this.#useReranker(undefined);
+  }
+
+  async #useReranker(reranker: Reranker | undefined): Promise<void> {
+    const previous = this.#reranker;
+    this.#reranker = reranker;
+    this.#problems.delete('reranker');
+    if (previous !== reranker) await previous?.dispose();
+  }
+
   async #useEmbedder(embedder: Embedder): Promise<void> {
+    this.#problems.delete('embedder');
     const previous = this.#embedder;
     this.#embedder = embedder;
     if (previous?.version !== embedder.version) {
@@ -544,6 +623,8 @@ export class Collection {
   }
 
   async #embedQuery({ text, mode }: Query): Promise<Float32Array | undefined> {
+    const problem = this.#problems.get('embedder');
+    if (mode !== 'lexical' && problem) throw problem;
     if (mode === 'dense' && !this.#embedder) {
       throw new CrucibleError(
         'failed-precondition',
@@ -552,8 +633,12 @@ export class Collection {
       );
     }
     if (mode === 'lexical' || !this.#embedder) return undefined;
-    const [vector] = await this.#embedder.embed([text], 'query');
-    return vector!.some((value) => value !== 0) ? vector : undefined;
+    for (;;) {
+      const embedder: Embedder = this.#embedder;
+      const [vector] = await embedder.embed([text], 'query');
+      // Another one may have come meanwhile, with vectors of other dimensions.
+      if (embedder.version === this.#embedder.version) return vector!.some((value) => value !== 0) ? vector : undefined;
+    }
   }
 
   #allowed({ filter }: Query): Uint8Array | undefined {
@@ -577,6 +662,23 @@ export class Collection {
     }
     const weight = vector ? (query.denseWeight ?? this.#embedder!.fit?.denseWeight ?? 0.2) : 0;
     return fuse(this.#candidates(terms, weight === 0 ? undefined : vector, depth, allowed), weight);
+  }
+
+  /** The best of a search in the order that the re-ranker gives them, where it is asked or has shown that it helps. */
+  async #reranked(query: Query, fused: readonly Fused[]): Promise<readonly Fused[]> {
+    const problem = this.#problems.get('reranker');
+    if (query.rerank !== undefined && query.rerank > 0 && !this.#reranker) {
+      const none = `${this.name} has no re-ranker; give it one, or search without`;
+      throw problem ?? new CrucibleError('failed-precondition', none, { at: 'rerank' });
+    }
+    const fit = this.#reranker?.fit;
+    const depth = query.rerank ?? (fit && fit.weight > 0 ? fit.depth : 0);
+    if (!this.#reranker || depth === 0 || fused.length === 0) return fused;
+    const slots = fused.slice(0, depth).map(({ slot }) => slot);
+    const scores = await this.rerankScores(query.text, slots);
+    // Whoever asks for a re-ranker that has not shown that it helps wants to see it.
+    const weight = fit && fit.weight > 0 ? fit.weight : 1;
+    return fuseReranked(fused, scores, weight);
   }
 
   /** The best of either leg, with the scores of both. */

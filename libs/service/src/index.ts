@@ -1,3 +1,5 @@
+export { ApiKeys, keyScopes } from './api-keys.ts';
+export type { ApiKey, KeyLimits, KeyScope, NewKey } from './api-keys.ts';
 export { logCalls } from './log-calls.ts';
 export { createLogger } from './logger.ts';
 export type { LogLevel } from './logger.ts';

@@ -12,6 +12,13 @@ describe('settings', () => {
       device: 'cpu',
       precision: 'float32',
       ports: { gateway: 8080, policy: 7001, reward: 7002, trainer: 7003, retriever: 7004, sandbox: 7005 },
+      gateway: {
+        keys: resolve('.crucible/keys'),
+        withoutKeys: 'loopback',
+        hosts: [],
+        origins: [],
+        console: undefined,
+      },
       targets: { policy: '127.0.0.1:7001', retriever: '127.0.0.1:7004', sandbox: '127.0.0.1:7005', trainer: undefined },
       retriever: { store: resolve('.crucible/knowledge'), target: undefined },
       sandbox: { boundary: 'auto', target: undefined },
@@ -26,6 +33,11 @@ describe('settings', () => {
       CRUCIBLE_BUS: 'nats://nats:4222',
       CRUCIBLE_HOST: '0.0.0.0',
       CRUCIBLE_GATEWAY_PORT: '80',
+      CRUCIBLE_GATEWAY_KEYS: '/etc/crucible/keys',
+      CRUCIBLE_GATEWAY_WITHOUT_KEYS: 'anywhere',
+      CRUCIBLE_GATEWAY_HOSTS: 'Chat.example, [fd00::1]',
+      CRUCIBLE_GATEWAY_ORIGINS: 'https://chat.example,http://localhost:3000',
+      CRUCIBLE_GATEWAY_CONSOLE: '/srv/console',
       CRUCIBLE_POLICY_PORT: '0',
       CRUCIBLE_REWARD_PORT: '65535',
       CRUCIBLE_TRAINER_PORT: '9',
@@ -51,6 +63,13 @@ describe('settings', () => {
       device: 'auto',
       precision: 'float16',
       ports: { gateway: 80, policy: 0, reward: 65_535, trainer: 9, retriever: 7, sandbox: 8 },
+      gateway: {
+        keys: '/etc/crucible/keys',
+        withoutKeys: 'anywhere',
+        hosts: ['chat.example', '[fd00::1]'],
+        origins: ['https://chat.example', 'http://localhost:3000'],
+        console: '/srv/console',
+      },
       targets: {
         policy: 'dns:///policy:7001',
         retriever: 'retriever:7004',
@@ -94,6 +113,8 @@ describe('settings', () => {
 
   const aPort = 'a port is a whole number from 0 to 65535; 0 takes a free one';
   const aBus = 'a bus is nats://HOST:PORT, tls://HOST:PORT, embedded:FOLDER, or embedded: for one in memory';
+  const someHosts = 'hosts are names or addresses without a port, with commas between them';
+  const someOrigins = 'origins are as https://chat.example or http://localhost:3000, with commas between them';
   const aTarget = 'a target is HOST:PORT or unix:/PATH';
   test.each([
     ...['GATEWAY', 'POLICY', 'REWARD', 'TRAINER'].map((name) => [`CRUCIBLE_${name}_PORT`, 'http', aPort]),
@@ -107,6 +128,17 @@ describe('settings', () => {
     ...['kafka://h', 'nats://', 'localhost:4222', 'embedded://x'].map((value) => ['CRUCIBLE_BUS', value, aBus]),
     ...['policy', 'policy:', ':7001', 'policy:70010000'].map((value) => ['CRUCIBLE_POLICY_TARGET', value, aTarget]),
     ['CRUCIBLE_TRAINER_TARGET', 'trainer', aTarget],
+    [
+      'CRUCIBLE_GATEWAY_WITHOUT_KEYS',
+      'yes',
+      'where there are no keys, those may ask that reach it by loopback or from anywhere',
+    ],
+    ...['chat.example:80', 'http://a', 'a,,b'].map((value) => ['CRUCIBLE_GATEWAY_HOSTS', value, someHosts]),
+    ...['chat.example', 'https://a/', '*', 'https://A'].map((value) => [
+      'CRUCIBLE_GATEWAY_ORIGINS',
+      value,
+      someOrigins,
+    ]),
     ['CRUCIBLE_LOG_LEVEL', 'loud', 'a log level is one of debug, info, warn, error, silent'],
     ['CRUCIBLE_LOG_LEVEL', 'INFO', 'a log level is one of debug, info, warn, error, silent'],
   ] as [string, string, string][])('refuse %s=%s and say what is allowed', (name, value, allowed) => {

@@ -31,6 +31,8 @@ export { chooseDevice } from './runtime/choose-device.ts';
 export type { ChosenDevice } from './runtime/choose-device.ts';
 export { DeviceArray, disposeArrays, isAnyArray } from './runtime/device-array.ts';
 export type { AnyArray } from './runtime/device-array.ts';
+export { OnnxModel } from './runtime/onnx-model.ts';
+export type { OnnxValue } from './runtime/onnx-model.ts';
 export { canStay, PlacedTree, toDevice, toHost, treeToDevice, treeToHost } from './runtime/transfer.ts';
 export { precisions } from './rewrite/passes.ts';
 export type { Precision } from './rewrite/passes.ts';

@@ -33,7 +33,7 @@ export type { ForgeSettings } from './forge/presets.ts';
 export { predictionLoss, predictionsAt } from './losses.ts';
 export { mlmStage, ppoStage, pretrainStage, rewardStage, sftStage } from './forge/single-stage.ts';
 export type { SingleStage, StageResult } from './forge/single-stage.ts';
-export { answerGroup, readUserData } from './forge/user-data.ts';
+export { answerGroup, readCorpora, readUserData } from './forge/user-data.ts';
 export type { UserFiles } from './forge/user-data.ts';
 export { answerAll, evaluateOnWorld, promptOf, worldData } from './forge/world-data.ts';
 export { ppo, ppoDefaults } from './ppo.ts';

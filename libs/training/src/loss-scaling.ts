@@ -8,9 +8,7 @@ import {
   abs,
   add,
   equal,
-  isTensor,
   less,
-  mapTree,
   maximum,
   minimum,
   mul,
@@ -49,10 +47,9 @@ export function scaled(loss: Tensor, scaling: Scaling<Tensor>): Tensor {
   return 'scale' in scaling ? mul(loss, scaling.scale) : loss;
 }
 
-export function unscaled(gradients: object, scaling: Scaling<Tensor>): object {
-  if (!('scale' in scaling)) return gradients;
-  const factor = reciprocal(scaling.scale);
-  return mapTree(gradients, isTensor, (gradient) => mul(gradient, factor)) as object;
+/** A norm of gradients of the scaled loss. */
+export function unscaled(norm: Tensor, scaling: Scaling<Tensor>): Tensor {
+  return 'scale' in scaling ? mul(norm, reciprocal(scaling.scale)) : norm;
 }
 
 /** After a step whose gradients have the given norm; below `smallestScale` there is no way on. */

@@ -158,13 +158,13 @@ export async function mlm(
         weights: async () => (await training.onHost()).parameters,
         state: () => stepState(training, identity),
         ...(validator && {
-          evaluate: async () => validator.measure((await training.onHost()).parameters),
+          evaluate: async () => validator.measure((await training.lent()).parameters),
           evaluateEvery: settings.validateEvery,
         }),
       },
       context,
     );
-    const { parameters: weights } = await training.onHost();
+    const { parameters: weights } = await training.lent();
     await context.publish?.(weights, { step: steps, finished: true, metrics });
     return { weights, metrics };
   } finally {

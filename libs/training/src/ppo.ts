@@ -307,7 +307,7 @@ class PpoRun {
   }
 
   async state(): Promise<SavedStage> {
-    const [policy, value] = [await this.policy.onHost(), await this.#value.onHost()];
+    const [policy, value] = [await this.policy.lent(), await this.#value.lent()];
     return {
       step: this.#iterations,
       record: {
@@ -365,7 +365,7 @@ class PpoRun {
     const at = samples.flatMap((sample, i) => responsePlaces(places[i]!, sample));
     const targets = samples.flatMap(({ response }) => response);
     const references = await this.#logProbabilities.score(reference, packed, at, targets, temperature);
-    const values = await this.#scores.score((await this.#value.onHost()).parameters, packed, at);
+    const values = await this.#scores.score((await this.#value.lent()).parameters, packed, at);
     let next = 0;
     return samples.map((sample, i) => {
       const [first, last] = [next, (next += sample.response.length)];

@@ -124,7 +124,7 @@ export async function pretrain(
       },
       context,
     );
-    const { parameters: weights } = await training.onHost();
+    const { parameters: weights } = await training.lent();
     await context.publish?.(weights, { step: steps, finished: true, metrics });
     return { weights, metrics };
   } finally {

@@ -131,13 +131,13 @@ export async function sft(
         weights: async () => plan.kept((await training.onHost()).parameters),
         state: () => stepState(training, identity),
         ...(evaluate && {
-          evaluate: async () => evaluate(await plan.kept((await training.onHost()).parameters)),
+          evaluate: async () => evaluate(await plan.kept((await training.lent()).parameters)),
           evaluateEvery: settings.validateEvery,
         }),
       },
       context,
     );
-    const { parameters } = await training.onHost();
+    const { parameters } = await training.lent();
     const weights = await plan.kept(parameters);
     await context.publish?.(weights, { step: steps, finished: true, metrics });
     return { weights, metrics, trainedParameters: countParameters(parameters) };

@@ -6,10 +6,12 @@ import type { MemoryEstimate } from '@crucible/tensor';
 export interface StepMemory {
   /** Parameters, state of the optimizer, frozen weights and the batch: there before the step. */
   readonly inputs: number;
-  /** Activations, logits and gradients that are there at one time, at most. */
+  /** Activations and logits that are there at one time, at most. */
   readonly between: number;
-  /** New parameters and state, as they are made, fetched, and until those of the steps before are collected. */
+  /** What is given out anew at every step, until that of the steps before is collected. */
   readonly results: number;
+  /** Gradients, in arrays that stay. */
+  readonly held: number;
   /** What the compiler and the runtime take for themselves. */
   readonly overhead: number;
   /** All beyond the inputs. */
@@ -24,13 +26,14 @@ const shareOfResults = 3.2;
 /** How far a prediction may be off, up or down. */
 export const predictionBand = 0.3;
 
-export function stepMemory({ inputs, constants, between, results }: MemoryEstimate): StepMemory {
+export function stepMemory({ inputs, constants, between, results, held }: MemoryEstimate): StepMemory {
   // The results are among what lies between when they are made.
   const parts = {
     between: shareOfBetween * (between - Math.min(between, results)) + 2 * constants,
     results: shareOfResults * results,
+    held,
   };
-  return { inputs, ...parts, overhead, needed: parts.between + parts.results + overhead };
+  return { inputs, ...parts, overhead, needed: parts.between + parts.results + held + overhead };
 }
 
 /**
@@ -39,10 +42,10 @@ export function stepMemory({ inputs, constants, between, results }: MemoryEstima
  */
 export function assertStepFits(name: string, memory: StepMemory, free = process.availableMemory()): void {
   if (memory.needed * (1 - predictionBand) <= free) return;
-  const { needed, inputs, between, results } = memory;
+  const { needed, inputs, between, results, held } = memory;
   throw new CrucibleError(
     'resource-exhausted',
-    `${name}: a step takes about ${gigabytes(needed)} beside the ${gigabytes(inputs)} of its inputs, and ${gigabytes(free)} are free; ${gigabytes(between)} of it are activations, logits and gradients, and ${gigabytes(results)} new parameters and moments. Fewer rows or shorter ones (rows, time) take less of the first, an adapter (--adapter lora) of both`,
+    `${name}: a step takes about ${gigabytes(needed)} beside the ${gigabytes(inputs)} of its inputs, and ${gigabytes(free)} are free; ${gigabytes(between)} of it are activations and logits, and ${gigabytes(results + held)} gradients. Fewer rows or shorter ones (rows, time) take less of the first, an adapter (--adapter lora) of both`,
     { at: 'rows' },
   );
 }

@@ -5,10 +5,10 @@ import type { SavedStage } from './stage-checkpoint.ts';
 import type { Batch, Resumed, TrainStep } from './train-step.ts';
 
 export async function stepState<P extends object>(
-  training: Pick<TrainStep<P, Batch>, 'onHost' | 'steps'>,
+  training: Pick<TrainStep<P, Batch>, 'lent' | 'steps'>,
   settings: object,
 ): Promise<SavedStage> {
-  const { parameters, state, lossScale } = await training.onHost();
+  const { parameters, state, lossScale } = await training.lent();
   return {
     step: training.steps,
     record: { settings, ...(lossScale !== undefined && { lossScale }) },

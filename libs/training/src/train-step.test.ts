@@ -43,8 +43,8 @@ const splits: Record<string, Points[]> = {
   'parts of different sizes': [points(0, 1), points(1, 6), points(6, 8)],
 };
 
-function train(): TrainStep<Line, Points> {
-  const step = new TrainStep(line, loss, { name: 'line', optimizer: createOptimizer(), threads: 1 });
+function train(options: { readonly microBatches?: number } = {}): TrainStep<Line, Points> {
+  const step = new TrainStep(line, loss, { name: 'line', optimizer: createOptimizer(), threads: 1, ...options });
   onTestFinished(() => step.dispose());
   return step;
 }
@@ -82,10 +82,41 @@ describe('a step', () => {
 
   it('leaves the arrays that it was given as they are', async () => {
     const step = train();
-    const before = step.parameters;
     await step.run(points(0, 8), 0.1);
     expect(Array.from(line.weight.data)).toEqual([0.5, -1]);
-    expect(step.parameters).not.toBe(before);
+    expect(Array.from(step.parameters.weight.data)).not.toEqual([0.5, -1]);
+  });
+
+  it('writes over its own arrays, and gives out copies that stay as they are', async () => {
+    const step = train();
+    await step.run(points(0, 8), 0.1);
+    const [copies, { parameters, state }] = [await step.onHost(), await step.lent()];
+    const before = [valuesOf(copies.parameters), valuesOf(copies.state)].map((tree) => structuredClone(tree));
+    expect([valuesOf(parameters), valuesOf(state)]).toEqual(before);
+    await step.run([points(0, 4), points(4, 8)], 0.1);
+    expect([valuesOf(copies.parameters), valuesOf(copies.state)]).toEqual(before);
+    expect(step.parameters.weight).toBe(parameters.weight);
+    expect(valuesOf(parameters)).not.toEqual(before[0]);
+  });
+
+  it.each([2, 4, 8])('adds up %d micro batches within the program', async (microBatches) => {
+    const whole = await lossAndGradients(line, loss, points(0, 8));
+    const looped = await lossAndGradients(line, loss, points(0, 8), { microBatches });
+    expect(looped.loss).toBeAllClose(whole.loss);
+    expect(looped.gradientNorm).toBeAllClose(whole.gradientNorm);
+    expect(looped.metrics['error']).toBeAllClose(whole.metrics['error']!);
+    expect(looped.gradients['weight']).toBeAllClose(whole.gradients['weight']!);
+  });
+
+  it('refuses micro batches that rows do not divide into', async () => {
+    await expect(train({ microBatches: 3 }).run(points(0, 8), 0.1)).rejects.toMatchObject({
+      code: 'invalid-input',
+      message: 'line: x of the batch has the shape [8, 2], which does not divide into 3 micro batches',
+    });
+  });
+
+  it('refuses a batch of no parts', async () => {
+    await expect(train().run([], 0.1)).rejects.toThrow('line: a batch of no parts');
   });
 
   it.each([

@@ -128,7 +128,7 @@ export class EncoderClassifier {
         if (dev.length > 0 && ((step + 1) % every === 0 || step + 1 === steps) && evaluations > 0) {
           measured = accuracyOf(await this.probabilities(dev), dev);
           // Of equals the later: it has seen more.
-          if (!best || measured >= best.dev) best = { dev: measured, learned: training.parameters };
+          if (!best || measured >= best.dev) best = { dev: measured, learned: (await training.onHost()).parameters };
         }
         report?.({ step: step + 1, steps, loss: smoothed, ...(measured !== undefined && { dev: measured }) });
       }

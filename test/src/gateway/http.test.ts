@@ -1,53 +1,31 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { networkInterfaces, tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { networkInterfaces } from 'node:os';
 import OpenAI from 'openai';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { type Bus, createBus } from '@crucible/bus';
-import { ModelRegistry, saveModel } from '@crucible/checkpoint';
-import { Random } from '@crucible/foundation';
+import { PolicyService } from '@crucible/protos/policy/v1';
+import { createClient } from '@crucible/rpc';
 import { createGatewayService, type GatewayDependencies } from '@crucible/gateway';
-import { initLanguageModel } from '@crucible/nn';
-import { createPolicyService } from '@crucible/policy';
 import type { Service } from '@crucible/service';
 import { recordingLogger } from '@crucible/service/testing';
-import { floats } from '@crucible/tensor';
-import { freePort, tinyLlamaConfig } from '@crucible/testing';
-import { saveTokenizer, trainBpe } from '@crucible/tokenizer';
+import { freePort } from '@crucible/testing';
+import type { Tokenizer } from '@crucible/tokenizer';
+import { startTinyPolicy, type TinyPolicy } from '../testing/tiny-policy.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'crucible-gateway-'));
 const { log, lines } = recordingLogger();
-const contextLength = 2048;
 const hasIPv6 = Object.values(networkInterfaces()).some((all) => all?.some(({ address }) => address === '::1'));
-let bus: Bus;
-let policy: Service;
+let policy: TinyPolicy;
 let gateway: Service;
 let openai: OpenAI;
+let tokenizer: Tokenizer;
 
 beforeAll(async () => {
-  const tokenizer = await trainBpe(['the iron is hot, and so is the forge. '.repeat(20)], { vocabSize: 290 });
-  const config = { ...tinyLlamaConfig, vocabularySize: tokenizer.vocabSize, maxPositions: contextLength };
-  const random = Random.seeded(1);
-  const weights = initLanguageModel(config, random);
-  const head = Float32Array.from({ length: config.vocabularySize * config.hiddenSize }, () => random.normal() * 0.5);
-  const registry = new ModelRegistry(folder);
-  const card = { name: 'chat', stage: 'sft', kind: 'language', step: 1, finished: true, metrics: {} } as const;
-  await registry.publish(card, (path) => {
-    const lm_head = { weight: floats([config.vocabularySize, config.hiddenSize], head) };
-    // The end token is one that this model hardly ever draws: answers end by their length or by a stop string.
-    saveModel(path, { kind: 'language', config, weights: { ...weights, lm_head } }, { bos: 0, eos: [1], pad: 1 });
-    saveTokenizer(tokenizer, path);
-  });
-  bus = await createBus('embedded:');
-  policy = await createPolicyService({ log, host: '127.0.0.1', port: 0, bus, source: registry });
+  policy = await startTinyPolicy(log);
+  ({ tokenizer } = policy);
   gateway = await startGateway();
   openai = new OpenAI({ apiKey: 'none', baseURL: `http://${gateway.target}/v1`, maxRetries: 0 });
 });
 afterAll(async () => {
   await gateway.close(0);
-  await policy.close(0);
-  await bus.close();
-  rmSync(folder, { recursive: true, force: true });
+  await policy.close();
 });
 
 const messages = [{ role: 'user' as const, content: 'is the iron hot?' }];
@@ -92,6 +70,8 @@ function startGateway(options: Partial<GatewayDependencies> = {}): Promise<Servi
     port: 0,
     policyTarget: policy.target,
     retrieverTarget: '127.0.0.1:1',
+    trainerTarget: '127.0.0.1:1',
+    actorTarget: '127.0.0.1:1',
     sandboxTarget: '127.0.0.1:1',
     ...options,
   });
@@ -237,6 +217,147 @@ describe('errors have the form of the OpenAI API:', () => {
       error: { message: 'the body is larger than 4194304 bytes', param: 'body' },
     });
   });
+});
+
+describe('completions', () => {
+  const text = { model: 'chat', prompt: 'the iron is ', max_tokens: 12, seed: 5 };
+
+  test('continue a text, whole and streamed, as tokens too', async () => {
+    const whole = await openai.completions.create(text);
+    expect(whole).toMatchObject({ object: 'text_completion', model: 'chat' });
+    expect(whole.choices).toMatchObject([{ index: 0, logprobs: null, finish_reason: 'length' }]);
+    expect(whole.usage).toMatchObject({ completion_tokens: 12 });
+    let streamed = '';
+    let usage: object | undefined;
+    for await (const chunk of await openai.completions.create({
+      ...text,
+      stream: true,
+      stream_options: { include_usage: true },
+    })) {
+      streamed += chunk.choices[0]?.text ?? '';
+      usage = chunk.usage ?? usage;
+    }
+    expect(streamed).toBe(whole.choices[0]!.text);
+    expect(usage).toEqual(whole.usage);
+    const prompt = tokenizer.encode(text.prompt);
+    expect(whole.usage!.prompt_tokens).toBe(prompt.length);
+    expect((await openai.completions.create({ ...text, prompt })).choices[0]!.text).toBe(streamed);
+  });
+
+  test('of several prompts come in their order, n to each', async () => {
+    const single = async (prompt: string) =>
+      (await openai.completions.create({ ...text, prompt, n: 2 })).choices.map((choice) => choice.text);
+    const prompts = ['the forge ', 'is hot'];
+    const { choices, usage } = await openai.completions.create({ ...text, prompt: prompts, n: 2 });
+    expect(choices.map(({ index }) => index)).toEqual([0, 1, 2, 3]);
+    expect(choices.map((choice) => choice.text)).toEqual([
+      ...(await single(prompts[0]!)),
+      ...(await single(prompts[1]!)),
+    ]);
+    expect(usage!.completion_tokens).toBe(48);
+  });
+
+  test('echo the prompt, with the log-probabilities that the policy scores it with', async () => {
+    const { choices } = await openai.completions.create({ ...text, echo: true, logprobs: 3, max_tokens: 0 });
+    const ids = tokenizer.encode(text.prompt);
+    const pieces = ids.map((id) => tokenizer.decode([id]));
+    expect(choices[0]).toMatchObject({ text: text.prompt, finish_reason: 'length' });
+    const { tokens, token_logprobs: own, top_logprobs: tops, text_offset: offsets } = choices[0]!.logprobs!;
+    expect(tokens).toEqual(pieces);
+    expect(offsets).toEqual(pieces.map((_, i) => pieces.slice(0, i).join('').length));
+    const client = createClient(PolicyService, policy.target, {});
+    const { scores } = await client.score({
+      model: 'chat',
+      sequences: [{ promptTokenIds: ids.slice(0, 1), completionTokenIds: ids.slice(1) }],
+    });
+    client.close();
+    expect(own).toEqual([null, ...scores[0]!.logprobs]);
+    expect(tops![0]).toBeNull();
+    expect(Object.keys(tops![1]!)).toHaveLength(3);
+    expect(Object.keys(tops![1]!).join()).not.toContain('\ufffd');
+    // What is drawn is scored as what was given: the same tokens, given back, have the same log-probabilities.
+    const drawn = await openai.completions.create({ ...text, logprobs: 0, echo: true });
+    const again = await openai.completions.create({
+      ...text,
+      prompt: tokenizer.encode(drawn.choices[0]!.text),
+      logprobs: 0,
+      echo: true,
+      max_tokens: 0,
+    });
+    if (again.choices[0]!.logprobs!.tokens!.join('|') === drawn.choices[0]!.logprobs!.tokens!.join('|'))
+      for (const [i, value] of drawn.choices[0]!.logprobs!.token_logprobs!.entries())
+        if (i > 0) expect(again.choices[0]!.logprobs!.token_logprobs![i]).toBeCloseTo(value, 4);
+  });
+
+  test.each<[string, object, string, RegExp]>([
+    ['a chat', { messages: [] }, 'messages', /^messages: this field is not known/],
+    ['no prompt', { prompt: undefined }, 'prompt', /^prompt: it is missing; a string, a list of token ids, /],
+    ['an empty prompt', { prompt: '' }, 'prompt', /^prompt: it is empty$/],
+    ['an empty one of several', { prompt: ['x', ''] }, 'prompt[1]', /^prompt\[1\]: it is empty$/],
+    ['a mixed list', { prompt: ['x', 5] }, 'prompt', /^prompt: \["x",5\] is given; /],
+    [
+      'a token that does not exist',
+      { prompt: [1, 290] },
+      'prompt',
+      /^prompt: token 290 does not exist; chat has 284, /,
+    ],
+    ['a suffix', { suffix: 'x' }, 'suffix', /^suffix: this field is not known or not supported here$/],
+    ['a choice of the best', { best_of: 3 }, 'best_of', /^best_of: 3 is given; 1, which changes nothing, is allowed$/],
+    ['no tokens without an echo', { max_tokens: 0 }, 'max_tokens', /^max_tokens: 0 is given; /],
+    ['more than the context', { max_tokens: 5000 }, 'prompt', /^prompt: its \d+ tokens and the 5000 of max_tokens/],
+  ])('refuse %s by name', async (_what, wrong, param, message) => {
+    const response = await fetch(`http://${gateway.target}/v1/completions`, {
+      method: 'POST',
+      body: JSON.stringify({ ...text, ...wrong }),
+    });
+    expect(response.status).toBe(400);
+    expect(await response.json()).toMatchObject({
+      error: { param, message: expect.stringMatching(message) as string },
+    });
+  });
+});
+
+test('what was answered is counted, in the words of Prometheus and vLLM', async () => {
+  const own = await startGateway();
+  const metrics = async (): Promise<Map<string, number>> => {
+    const response = await fetch(`http://${own.target}/metrics`);
+    expect(response.headers.get('content-type')).toBe('text/plain; version=0.0.4; charset=utf-8');
+    const lines = (await response.text()).trim().split('\n');
+    return new Map(
+      lines
+        .filter((line) => !line.startsWith('#'))
+        .map((line) => [line.slice(0, line.lastIndexOf(' ')), Number(line.slice(line.lastIndexOf(' ')))]),
+    );
+  };
+  expect((await metrics()).get('vllm:prompt_tokens_total{model_name="chat"}')).toBeUndefined();
+  const answer = (await (await ask({ ...base, n: 2 }, undefined, own.target)).json()) as OpenAI.ChatCompletion;
+  await (await ask({ ...base, stream: true }, undefined, own.target)).text();
+  await ask({ ...base, temperature: 3 }, undefined, own.target);
+  const controller = new AbortController();
+  const left = await ask({ ...long, stream: true }, controller.signal, own.target);
+  await firstText(eventsOf(left));
+  expect((await metrics()).get('vllm:num_requests_running{model_name="chat"}')).toBe(1);
+  controller.abort();
+  await vi.waitFor(async () =>
+    expect((await metrics()).get('crucible_answers_failed_total{model_name="chat",code="cancelled"}')).toBe(1),
+  );
+  const after = await metrics();
+  const { prompt_tokens: prompt } = answer.usage!;
+  const of = (name: string, labels = ''): number | undefined => after.get(`${name}{model_name="chat"${labels}}`);
+  expect(of('vllm:num_requests_running')).toBe(0);
+  // Two answers to one prompt have it read once.
+  expect(of('vllm:prompt_tokens_total')).toBe(prompt * 3);
+  expect(of('vllm:generation_tokens_total')).toBeGreaterThan(3 * 24);
+  expect(of('vllm:request_success_total', ',finished_reason="length"')).toBe(3);
+  expect(of('vllm:request_generation_tokens_bucket', ',le="20"')).toBe(0);
+  expect(of('vllm:request_generation_tokens_bucket', ',le="50"')).toBe(3);
+  expect(of('vllm:request_generation_tokens_sum')).toBe(72);
+  expect(of('vllm:time_to_first_token_seconds_count')).toBe(4);
+  expect(of('vllm:e2e_request_latency_seconds_bucket', ',le="+Inf"')).toBe(3);
+  const route = 'method="POST",route="/v1/chat/completions"';
+  expect(after.get(`http_requests_total{${route},status="200"}`)).toBe(3);
+  expect(after.get(`http_requests_total{${route},status="400"}`)).toBe(1);
+  expect(after.get(`http_request_duration_seconds_count{${route}}`)).toBe(4);
 });
 
 test('headers are plain: a stream is not cached, and other origins are not let in', async () => {

@@ -16,7 +16,12 @@ let gateway: Service;
 beforeAll(async () => {
   bus = await createBus('embedded:');
   retriever = await createRetrieverService({ ...common, bus, home, store: join(home, 'knowledge') });
-  const nobody = { policyTarget: '127.0.0.1:1', sandboxTarget: '127.0.0.1:1' };
+  const nobody = {
+    policyTarget: '127.0.0.1:1',
+    sandboxTarget: '127.0.0.1:1',
+    trainerTarget: '127.0.0.1:1',
+    actorTarget: '127.0.0.1:1',
+  };
   gateway = await createGatewayService({ ...common, ...nobody, retrieverTarget: retriever.target });
 }, 60_000);
 

@@ -19,6 +19,8 @@ beforeAll(async () => {
     ...common,
     policyTarget: '127.0.0.1:1',
     retrieverTarget: '127.0.0.1:1',
+    trainerTarget: '127.0.0.1:1',
+    actorTarget: '127.0.0.1:1',
     sandboxTarget: sandbox.target,
   });
 }, timeout);
@@ -165,6 +167,8 @@ describe('POST /v1/sandbox/execute', () => {
       ...common,
       policyTarget: '127.0.0.1:1',
       retrieverTarget: '127.0.0.1:1',
+      trainerTarget: '127.0.0.1:1',
+      actorTarget: '127.0.0.1:1',
       sandboxTarget: '127.0.0.1:1',
     });
     const refused = await fetch(`http://${alone.target}/v1/sandbox/execute`, { method: 'POST', body: '{"code": "1"}' });

@@ -60,6 +60,8 @@ beforeAll(async () => {
     port: 0,
     policyTarget: policy.target,
     retrieverTarget: '127.0.0.1:1',
+    trainerTarget: '127.0.0.1:1',
+    actorTarget: '127.0.0.1:1',
     sandboxTarget: '127.0.0.1:1',
   });
   client = createClient(PolicyService, policy.target);

@@ -1,7 +1,8 @@
 import { resolve } from 'node:path';
 import { Command } from 'commander';
+import { invalidInput } from '@crucible/foundation';
 import { JobState } from '@crucible/protos/retriever/v1';
-import { print, printJson, settingsFor } from '../context.ts';
+import { note, print, printJson, settingsFor } from '../context.ts';
 import { accessRetriever } from '../retriever-access.ts';
 import { runRetrieverJob } from '../retriever-job.ts';
 import { parseCount, parseSeed } from '../stage-options.ts';
@@ -26,10 +27,17 @@ export function knowledgeCommand(): Command {
     .command('train')
     .description('train an embedder on the documents of a collection, or take one, so that meaning counts beside words')
     .option(...collectionOption)
-    .option('--encoder <dir>', 'folder of a Hugging Face encoder (default: one is trained)')
+    .option('--encoder <path>', 'Hugging Face folder or ONNX file of an encoder (default: one is trained)')
     .option('--steps <number>', 'of the training, at most', parseCount)
     .option('--seed <number>', 'of the training', parseSeed, 1)
     .action(train);
+  knowledge
+    .command('rerank')
+    .description('give a collection a cross-encoder that orders the best passages anew, where it shows that it helps')
+    .option(...collectionOption)
+    .option('--encoder <path>', 'Hugging Face folder or ONNX file of a cross-encoder')
+    .option('--none', 'take the one that is there away')
+    .action(rerank);
   knowledge
     .command('remove')
     .description('remove documents, or a whole collection')
@@ -53,6 +61,8 @@ async function listCollections(options: { json?: true }, command: Command): Prom
     passages: Number(each.passageCount),
     embedder: each.embedder,
     embedded: Number(each.embeddedCount),
+    reranker: each.reranker,
+    problem: each.problem,
   }));
   if (options.json) {
     printJson({ collections });
@@ -62,13 +72,15 @@ async function listCollections(options: { json?: true }, command: Command): Prom
     print('There are no collections yet. `crucible ingest DIR` makes one.');
     return;
   }
-  const rows = collections.map(({ name, documents, passages, embedder, embedded }) => [
+  for (const { problem } of collections) if (problem !== '') note(problem);
+  const rows = collections.map(({ name, documents, passages, embedder, embedded, reranker }) => [
     name,
     String(documents),
     String(passages),
     embedder === '' ? 'words alone' : `${embedder} (${embedded})`,
+    reranker,
   ]);
-  print(table([['NAME', 'DOCUMENTS', 'PASSAGES', 'EMBEDDER'], ...rows], { figures: false }));
+  print(table([['NAME', 'DOCUMENTS', 'PASSAGES', 'EMBEDDER', 'RE-RANKER'], ...rows], { figures: false }));
 }
 
 async function listDocuments(options: { collection: string; json?: true }, command: Command): Promise<void> {
@@ -94,6 +106,26 @@ async function train(
   await runRetrieverJob(access, { collection, kind: { case: 'embedder', value } }, { quiet: false });
   const { collections } = await access.client.listCollections({});
   print(`${collection} has the embedder ${collections.find(({ name }) => name === collection)?.embedder ?? ''}.`);
+}
+
+async function rerank(options: { collection: string; encoder?: string; none?: true }, command: Command): Promise<void> {
+  const { collection, encoder, none } = options;
+  if ((encoder === undefined) === (none === undefined))
+    throw invalidInput('either --encoder or --none is needed', { at: 'encoder' });
+  await using access = await accessRetriever(settingsFor(command));
+  const value = { folder: encoder === undefined ? '' : resolve(encoder) };
+  await runRetrieverJob(access, { collection, kind: { case: 'reranker', value } }, { quiet: false });
+  if (none) {
+    print(`${collection} has no re-ranker.`);
+    return;
+  }
+  const { collections } = await access.client.listCollections({});
+  const { reranker, rerankWeight } = collections.find(({ name }) => name === collection)!;
+  const use =
+    rerankWeight > 0
+      ? `searches go by it with weight ${rerankWeight}`
+      : 'it has not shown that it helps, so searches go by it only when they are told to (--rerank)';
+  print(`${collection} has the re-ranker ${reranker}: ${use}.`);
 }
 
 async function remove(

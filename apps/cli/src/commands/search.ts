@@ -3,7 +3,7 @@ import { Command, Option } from 'commander';
 import { type Hit, SearchMode } from '@crucible/protos/retriever/v1';
 import { print, printJson, settingsFor } from '../context.ts';
 import { accessRetriever } from '../retriever-access.ts';
-import { parseCount } from '../stage-options.ts';
+import { parseCount, parseSeed } from '../stage-options.ts';
 import { styled } from '../terminal/format.ts';
 import { parseObject } from './ingest.ts';
 
@@ -13,6 +13,7 @@ interface SearchOptions {
   readonly filter?: JsonObject;
   readonly mode: keyof typeof modes;
   readonly neighbours?: number;
+  readonly rerank?: number;
   readonly json?: true;
 }
 
@@ -27,11 +28,20 @@ export function searchCommand(): Command {
     .option('--filter <json>', 'conditions on the metadata: {"lang": "en", "year": {"gte": 2020}}', parseObject)
     .addOption(new Option('--mode <mode>', 'words, vectors or both').choices(Object.keys(modes)).default('hybrid'))
     .option('--neighbours <number>', 'passages before and after each, too', parseCount)
+    .option('--rerank <number>', 'passages that the re-ranker orders anew (default: what was measured)', parseSeed)
     .option('--json', 'print JSON')
     .action(async (query: string, options: SearchOptions, command: Command) => {
-      const { collection, limit, filter, mode, neighbours = 0 } = options;
+      const { collection, limit, filter, mode, neighbours = 0, rerank } = options;
       await using access = await accessRetriever(settingsFor(command));
-      const request = { collection, query, limit, mode: modes[mode], neighbours, ...(filter && { filter }) };
+      const request = {
+        collection,
+        query,
+        limit,
+        mode: modes[mode],
+        neighbours,
+        ...(filter && { filter }),
+        ...(rerank !== undefined && { rerank }),
+      };
       const { hits, confidence } = await access.client.search(request);
       if (options.json) {
         printJson({ confidence, hits: hits.map(hitJson) });
@@ -53,6 +63,7 @@ function hitJson({ passage, document, ...hit }: Hit): object {
     ...(page > 0 && { page }),
     ...(heading !== '' && { heading }),
     score: hit.score,
+    ...(hit.rerankScore !== undefined && { rerank_score: hit.rerankScore }),
     text,
     highlights: hit.highlights.map((span) => [span.start, span.end]),
     ...(hit.before.length > 0 && { before: hit.before.map((each) => each.text) }),

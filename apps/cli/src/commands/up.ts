@@ -54,7 +54,7 @@ async function up(settings: Settings, options: UpOptions): Promise<void> {
   const logLevel = settings.logLevel === 'info' ? 'error' : settings.logLevel;
   const log = createLogger('crucible', logLevel);
   const hosted = await host(settings, serviceNames, logLevel);
-  const { policy, reward, trainer, retriever, sandbox, gateway } = hosted.services;
+  const { policy, reward, trainer, retriever, sandbox, actor, gateway } = hosted.services;
   writeRunFile(settings.home, {
     pid: process.pid,
     policy: policy!.target,
@@ -62,6 +62,7 @@ async function up(settings: Settings, options: UpOptions): Promise<void> {
     trainer: trainer!.target,
     retriever: retriever!.target,
     sandbox: sandbox!.target,
+    actor: actor!.target,
     gateway: gateway!.target,
   });
   note(`Crucible serves at ${styled('bold', `http://${gateway!.target}/v1`)}  (chat: npx crucible chat)`);

@@ -1,4 +1,5 @@
 import { compile, type NdArray, scalar } from '@crucible/tensor';
+import { globalNorm } from '../clip.ts';
 import type { Optimizer, OptimizerState } from '../optimizer.ts';
 
 export interface Progress {
@@ -17,7 +18,9 @@ export async function advance(
 ): Promise<Progress> {
   const program = await compile(
     { ...start, gradients: start.parameters, rate: scalar(0), step: scalar(0) },
-    ({ parameters, state, gradients, rate, step }) => optimizer.update(parameters, gradients, state, { rate, step }),
+    ({ parameters, state, gradients, rate, step }) => {
+      return { ...optimizer.update(parameters, gradients, state, { rate, step }), norm: globalNorm(gradients) };
+    },
     { name: 'optimizer step' },
   );
   try {

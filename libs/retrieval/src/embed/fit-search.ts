@@ -1,7 +1,7 @@
 /**
  * How much the vectors of a collection are to count beside the words, and when nothing fits: fitted on queries that were made
- * from passages of its own that the embedder has not learned from, a few words of a sentence each. That nothing fits is learned from the same queries with the
- * document that they come from hidden.
+ * from passages of its own that the embedder has not learned from, a few words of a sentence each. That nothing fits is
+ * learned from the same queries with the document that they come from hidden.
  */
 import { Random } from '@crucible/foundation';
 import type { Collection } from '../collection.ts';
@@ -17,16 +17,31 @@ const depth = 100;
 /** Share of a sentence's words that a query has. */
 const keptWords = 0.4;
 
-export async function fitSearch(collection: Collection, seed = 1): Promise<SearchFit> {
+/** A query that was made of a passage. */
+export interface MadeQuery {
+  readonly query: string;
+  /** The passage's slot. */
+  readonly slot: number;
+  /** Whether a slot is of the same document. */
+  readonly isOwn: (slot: number) => boolean;
+}
+
+/** Queries of passages that the embedder has not learned from. */
+export function* makeQueries(collection: Collection, count: number, seed: number): Generator<MadeQuery> {
   const random = Random.seeded(seed).fork('fit search');
-  const passages = random.shuffled([...collection.passages()].filter(({ text }) => isHeldOut(text))).slice(0, queries);
-  const judged: JudgedQuery[] = [];
-  const signs: { query: string; found: readonly Candidate[]; hidden: readonly Candidate[] }[] = [];
+  const passages = random.shuffled([...collection.passages()].filter(({ text }) => isHeldOut(text))).slice(0, count);
   for (const { record, ordinal, text } of passages) {
     const query = queryFrom(text, random);
-    if (query === '') continue;
     const slot = collection.slotOf(record.id, ordinal);
-    const isOwn = (each: number): boolean => collection.passageAt(each).record.id === record.id;
+    if (query !== '' && slot !== undefined)
+      yield { query, slot, isOwn: (each) => collection.passageAt(each).record.id === record.id };
+  }
+}
+
+export async function fitSearch(collection: Collection, seed = 1): Promise<SearchFit> {
+  const judged: JudgedQuery[] = [];
+  const signs: { query: string; found: readonly Candidate[]; hidden: readonly Candidate[] }[] = [];
+  for (const { query, slot, isOwn } of makeQueries(collection, queries, seed)) {
     const found = await collection.candidates(query, depth);
     judged.push({ candidates: found, isRelevant: (each) => each === slot });
     signs.push({ query, found, hidden: await collection.candidates(query, depth, isOwn) });

@@ -1,3 +1,5 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { Random } from '@crucible/foundation';
 import { temporaryFolder } from '@crucible/testing';
@@ -7,7 +9,7 @@ import { BagEmbedder } from './bag-embedder.ts';
 import type { Embedder } from './embedder.ts';
 import { fitSearch } from './fit-search.ts';
 import { loadEmbedder } from './load-embedder.ts';
-import { isHeldOut, trainEmbedder, type TrainingPassage } from './train-embedder.ts';
+import { type EmbedderSettings, isHeldOut, trainEmbedder, type TrainingPassage } from './train-embedder.ts';
 
 /** Topics of twelve words each; a sentence has three of its topic and one of everybody's. */
 const random = Random.seeded(9);
@@ -59,10 +61,44 @@ test('words that stand together come near each other, with the first dimensions 
   expect(await precision(trained, 16)).toBeGreaterThan(0.65);
   expect((await trainEmbedder(passages, settings)).version).toBe(trained.version);
 
-  const again = loadEmbedder(trained.serialize());
+  const again = await loadEmbedder(trained.serialize());
   expect(again.version).toBe(trained.version);
   expect(await again.embed(['bado'], 'query')).toEqual(await trained.embed(['bado'], 'query'));
-  expect(() => loadEmbedder(trained.serialize().subarray(0, -3))).toThrow('the embedder of the collection is damaged');
+  await expect(loadEmbedder(trained.serialize().subarray(0, -3))).rejects.toThrow(
+    'the embedder of the collection is damaged',
+  );
+});
+
+test('a training that is broken off goes on where it was, to the same embedder; another one begins anew', async () => {
+  const checkpoint = join(temporaryFolder(), 'kept');
+  const whole = await trainEmbedder(passages, { ...settings, steps: 50 });
+  const made: number[] = [];
+  const stop = new AbortController();
+  const broken = trainEmbedder(
+    passages,
+    { ...settings, steps: 50 },
+    {
+      checkpoint,
+      signal: stop.signal,
+      onProgress: (step) => {
+        made.push(step);
+        if (step === 33) stop.abort();
+      },
+    },
+  );
+  await expect(broken).rejects.toMatchObject({ code: 'cancelled' });
+  const steps = async (more: Partial<EmbedderSettings> = {}): Promise<[first: number, version: string]> => {
+    let first = 0;
+    const onProgress = (step: number): unknown => (first ||= step);
+    const { version } = await trainEmbedder(passages, { ...settings, steps: 50, ...more }, { checkpoint, onProgress });
+    return [first, version];
+  };
+  expect(await steps()).toEqual([21, whole.version]);
+  // It has come to its end: nothing is left to be made.
+  expect(await steps()).toEqual([0, whole.version]);
+  expect((await steps({ seed: 2 }))[0]).toBe(1);
+  writeFileSync(checkpoint, readFileSync(checkpoint).subarray(0, -5));
+  expect((await steps({ seed: 2 }))[0]).toBe(1);
 });
 
 test('too few passages are refused', async () => {

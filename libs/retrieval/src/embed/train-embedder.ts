@@ -27,6 +27,7 @@ import { sentenceStarts } from '../chunk/sentences.ts';
 import { termsOf } from '../search/analyze.ts';
 import { LexicalIndex } from '../search/lexical-index.ts';
 import { BagEmbedder } from './bag-embedder.ts';
+import { type SamplerState, TrainingFile } from './training-file.ts';
 
 export interface TrainingPassage {
   readonly document: string;
@@ -72,10 +73,15 @@ export interface EmbedderTraining {
   readonly onProgress?: (step: number, steps: number, loss: number) => void;
   /** Learned from beside the texts themselves, every second pair. Default: none. */
   readonly pairs?: readonly TrainingPair[];
+  /** A file that keeps how far the training is: with it the same training goes on where it was broken off. Default: none. */
+  readonly checkpoint?: string;
 }
 
+const stepsPerCheckpoint = 20;
 /** Fewer passages say nothing. */
 const leastPassages = 16;
+/** Words of a query that hard negatives share: to look for frequent ones takes long and finds nothing hard. */
+const minedTerms = 4;
 /** How often the sentence stays in the passage that it is taken from. */
 const keptSentences = 0.1;
 
@@ -99,7 +105,7 @@ interface Prepared {
 export async function trainEmbedder(
   passages: readonly TrainingPassage[],
   given: Partial<EmbedderSettings> = {},
-  { signal, onProgress, pairs = [] }: EmbedderTraining = {},
+  { signal, onProgress, pairs = [], checkpoint }: EmbedderTraining = {},
 ): Promise<BagEmbedder> {
   const settings = { ...embedderDefaults, ...given };
   if (passages.length < leastPassages) {
@@ -119,19 +125,26 @@ export async function trainEmbedder(
   const asked = pairs.map(({ query, passage }) => ({ query: rows(query), passage }));
 
   const batch = Math.min(settings.batch, 2 ** Math.floor(Math.log2(passages.length)));
-  const sampler = new Sampler(prepared, learned, asked, miner, terms.length, random.fork('pairs'));
-  const table = initialTable(inverseFrequencies, settings.dimensions, random.fork('table'));
+  const kept = checkpoint === undefined ? undefined : new TrainingFile(checkpoint, [settings, passages, pairs]);
+  const resumed = kept?.read();
+  const sampler = new Sampler(prepared, learned, asked, miner, terms.length, random.fork('pairs'), resumed?.sampler);
+  const table = resumed?.table ?? initialTable(inverseFrequencies, settings.dimensions, random.fork('table'));
   const training = new TrainStep<{ table: FloatArray }, ReturnType<Sampler['batch']>>(
     { table: floats([terms.length, settings.dimensions], table) },
     (parameters, inputs) => ({ loss: contrastive(parameters.table, inputs, batch, settings) }),
     { name: 'embedder', optimizer: createOptimizer({ clipNorm: 1 }) },
+    resumed,
   );
   const schedule = warmupDecay({ steps: settings.steps, warmup: Math.min(20, settings.steps), shape: 'cosine' });
   try {
-    for (let step = 0; step < settings.steps; step++) {
+    while (training.steps < settings.steps) {
       throwIfCancelled(signal, 'the training of the embedder');
-      const { loss } = await training.run(sampler.batch(batch), settings.learningRate * schedule(step));
-      onProgress?.(step + 1, settings.steps, loss);
+      const rate = settings.learningRate * schedule(training.steps);
+      const { loss } = await training.run(sampler.batch(batch), rate);
+      const { steps, state } = training;
+      if (steps % stepsPerCheckpoint === 0 || steps === settings.steps)
+        kept?.write({ steps, table: training.parameters.table.data, state, sampler: sampler.state });
+      onProgress?.(steps, settings.steps, loss);
     }
     const trained = training.parameters.table.data;
     const { dimensions, coarse } = settings;
@@ -149,8 +162,8 @@ class Sampler {
   readonly #miner: LexicalIndex;
   readonly #terms: number;
   readonly #random: Random;
-  #order: number[] = [];
-  #drawn = 0;
+  #order: number[];
+  #drawn: number;
 
   constructor(
     passages: readonly Prepared[],
@@ -159,13 +172,21 @@ class Sampler {
     miner: LexicalIndex,
     terms: number,
     random: Random,
+    resumed?: SamplerState,
   ) {
     this.#passages = passages;
     this.#learned = learned;
     this.#asked = asked;
     this.#miner = miner;
     this.#terms = terms;
-    this.#random = random;
+    this.#random = resumed ? Random.resumed(resumed.random) : random;
+    this.#order = resumed ? [...resumed.order] : [];
+    this.#drawn = resumed?.drawn ?? 0;
+  }
+
+  /** What the next batches depend on. */
+  get state(): SamplerState {
+    return { random: this.#random.state, order: this.#order, drawn: this.#drawn };
   }
 
   batch(size: number) {
@@ -204,10 +225,11 @@ class Sampler {
     return { query, passage, text: random.uniform() < keptSentences ? all : [...heading, ...rest] };
   }
 
-  /** Among the best that share words with the query, one of another document. */
+  /** Among the best that share rare words with the query, one of another document. */
   #hardNegative(query: Rows, passage: number): Rows {
-    const counts = new Map<string, number>();
-    for (const row of query) counts.set(String(row), (counts.get(String(row)) ?? 0) + 1);
+    // Rows go by how frequent their terms are.
+    const rarest = [...new Set(query)].sort((a, b) => b - a).slice(0, minedTerms);
+    const counts = new Map(rarest.map((row) => [String(row), 1]));
     const { document } = this.#passages[passage]!;
     const others = this.#miner.search(counts, 20).filter(({ slot }) => this.#passages[slot]!.document !== document);
     const chosen =

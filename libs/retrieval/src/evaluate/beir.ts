@@ -1,8 +1,9 @@
 /** Collections with queries and judgements in BEIR's layout: corpus.jsonl, queries.jsonl or .tsv, qrels/SPLIT.tsv. */
-import { createReadStream, existsSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { CrucibleError, invalidInput } from '@crucible/foundation';
+import { eachLine } from './each-line.ts';
+import { readJudgements } from './qrels.ts';
 import type { Judgements } from './trec-metrics.ts';
 
 interface BeirDocument {
@@ -37,41 +38,23 @@ export async function readBeir(folder: string, split = 'test'): Promise<Retrieva
     }
   });
   const names = [`qrels/${split}.tsv`, `qrels.${split}.tsv`, 'qrels.tsv', `qrels/${split}.txt`, 'qrels.txt', 'qrels'];
-  const judgements = new Map<string, Map<string, number>>();
-  await eachLine(find(folder, names), (line, at) => {
-    const cells = line.trim().split(/\s+/);
-    // Three columns with a head, or the four of TREC.
-    const [query, document, score] = cells.length === 4 ? [cells[0], cells[2], cells[3]] : cells;
-    if (query === 'query-id') return;
-    if (cells.length < 3 || cells.length > 4 || !Number.isFinite(Number(score))) {
-      throw invalidInput(`${at}: a query, a document and a number are needed`, { at });
-    }
-    const own = judgements.get(query!) ?? new Map<string, number>();
-    judgements.set(query!, own.set(document!, Number(score)));
-  });
-  const judged = [...judgements].filter(([, own]) => [...own.values()].some((score) => score > 0));
-  const wanted = judged.map(([id]) => {
+  const judgements = await readJudgements(find(folder, names));
+  const wanted = [...judgements.keys()].map((id) => {
     const text = queries.get(id);
     if (text === undefined)
       throw invalidInput(`${queryFile}: there is no query ${id}, which is judged`, { at: queryFile });
     return { id, text };
   });
   if (wanted.length === 0) throw invalidInput(`${folder}: no query has a relevant document`, { at: folder });
-  return { documents, queries: wanted, judgements: new Map(judged) };
+  return { documents, queries: wanted, judgements };
 }
 
 function find(folder: string, names: readonly string[]): string {
-  const path = names.map((name) => join(folder, name)).find((each) => existsSync(each));
+  const path = names
+    .map((name) => join(folder, name))
+    .find((each) => statSync(each, { throwIfNoEntry: false })?.isFile());
   if (path !== undefined) return path;
   throw new CrucibleError('not-found', `${folder}: there is no ${names.slice(0, 3).join(', ')}`, { at: folder });
-}
-
-async function eachLine(path: string, take: (line: string, at: string) => void): Promise<void> {
-  let number = 0;
-  for await (const line of createInterface({ input: createReadStream(path, 'utf8'), crlfDelay: Infinity })) {
-    number++;
-    if (line.trim() !== '') take(line, `${path}:${number}`);
-  }
 }
 
 function record(line: string, at: string): Readonly<Record<string, unknown>> {

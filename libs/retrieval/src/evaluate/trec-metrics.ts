@@ -13,6 +13,8 @@ export interface RankedDocument {
 
 export interface TrecFigures {
   readonly ndcg10: number;
+  readonly recall2: number;
+  readonly recall5: number;
   readonly recall10: number;
   readonly recall100: number;
   readonly map: number;
@@ -34,6 +36,8 @@ export function trecFigures(ranking: readonly RankedDocument[], judgements: Judg
     relevant === 0 ? 0 : gains.slice(0, depth).filter((gain) => gain > 0).length / relevant;
   return {
     ndcg10: relevant === 0 ? 0 : discounted(gains, 10) / discounted(ideal, 10),
+    recall2: recall(2),
+    recall5: recall(5),
     recall10: recall(10),
     recall100: recall(100),
     map: relevant === 0 ? 0 : precisions / relevant,
@@ -47,6 +51,8 @@ export function meanFigures(figures: readonly TrecFigures[]): TrecFigures {
     figures.length === 0 ? 0 : figures.reduce((sum, each) => sum + pick(each), 0) / figures.length;
   return {
     ndcg10: mean(({ ndcg10 }) => ndcg10),
+    recall2: mean(({ recall2 }) => recall2),
+    recall5: mean(({ recall5 }) => recall5),
     recall10: mean(({ recall10 }) => recall10),
     recall100: mean(({ recall100 }) => recall100),
     map: mean(({ map }) => map),

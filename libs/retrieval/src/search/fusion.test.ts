@@ -1,7 +1,15 @@
 import { expect, test } from 'vitest';
 import { Random } from '@crucible/foundation';
 import { fitFitModel, fitProbability } from './confidence.ts';
-import { type Candidate, fitDenseWeight, fuse, type JudgedQuery } from './fusion.ts';
+import {
+  type Candidate,
+  fitDenseWeight,
+  fitRerankWeight,
+  fuse,
+  fuseReranked,
+  type JudgedQuery,
+  type JudgedReranking,
+} from './fusion.ts';
 
 test('scores are the weighted sum of both legs, each brought to 0 … 1', () => {
   const candidates = [
@@ -38,6 +46,29 @@ test('the weight of a leg goes by what it knows', () => {
   expect(both).toBeGreaterThan(0.1);
   expect(both).toBeLessThan(0.9);
   expect(fitDenseWeight([])).toBe(0);
+});
+
+test('a re-ranker orders the first of a search anew, and the others stay behind them', () => {
+  const fused = [0.9, 0.7, 0.5, 0.2].map((score, slot) => ({ slot, score, lexical: score, dense: 0 }));
+  const ranked = fuseReranked(fused, [-4, 2, 0], 0.5);
+  expect(ranked.map(({ slot, score, reranked }) => [slot, Number(score.toFixed(6)), reranked])).toEqual([
+    [1, 0.75, 2],
+    [0, 0.5, -4],
+    [2, 0.333333, 0],
+    [3, 0, undefined],
+  ]);
+  expect(fuseReranked(fused, [], 1).map(({ slot }) => slot)).toEqual([0, 1, 2, 3]);
+});
+
+test('the weight of a re-ranker goes by what it knows', () => {
+  const rerankings = (noise: number): JudgedReranking[] =>
+    queries(4, 1).map(({ candidates, isRelevant }) => {
+      const fused = fuse(candidates, 0);
+      const scores = fused.map(({ slot }) => (slot === 0 ? 3 : 0) + noise * random.normal());
+      return { fused, scores, isRelevant };
+    });
+  expect(fitRerankWeight(rerankings(0.5))).toBeGreaterThan(0.5);
+  expect(fitRerankWeight(rerankings(100))).toBe(0);
 });
 
 test('the probability of a fit is a logistic regression on its signs', () => {

@@ -15,6 +15,8 @@ export interface SearchRequest {
   readonly neighbours?: number;
   /** Weight of the dense leg, 0 to 1. Default: what was fitted for the collection. */
   readonly denseWeight?: number;
+  /** Passages that the re-ranker orders anew, 0 to 100; 0: none. Default: what was fitted for the collection. */
+  readonly rerank?: number;
 }
 
 export const searchModes = ['hybrid', 'lexical', 'dense'] as const;
@@ -30,20 +32,23 @@ export interface Query {
   readonly filter: Filter | undefined;
   readonly neighbours: number;
   readonly denseWeight: number | undefined;
+  readonly rerank: number | undefined;
 }
 
 const mostCharacters = 8192;
 const mostPassages = 1000;
 const mostNeighbours = 20;
+const mostReranked = 100;
 
 export function parseQuery(request: SearchRequest): Query {
-  const { query, limit = 10, mode = 'hybrid', filter, neighbours = 0, denseWeight } = request;
+  const { query, limit = 10, mode = 'hybrid', filter, neighbours = 0, denseWeight, rerank } = request;
   if (query.trim() === '') throw invalidInput('query: it is empty', { at: 'query' });
   if (query.length > mostCharacters) {
     throw invalidInput(`query: it has ${query.length} characters; ${mostCharacters} are allowed`, { at: 'query' });
   }
   assertWithin('limit', limit, 1, mostPassages);
   assertWithin('neighbours', neighbours, 0, mostNeighbours);
+  if (rerank !== undefined) assertWithin('rerank', rerank, 0, mostReranked);
   if (!searchModes.includes(mode)) {
     throw invalidInput(`mode: ${mode as string} does not exist; there are ${searchModes.join(', ')}`, { at: 'mode' });
   }
@@ -58,6 +63,7 @@ export function parseQuery(request: SearchRequest): Query {
     filter: filter === undefined ? undefined : parseFilter(filter),
     neighbours,
     denseWeight,
+    rerank,
   };
 }
 

@@ -79,7 +79,10 @@ export interface UpkeepOptions {
 }
 
 const documentRow = -1;
-const embedderRow = -2;
+/** Models that are kept with the documents, by what they are for. */
+const modelRows = { embedder: -2, reranker: -3 } as const;
+
+export type ModelRole = keyof typeof modelRows;
 const rowFormat = '1';
 /** Times that a read begins anew when others commit meanwhile. */
 const mostReads = 10;
@@ -243,24 +246,22 @@ export class PassageStore {
     );
   }
 
-  /** The embedder that is kept with the documents. */
-  async readEmbedder(): Promise<{ readonly revision: string; readonly bytes: Uint8Array } | undefined> {
-    const rows = await this.#table.query().where(`ordinal = ${embedderRow}`).toArrow();
-    const [row] = rows.batches.flatMap((batch) => [...rowsIn(batch)]);
-    return row && { revision: row.revision, bytes: row.vector! };
+  /** The models that are kept with the documents. */
+  async readModels(): Promise<ReadonlyMap<ModelRole, { readonly revision: string; readonly bytes: Uint8Array }>> {
+    const result = new Map<ModelRole, { readonly revision: string; readonly bytes: Uint8Array }>();
+    const rows = await this.#table.query().where(`ordinal <= ${modelRows.embedder}`).toArrow();
+    for (const { ordinal, revision, vector } of rows.batches.flatMap((batch) => [...rowsIn(batch)])) {
+      const role = (Object.keys(modelRows) as ModelRole[]).find((each) => modelRows[each] === ordinal);
+      if (role) result.set(role, { revision, bytes: vector! });
+    }
+    return result;
   }
 
   /** Returns the revision. */
-  async writeEmbedder(version: string, bytes: Uint8Array): Promise<string> {
+  async writeModel(role: ModelRole, version: string, bytes: Uint8Array): Promise<string> {
     const revision = randomUUID();
-    const row: Row = {
-      id: '#embedder',
-      key: '#embedder',
-      ordinal: embedderRow,
-      revision,
-      embedder: version,
-      vector: bytes,
-    };
+    const id = `#${role}`;
+    const row: Row = { id, key: id, ordinal: modelRows[role], revision, embedder: version, vector: bytes };
     await this.#table.checkoutLatest();
     await this.#table
       .mergeInsert('id')
@@ -269,6 +270,11 @@ export class PassageStore {
       .useIndex(false)
       .execute(tableOf([row]));
     return revision;
+  }
+
+  async removeModel(role: ModelRole): Promise<void> {
+    await this.#table.checkoutLatest();
+    await this.#table.delete(`ordinal = ${modelRows[role]}`);
   }
 
   /** How many data files there are, for tests of upkeep. */

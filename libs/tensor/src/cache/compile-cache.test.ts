@@ -120,8 +120,10 @@ describe('a cache of compiled programs', () => {
     [
       'of a right sum and no model',
       (path) => {
-        const memory = { inputs: 0, constants: 0, between: 0, results: 0 };
-        const header = Buffer.from(JSON.stringify({ key: keyOf(path), outputs: ['a', 'b'], nodes: 1, memory }));
+        const memory = { inputs: 0, constants: 0, between: 0, results: 0, held: 0 };
+        const header = Buffer.from(
+          JSON.stringify({ key: keyOf(path), outputs: ['a', 'b'], nodes: 1, memory, direct: [] }),
+        );
         const length = Buffer.alloc(4);
         length.writeUInt32LE(header.length);
         const rest = Buffer.concat([length, header, Buffer.from('no model')]);

@@ -29,6 +29,8 @@ export interface CachedProgram {
   readonly nodes: number;
   /** What it takes, by its graph. */
   readonly memory: MemoryEstimate;
+  /** Places of the results that are written over an input directly. */
+  readonly direct: readonly number[];
 }
 
 const ending = '.program';
@@ -139,8 +141,8 @@ export class CompileCache {
   }
 }
 
-function entryOf(key: string, { model, outputs, nodes, memory }: CachedProgram): Uint8Array[] {
-  const header = Buffer.from(JSON.stringify({ key, outputs, nodes, memory }));
+function entryOf(key: string, { model, outputs, nodes, memory, direct }: CachedProgram): Uint8Array[] {
+  const header = Buffer.from(JSON.stringify({ key, outputs, nodes, memory, direct }));
   const length = Buffer.alloc(lengthBytes);
   length.writeUInt32LE(header.byteLength);
   return [sumOf([length, header, model]), length, header, model];
@@ -153,8 +155,8 @@ function parseEntry(bytes: Buffer, key: string): CachedProgram | undefined {
   const end = start + bytes.readUInt32LE(sumBytes);
   const header = parseHeader(bytes.toString('utf8', start, end));
   if (header?.key !== key) return undefined;
-  const { outputs, nodes, memory } = header;
-  return { model: bytes.subarray(end), outputs, nodes, memory };
+  const { outputs, nodes, memory, direct } = header;
+  return { model: bytes.subarray(end), outputs, nodes, memory, direct };
 }
 
 type Header = { readonly key: string } & Omit<CachedProgram, 'model'>;
@@ -170,8 +172,9 @@ function parseHeader(text: string): Header | undefined {
 
 function isHeader(value: Partial<Record<keyof Header, unknown>> | null): value is Header {
   if (typeof value?.key !== 'string' || typeof value.nodes !== 'number' || !Array.isArray(value.outputs)) return false;
+  if (!Array.isArray(value.direct) || !value.direct.every(Number.isInteger)) return false;
   const memory = value.memory as Partial<MemoryEstimate> | null | undefined;
-  const sizes = [memory?.inputs, memory?.constants, memory?.between, memory?.results];
+  const sizes = [memory?.inputs, memory?.constants, memory?.between, memory?.results, memory?.held];
   return value.outputs.every((name) => typeof name === 'string') && sizes.every((size) => typeof size === 'number');
 }
 

@@ -53,12 +53,14 @@ const rulesOf: Readonly<Record<Device, Rules>> = {
   webgpu: { one: { ...onnxRules, ...webgpuOnnx }, several: { ...controlOnnx, ...webgpuControl } },
 };
 
-export function lowerProgram(program: Program, device: Device = 'cpu'): LoweredProgram {
+/** `isWrittenInto`: whether the caller brings the arrays that results are written into; see `Session.runInto`. */
+export function lowerProgram(program: Program, device: Device = 'cpu', isWrittenInto = false): LoweredProgram {
   const writer = new OnnxWriter();
   const inputs = program.inputs.map((input) => input.params.name);
   program.inputs.forEach((input, i) => writer.input(inputs[i]!, input));
   const values = lowerWith(rulesOf[device])(writer, program, inputs);
   const outputs = program.outputs.map((output, i) => writer.output(values[i]!, output));
+  if (isWrittenInto) writer.withUnreadable();
   return { model: writer.finish(), outputs, nodes: writer.nodeCount };
 }
 

@@ -204,6 +204,14 @@ export class OnnxWriter {
     return name;
   }
 
+  /**
+   * A first result that is no tensor, which the binding cannot hand out: see `Session.runInto`. Its type is left to ONNX
+   * Runtime.
+   */
+  withUnreadable(): void {
+    this.#outputs.unshift(create(ValueInfoProtoSchema, { name: this.op('SequenceEmpty', []) }));
+  }
+
   /** The whole model, serialised. */
   finish(): Uint8Array {
     const model = create(ModelProtoSchema, {

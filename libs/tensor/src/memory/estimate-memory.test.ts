@@ -22,6 +22,7 @@ it('counts inputs, results and what lies between at one time', () => {
     constants: 0,
     between: 4 * (10 * 30 + 10 * 5),
     results: 4 * 10 * 5,
+    held: 0,
   });
 });
 
@@ -46,6 +47,18 @@ it('keeps activations until the gradient has read them', () => {
   const growth = (layers(20).between - layers(10).between) / 10;
   expect(growth).toBeGreaterThanOrEqual(4000);
   expect(growth).toBeLessThanOrEqual(3 * 4000);
+});
+
+it('counts results apart that have arrays already', () => {
+  const signature = { x: floats(1000), sums: floats(1000) };
+  const { program } = trace(signature, ({ x, sums }) => ({ y: exp(x), z: tanh(x), sums: add(sums, mul(x, 2)) }));
+  const size = 4 * 1000;
+  expect(estimateMemory(program)).toMatchObject({ between: 3 * size, results: 3 * size, held: 0 });
+  expect(estimateMemory(program, { held: new Set([1]), direct: [2] })).toMatchObject({
+    between: 2 * size,
+    results: size,
+    held: size,
+  });
 });
 
 it('counts constants apart', () => {

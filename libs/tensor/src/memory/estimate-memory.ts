@@ -17,6 +17,16 @@ export interface MemoryEstimate {
   readonly between: number;
   /** The results as they are given out: new arrays, made when all is done. */
   readonly results: number;
+  /** Arrays of the caller's that results are written into. */
+  readonly held: number;
+}
+
+/** Where results go that are no new arrays, by their places. */
+export interface PlacedResults {
+  /** Into arrays of the caller's. */
+  readonly held?: ReadonlySet<number>;
+  /** Into inputs. */
+  readonly direct?: readonly number[];
 }
 
 /** Their result is their first input, seen otherwise. */
@@ -42,7 +52,11 @@ const inPlace: ReadonlySet<Primitive> = new Set([
   ...(['softmax', 'maximum', 'minimum', 'cast', 'where', 'scatterAdd', 'scatterSet', 'scatterAlong'] as const),
 ]);
 
-export function estimateMemory(program: Program): MemoryEstimate {
+export function estimateMemory(
+  program: Program,
+  { held = new Set(), direct = [] }: PlacedResults = {},
+): MemoryEstimate {
+  const placed = new Set(program.outputs.filter((_, i) => held.has(i) || direct.includes(i)));
   const order = topologicalOrder(program.outputs);
   const given = new Set<Tensor>(program.inputs);
   const owner = new Map<Tensor, Tensor>();
@@ -71,22 +85,24 @@ export function estimateMemory(program: Program): MemoryEstimate {
       );
     };
     const isView = views.has(tensor.primitive);
-    const reused = inPlace.has(tensor.primitive) ? tensor.inputs.find(isFree) : undefined;
+    const replaced = inPlace.has(tensor.primitive) ? tensor.inputs.find(isFree) : undefined;
     if (!isView) {
-      live += bytesOf(tensor);
+      if (!placed.has(tensor)) live += bytesOf(tensor);
       // What runs within a node takes its own while it does.
       const within = programsWithin(tensor).reduce((most, each) => Math.max(most, estimateMemory(each).between), 0);
-      between = Math.max(between, live + within - (reused ? bytesOf(ownerOf(reused)) : 0));
+      between = Math.max(between, live + within - (replaced ? bytesOf(ownerOf(replaced)) : 0));
     }
     for (const input of tensor.inputs) {
       const own = ownerOf(input);
       const left = reads.get(own)! - 1;
       reads.set(own, left);
-      if (left === 0 && !given.has(own) && !isPrimitive(own, 'constant')) live -= bytesOf(own);
+      if (left === 0 && !given.has(own) && !placed.has(own) && !isPrimitive(own, 'constant')) live -= bytesOf(own);
     }
   }
   const sum = (tensors: readonly TensorType[]): number => tensors.reduce((total, tensor) => total + bytesOf(tensor), 0);
-  return { inputs: sum(program.inputs), constants, between, results: sum(program.outputs) };
+  const results = program.outputs.filter((_, i) => !held.has(i) && !direct.includes(i));
+  const intoArrays = program.outputs.filter((_, i) => held.has(i));
+  return { inputs: sum(program.inputs), constants, between, results: sum(results), held: sum(intoArrays) };
 }
 
 function bytesOf({ dtype, shape, parts }: TensorType): number {

@@ -28,6 +28,14 @@ export interface SessionOptions {
   readonly saveOptimized?: string | undefined;
 }
 
+/** An input or output of a model: sizes that are open have names, or none. */
+export interface SessionValue {
+  readonly name: string;
+  /** As ONNX Runtime names element types: `float32`, `int64`, `float16`, … */
+  readonly type: string;
+  readonly shape: readonly (number | string)[];
+}
+
 const sessionSettings = {
   // Masked places of a softmax come out as denormal numbers, with which Intel's vector units take a hundred times as
   // long: attention with a mask then costs more than all matrix products. The first session of a process decides it for
@@ -38,17 +46,24 @@ const sessionSettings = {
   force_spinning_stop: '1',
 } as const;
 
+/** What the binding says of a result that is no tensor, after the run. */
+const unreadableMessage = 'Non tensor type is temporarily not supported.';
+
 /** A model has nodes that the device has no kernels for; which, ONNX Runtime does not say. */
 export class UnplacedNodes extends Error {}
 
 export class Session {
   readonly #session: ort.InferenceSession;
+  /** Inputs of models of others that want 64 bits. */
+  readonly #wide: ReadonlySet<string>;
 
   private constructor(session: ort.InferenceSession) {
     this.#session = session;
+    this.#wide = new Set(this.inputs.flatMap(({ name, type }) => (type === 'int64' ? [name] : [])));
   }
 
-  static async create(model: Uint8Array, options: SessionOptions = {}): Promise<Session> {
+  /** `model`: the bytes of a file, or its path where weights may lie beside it. */
+  static async create(model: Uint8Array | string, options: SessionOptions = {}): Promise<Session> {
     const { device = 'cpu', kept = [], fallBack = false, isOptimized = false, saveOptimized } = options;
     if (device === 'cuda') {
       assertCudaProvider();
@@ -58,7 +73,7 @@ export class Session {
     }
     const isStrict = device !== 'cpu' && !fallBack;
     try {
-      const session = await ort.InferenceSession.create(model, {
+      const session = await ort.InferenceSession.create(model as string, {
         executionProviders: [device],
         graphOptimizationLevel: isOptimized ? 'disabled' : 'all',
         ...(saveOptimized !== undefined && { optimizedModelFilePath: saveOptimized }),
@@ -83,13 +98,23 @@ export class Session {
     }
   }
 
+  get inputs(): readonly SessionValue[] {
+    return this.#session.inputMetadata.map(valueOf);
+  }
+
+  get outputs(): readonly SessionValue[] {
+    return this.#session.outputMetadata.map(valueOf);
+  }
+
   /** Whether the model takes inputs of these names and gives these results, and no others. */
   has(inputs: readonly string[], outputs: readonly string[]): boolean {
     const isSame = (names: readonly string[], wanted: readonly string[]): boolean => {
       const known = new Set(names);
       return known.size === wanted.length && wanted.every((name) => known.has(name));
     };
-    return isSame(this.#session.inputNames, inputs) && isSame(this.#session.outputNames, outputs);
+    const { inputNames, outputMetadata } = this.#session;
+    const tensors = outputMetadata.filter(({ isTensor }) => isTensor).map(({ name }) => name);
+    return isSame(inputNames, inputs) && isSame(tensors, outputs);
   }
 
   /**
@@ -98,7 +123,8 @@ export class Session {
    */
   async run(feeds: Readonly<Record<string, AnyArray>>, outputs: readonly string[]): Promise<AnyArray[]> {
     const values: Record<string, ort.Tensor> = {};
-    for (const [name, array] of Object.entries(feeds)) values[name] = toOrt(array);
+    for (const [name, array] of Object.entries(feeds))
+      values[name] = this.#wide.has(name) ? widened(array) : toOrt(array);
     const results = await this.#session.run(values, outputs).catch((reason: unknown) => {
       const message = (reason as Error).message;
       if (!message.includes('requires f16')) throw reason;
@@ -108,6 +134,25 @@ export class Session {
       });
     });
     return outputs.map((name) => fromOrt(results[name]!));
+  }
+
+  /**
+   * Runs the model, whose results are written into the given arrays on the host; these may be among the inputs. The
+   * binding copies every result that it hands out, those in arrays that it was given too (onnxruntime-node 1.30), into
+   * new memory: for the state of a training step that takes longer than to work it out. So the model has a first result
+   * that the binding cannot hand out (`lowerProgram`): it then says so, and all others are in their arrays.
+   */
+  async runInto(feeds: Readonly<Record<string, AnyArray>>, results: Readonly<Record<string, NdArray>>): Promise<void> {
+    const unreadable = this.#session.outputMetadata.find(({ isTensor }) => !isTensor);
+    if (!unreadable) throw new Error('internal: the model was not lowered to be run into arrays');
+    const values: Record<string, ort.Tensor> = {};
+    for (const [name, array] of Object.entries(feeds)) values[name] = toOrt(array);
+    const fetches: Record<string, ort.Tensor | null> = { [unreadable.name]: null };
+    // Without elements there is nothing to write.
+    for (const [name, array] of Object.entries(results)) if (array.data.length > 0) fetches[name] = toOrt(array);
+    const outcome: unknown = await this.#session.run(values, fetches).catch((reason: unknown) => reason);
+    if (!(outcome instanceof Error)) throw new Error('internal: the binding handed out what is no tensor');
+    if (outcome.message !== unreadableMessage) throw outcome;
   }
 
   endProfiling(): void {
@@ -168,10 +213,22 @@ function assertCudaProvider(): void {
   }
 }
 
+function valueOf(value: ort.InferenceSession.ValueMetadata): SessionValue {
+  return value.isTensor
+    ? { name: value.name, type: value.type, shape: value.shape }
+    : { name: value.name, type: 'no tensor', shape: [] };
+}
+
 function toOrt(array: AnyArray): ort.Tensor {
   if (array instanceof DeviceArray) return array.handle as ort.Tensor;
   const { dtype, shape, data } = array;
   return new ort.Tensor(dtype, data as Float32Array, shape);
+}
+
+/** int32 on the host as int64. */
+function widened(array: AnyArray): ort.Tensor {
+  const { data, shape } = array as NdArray;
+  return new ort.Tensor('int64', BigInt64Array.from(data as Int32Array, BigInt), shape);
 }
 
 function fromOrt(tensor: ort.Tensor): AnyArray {

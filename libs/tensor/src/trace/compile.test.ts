@@ -4,6 +4,7 @@ import type { Tensor } from '../ir/tensor.ts';
 import { loop } from '../library/control.ts';
 import { add, cast, mul, square } from '../library/elementwise.ts';
 import { matmul } from '../library/linalg.ts';
+import { reshape, sliceAxis } from '../library/movement.ts';
 import { sum } from '../library/reduction.ts';
 import { gradient } from '../autodiff/gradient.ts';
 import { compile, trace } from './compile.ts';
@@ -67,6 +68,84 @@ describe('compile()', () => {
       [3, 4],
       [9, 16],
     ]);
+    await program.dispose();
+  });
+
+  it('writes results over inputs where it is told to, also where others read these', async () => {
+    const inputs = {
+      state: { a: vector(1, 2), b: vector(3, 4), c: vector(5, 6), d: vector(7, 8) },
+      by: vector(10, 100),
+    };
+    const program = await compile(
+      inputs,
+      ({ state: { a, b, d }, by }) => {
+        const outer = matmul(reshape(b, [2, 1]), reshape(by, [1, 2]));
+        return {
+          // b is read by a product, and for `read`; c gets another input, d itself.
+          state: { a: add(mul(a, 0.5), by), b: sum(outer, { axes: 0 }), c: by, d },
+          read: mul(b, 2),
+          none: sliceAxis(a, 0, 1, 1),
+        };
+      },
+      { overwrite: ['state'] },
+    );
+    const { a, b, c, d } = inputs.state;
+    const { state, read, none } = await program.run(inputs);
+    expect([state.a === a, state.b === b, state.c === c, state.d === d]).toEqual([true, true, true, true]);
+    expect([a, b, c, d, read].map(({ data }) => [...data])).toEqual([
+      [10.5, 101],
+      [70, 700],
+      [10, 100],
+      [7, 8],
+      [6, 8],
+    ]);
+    expect(none).toEqual(floats([0], []));
+    const again = await program.run(inputs);
+    expect([[...a.data], [...again.read.data]]).toEqual([
+      [15.25, 150.5],
+      [140, 1400],
+    ]);
+    expect([...read.data]).toEqual([6, 8]);
+    await program.dispose();
+  });
+
+  it('writes results into the arrays that it is told to', async () => {
+    const kept = vector(0, 0);
+    const program = await compile({ x: vector(0, 0) }, ({ x }) => ({ kept: square(x), fresh: mul(x, 2) }), {
+      into: { kept },
+    });
+    const [one, two] = [await program.run({ x: vector(1, 2) }), await program.run({ x: vector(3, 4) })];
+    expect([one.kept === kept, two.kept === kept]).toEqual([true, true]);
+    expect([kept, one.fresh, two.fresh].map(({ data }) => [...data])).toEqual([
+      [9, 16],
+      [2, 4],
+      [6, 8],
+    ]);
+    await program.dispose();
+  });
+
+  it('says what cannot be written over, or into', async () => {
+    const x = vector(1, 2);
+    const into = { y: vector(1, 2, 3) };
+    await expect(compile({ x }, (given) => ({ y: given.x }), { name: 'update', into })).rejects.toThrow(
+      'update: the result y, float32[2], cannot be written into float32[3]',
+    );
+    const overwrite = { name: 'update', overwrite: ['state'] } as const;
+    await expect(compile({ state: { x } }, (given) => ({ state: { y: given.state.x } }), overwrite)).rejects.toThrow(
+      'update: the result state.y, float32[2], cannot be written over an input: there is none of the name',
+    );
+    await expect(compile({ state: { x } }, ({ state }) => ({ state: { x: sum(state.x) } }), overwrite)).rejects.toThrow(
+      'update: the result state.x, float32[], cannot be written over float32[2]',
+    );
+    const program = await compile(
+      { state: { x }, y: x },
+      ({ state, y }) => ({ state: { x: add(state.x, y) } }),
+      overwrite,
+    );
+    await expect(program.run({ state: { x }, y: x })).rejects.toThrow(
+      'update: state.x and y are one array, which results are written over',
+    );
+    expect([...x.data]).toEqual([1, 2]);
     await program.dispose();
   });
 

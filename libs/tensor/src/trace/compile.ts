@@ -7,11 +7,13 @@ import { printProgram, printType } from '../ir/print.ts';
 import { isPrimitive, isTensor, type Tensor, type TensorType } from '../ir/tensor.ts';
 import { type LoweredProgram, lowerProgram } from '../lower/lower.ts';
 import { estimateMemory, type MemoryEstimate } from '../memory/estimate-memory.ts';
+import { overwritable } from '../memory/overwritable.ts';
 import type { Device, DeviceChoice } from '../device.ts';
-import type { NdArray } from '../nd-array.ts';
+import type { HostType } from '../dtype.ts';
+import { isNdArray, type NdArray, zerosArray } from '../nd-array.ts';
 import { optimize, type Precision, precisions } from '../rewrite/passes.ts';
 import { chooseDevice } from '../runtime/choose-device.ts';
-import { type AnyArray, isAnyArray } from '../runtime/device-array.ts';
+import { type AnyArray, DeviceArray, isAnyArray } from '../runtime/device-array.ts';
 import { Session, type SessionOptions, UnplacedNodes } from '../runtime/session.ts';
 import { canStay } from '../runtime/transfer.ts';
 import { describeUnplaced, findUnplaced } from '../runtime/unplaced.ts';
@@ -28,6 +30,16 @@ export interface CompileOptions<Kept extends string = never> {
    * has them disposes of them. On devices that cannot keep them they are arrays on the host. Default: none.
    */
   readonly keep?: readonly Kept[];
+  /**
+   * Branches that the inputs and the result have in common, leaf by leaf: on the CPU their results are written over the
+   * arrays that are given, without a copy, and are these arrays. Elsewhere they are new ones. Default: none.
+   */
+  readonly overwrite?: readonly string[];
+  /**
+   * Trees of arrays by branches of the result: on the CPU each run writes them, without a copy, and they are the result.
+   * Elsewhere results are new arrays. Default: none.
+   */
+  readonly into?: Readonly<Record<string, object>>;
   /**
    * What matrix products are worked out in; everything else stays in float32. `float16`: on WebGPU, where the card has it,
    * and CUDA; `bfloat16`: on CUDA; the CPU rounds as they do and is no faster for it. Default: `float32`.
@@ -89,6 +101,8 @@ export class CompiledProgram<I, O, Kept extends string = never> {
   readonly #outputTree: unknown;
   readonly #outputNames: readonly string[];
   readonly #program: () => Program;
+  /** Where results are written, in their order; undefined where the session makes new arrays. */
+  readonly #places: readonly Place[] | undefined;
 
   constructor(parts: {
     name: string;
@@ -98,6 +112,7 @@ export class CompiledProgram<I, O, Kept extends string = never> {
     outputTree: unknown;
     outputNames: readonly string[];
     program: () => Program;
+    places: readonly Place[] | undefined;
     statistics: CompileStatistics;
   }) {
     this.#name = parts.name;
@@ -107,10 +122,11 @@ export class CompiledProgram<I, O, Kept extends string = never> {
     this.#outputTree = parts.outputTree;
     this.#outputNames = parts.outputNames;
     this.#program = parts.program;
+    this.#places = parts.places;
     this.statistics = parts.statistics;
   }
 
-  /** Inputs are read in place and not kept; outputs are new arrays. */
+  /** Inputs are read in place and not kept; outputs are new arrays, but for what `overwrite` and `into` name. */
   async run(inputs: TreeLike<I, TensorType, AnyArray>): Promise<Results<O, Kept>> {
     const given = flatten(inputs, isAnyArray);
     const feeds: Record<string, AnyArray> = {};
@@ -125,9 +141,43 @@ export class CompiledProgram<I, O, Kept extends string = never> {
     if (given.length > this.#signature.length) {
       throw invalidInput(`${this.#name}: ${given[this.#signature.length]!.path} is not an input`);
     }
-    const results = await this.#session.run(feeds, this.#outputNames);
+    const results = this.#places
+      ? await this.#runInto(feeds, this.#places)
+      : await this.#session.run(feeds, this.#outputNames);
     let next = 0;
     return mapTree(this.#outputTree, isTensor, () => results[next++]!) as Results<O, Kept>;
+  }
+
+  async #runInto(feeds: Readonly<Record<string, AnyArray>>, places: readonly Place[]): Promise<NdArray[]> {
+    this.#assertOverwritable(feeds, places);
+    const written: Record<string, NdArray> = {};
+    const results = places.map((place, i) => {
+      const { shape, dtype } = place.type;
+      const own = (): NdArray => zerosArray(dtype as HostType, shape);
+      const result = place.into ?? (place.over === undefined ? own() : (feeds[place.over] as NdArray));
+      // What may not be written while it is read goes by an array of its own.
+      written[this.#outputNames[i]!] = place.isIndirect ? (place.own ??= own()) : result;
+      return result;
+    });
+    await this.#session.runInto(feeds, written);
+    places.forEach(({ isIndirect, own }, i) => {
+      if (isIndirect) results[i]!.data.set(own!.data);
+    });
+    return results;
+  }
+
+  /** What is written over must not be another input as well. */
+  #assertOverwritable(feeds: Readonly<Record<string, AnyArray>>, places: readonly Place[]): void {
+    const paths = new Map<unknown, string>();
+    const overwritten = new Set(places.map(({ over }) => over));
+    for (const [path, array] of Object.entries(feeds)) {
+      if (array instanceof DeviceArray || array.data.length === 0) continue;
+      const other = paths.get(array.data);
+      if (other !== undefined && (overwritten.has(path) || overwritten.has(other))) {
+        throw invalidInput(`${this.#name}: ${other} and ${path} are one array, which results are written over`);
+      }
+      paths.set(array.data, path);
+    }
   }
 
   /** The program as it was lowered, as text. */
@@ -144,6 +194,19 @@ export class CompiledProgram<I, O, Kept extends string = never> {
   }
 }
 
+/** Where a result is written. */
+interface Place {
+  readonly type: TensorType;
+  /** The input whose array it is written over. */
+  readonly over?: string;
+  /** Whether it gets there by a copy. */
+  readonly isIndirect: boolean;
+  /** From which it is copied then. */
+  own?: NdArray;
+  /** The array that it is written into. */
+  readonly into?: NdArray;
+}
+
 /**
  * Traces `build` with symbolic inputs of the types in `signature`, rewrites the program and compiles it. `build` runs
  * once; shape errors come from here, before anything runs.
@@ -153,30 +216,37 @@ export async function compile<I, O, const Kept extends string = never>(
   build: (inputs: Signature<I>) => O,
   options: CompileOptions<Kept> = {},
 ): Promise<CompiledProgram<I, O, Kept>> {
-  const { name = 'program', threads, profile, precision = 'float32' } = options;
+  const { name = 'program', threads, profile, precision = 'float32', overwrite = [], into = {} } = options;
   const { device } = await chooseDevice(options.device ?? 'cpu');
   assertPrecision(precision, device);
   const start = performance.now();
   const types = flatten(signature, isTensorType);
   const { program, outputTree } = trace(signature, build, name);
   const traced = performance.now();
+  const overwritten = overwrittenInputs(name, types, outputTree, overwrite);
+  const targets = arraysInto(name, outputTree, into);
+  const isWrittenInto = device === 'cpu' && overwrite.length + targets.size > 0;
   const rewritten = (): Program => (options.optimize === false ? program : optimize(program, precision));
   const given = { device, ...(threads !== undefined && { threads }), ...(profile !== undefined && { profile }) };
   const create = async (): Promise<CreatedSession> => {
     const optimized = rewritten();
-    if (device === 'cpu') options.admit?.(estimateMemory(optimized));
-    const lowered = lowerProgram(optimized, device);
+    const direct = directOutputs(optimized, overwritten);
+    if (device === 'cpu') options.admit?.(estimateMemory(optimized, { held: new Set(targets.keys()), direct }));
+    const lowered = lowerProgram(optimized, device, isWrittenInto);
     const rewriteMs = performance.now() - traced;
     const kept = keptOutputs(outputTree, lowered.outputs, options.keep ?? [], device);
     const session = await createSession(name, optimized, lowered.model, { ...given, kept });
-    return { session, lowered, isCached: false, rewriteMs };
+    return { session, lowered: { ...lowered, direct }, isCached: false, rewriteMs };
   };
   // What ONNX Runtime makes of a model for a GPU belongs to its driver, too.
   const cache = device === 'cpu' ? (options.cache ?? defaultCache) : undefined;
   const cached = {
     program,
     rewritten,
-    options: { optimize: options.optimize !== false, precision },
+    options: { optimize: options.optimize !== false, precision, overwrite, isWrittenInto },
+    overwritten,
+    targets,
+    isWrittenInto,
     start: traced,
     admit: options.admit,
   };
@@ -192,6 +262,14 @@ export async function compile<I, O, const Kept extends string = never>(
     outputTree,
     outputNames: lowered.outputs,
     program: rewritten,
+    places: isWrittenInto
+      ? program.outputs.map((type, i) => {
+          const over = overwritten.get(i);
+          const isIndirect = over !== undefined && !lowered.direct.includes(i);
+          const target = targets.get(i);
+          return { type, ...(over !== undefined && { over }), isIndirect, ...(target && { into: target }) };
+        })
+      : undefined,
     statistics: {
       nodes: lowered.nodes,
       isCached,
@@ -243,7 +321,7 @@ async function createSession(
 
 interface CreatedSession {
   readonly session: Session;
-  readonly lowered: LoweredProgram;
+  readonly lowered: LoweredProgram & Pick<CachedProgram, 'direct'>;
   readonly isCached: boolean;
   readonly rewriteMs: number;
 }
@@ -253,13 +331,16 @@ interface ToCache {
   readonly rewritten: () => Program;
   /** What else decides how the program is rewritten. */
   readonly options: Readonly<Record<string, unknown>>;
+  readonly overwritten: ReadonlyMap<number, string>;
+  readonly targets: ReadonlyMap<number, NdArray>;
+  readonly isWrittenInto: boolean;
   readonly start: number;
   readonly admit: ((memory: MemoryEstimate) => void) | undefined;
 }
 
 async function createCached(
   cache: CompileCache,
-  { program, rewritten, options, start, admit }: ToCache,
+  { program, rewritten, options, overwritten, targets, isWrittenInto, start, admit }: ToCache,
   given: SessionOptions,
 ): Promise<CreatedSession> {
   const key = compileKey(program, options);
@@ -273,9 +354,10 @@ async function createCached(
   }
   return cache.withTemporaryFile(async (path) => {
     const optimized = rewritten();
-    const memory = estimateMemory(optimized);
+    const direct = directOutputs(optimized, overwritten);
+    const memory = estimateMemory(optimized, { held: new Set(targets.keys()), direct });
     admit?.(memory);
-    const lowered = lowerProgram(optimized);
+    const lowered = { ...lowerProgram(optimized, 'cpu', isWrittenInto), direct };
     const rewriteMs = performance.now() - start;
     const saveOptimized = lowered.model.byteLength <= largestCached ? path : undefined;
     const session = await Session.create(lowered.model, { ...given, saveOptimized });
@@ -312,6 +394,64 @@ export function useCompileCache(folder: string | undefined, options: CompileCach
   defaultCache = folder === undefined ? undefined : new CompileCache(folder, options);
 }
 
+/** By the place of each result in a branch of `overwrite`: the input that it is written over. */
+function overwrittenInputs(
+  name: string,
+  signature: readonly { readonly path: string; readonly leaf: TensorType }[],
+  outputTree: unknown,
+  branches: readonly string[],
+): ReadonlyMap<number, string> {
+  const inputs = new Map(signature.map(({ path, leaf }) => [path, leaf]));
+  const found = new Map<number, string>();
+  flatten(outputTree, isTensor).forEach(({ path, leaf }, i) => {
+    if (!branches.includes(branchOf(path))) return;
+    const input = inputs.get(path);
+    if (input?.dtype !== leaf.dtype || !shapesEqual(input.shape, leaf.shape)) {
+      throw invalidInput(
+        `${name}: the result ${path}, ${printType(leaf)}, cannot be written over ${input ? printType(input) : 'an input: there is none of the name'}`,
+        { at: 'overwrite' },
+      );
+    }
+    found.set(i, path);
+  });
+  return found;
+}
+
+/** By the place of each result in a branch of `into`: the array that it is written into. */
+function arraysInto(
+  name: string,
+  outputTree: unknown,
+  into: Readonly<Record<string, object>>,
+): ReadonlyMap<number, NdArray> {
+  const arrays = new Map(flatten(into, isNdArray).map(({ path, leaf }) => [path, leaf]));
+  const found = new Map<number, NdArray>();
+  flatten(outputTree, isTensor).forEach(({ path, leaf }, i) => {
+    if (!(branchOf(path) in into)) return;
+    const array = arrays.get(path);
+    if (array?.dtype !== leaf.dtype || !shapesEqual(array.shape, leaf.shape)) {
+      throw invalidInput(
+        `${name}: the result ${path}, ${printType(leaf)}, cannot be written into ${array ? printType(array) : 'an array: there is none of the name'}`,
+        { at: 'into' },
+      );
+    }
+    found.set(i, array);
+  });
+  return found;
+}
+
+function branchOf(path: string): string {
+  return path.split('.')[0]!;
+}
+
+/** Places of the results that are written over their input directly. */
+function directOutputs(program: Program, overwritten: ReadonlyMap<number, string>): number[] {
+  const inputs = new Map(program.inputs.map((input) => [input.params.name, input]));
+  const places = [...overwritten.keys()];
+  const pairs = [...overwritten].map(([i, path]) => ({ input: inputs.get(path)!, output: program.outputs[i]! }));
+  const may = overwritable(program, pairs);
+  return places.filter((_, n) => may[n]);
+}
+
 /** Names of the outputs in branches that are to stay on the device. */
 function keptOutputs(
   outputTree: unknown,
@@ -320,8 +460,7 @@ function keptOutputs(
   device: Device,
 ): string[] {
   return flatten(outputTree, isTensor).flatMap(({ path, leaf }, i) => {
-    const [branch] = path.split('.');
-    return branches.includes(branch!) && canStay(leaf, device) ? [names[i]!] : [];
+    return branches.includes(branchOf(path)) && canStay(leaf, device) ? [names[i]!] : [];
   });
 }
 

@@ -1,12 +1,13 @@
 /** For tests: gradients as a training step works them out, and finite differences to hold them against. */
 import type { Optimizer } from '@crucible/optim';
-import { flatten, isNdArray, mul } from '@crucible/tensor';
-import { type Batch, type LossFunction, type StepResult, TrainStep } from '../train-step.ts';
+import { flatten, isNdArray } from '@crucible/tensor';
+import { type Batch, type LossFunction, type StepResult, TrainStep, type TrainStepOptions } from '../train-step.ts';
 
 /** Puts the gradients in the place of the parameters. */
 const showGradients: Optimizer = {
   init: () => ({}),
-  update: (_parameters, gradients, state, { step }) => ({ parameters: gradients, state, norm: mul(step, 2) }),
+  update: (_parameters, gradients, state) => ({ parameters: gradients, state }),
+  elementRule: () => undefined,
 };
 
 export type NamedValues = Readonly<Record<string, Float32Array>>;
@@ -16,8 +17,14 @@ export async function lossAndGradients<P extends object, B extends Batch>(
   parameters: P,
   loss: LossFunction<P, B>,
   parts: B | readonly B[],
+  options: Pick<TrainStepOptions, 'microBatches'> = {},
 ): Promise<StepResult & { readonly gradients: NamedValues }> {
-  const step = new TrainStep<P, B>(parameters, loss, { name: 'gradients', optimizer: showGradients, threads: 1 });
+  const step = new TrainStep<P, B>(parameters, loss, {
+    name: 'gradients',
+    optimizer: showGradients,
+    threads: 1,
+    ...options,
+  });
   try {
     return { ...(await step.run(parts, 0)), gradients: valuesOf(step.parameters) };
   } finally {

@@ -1,7 +1,6 @@
 /** Prompts of one template for a decoder, and how likely each label's words come next. */
-import { join } from 'node:path';
 import { type ModelDescription, saveAdapter, type SavedAdapter, saveModel } from '@crucible/checkpoint';
-import { invalidInput, writeFileAtomic } from '@crucible/foundation';
+import { invalidInput } from '@crucible/foundation';
 import { LogProbabilityScorer } from '@crucible/inference';
 import type { DecoderConfig, ModelWeights } from '@crucible/nn';
 import { countParameters } from '@crucible/optim';
@@ -9,6 +8,7 @@ import { saveTokenizer, type Tokenizer } from '@crucible/tokenizer';
 import type { TokenizedChat } from '@crucible/training';
 import { scoreContinuations } from '../continuations.ts';
 import type { TunedModel } from '../method.ts';
+import { type SavedPrompt, savePrompt } from '../saved-prompt.ts';
 import type { LabelledText } from '../task.ts';
 import { type Template, TemplateEncoder, type TemplateInput } from '../template.ts';
 import { createVerbalizer, type LabelWords, type Verbalizer } from '../verbalizer.ts';
@@ -19,6 +19,8 @@ export interface CausalModel {
   readonly tokenizer: Tokenizer;
   /** Where it comes from: an adapter's folder names it. */
   readonly base: string;
+  /** One that it already has; it can be asked, and is not trained further. */
+  readonly adapter?: SavedAdapter;
 }
 
 /** How a decoder is asked for a label. */
@@ -69,7 +71,12 @@ export class CausalReader {
     this.#demonstrations = examples.map((example) => [...this.chat(example).ids, ...separator]);
   }
 
-  tuned(weights: ModelWeights, adapter: SavedAdapter | undefined): TunedModel {
+  /** `asked`: what besides template and words belongs to how it is asked. */
+  tuned(
+    weights: ModelWeights,
+    adapter: SavedAdapter | undefined,
+    asked: Pick<SavedPrompt, 'shown' | 'prior'> = {},
+  ): TunedModel {
     const { config, tokenizer, base } = this.#model;
     const scorer = new LogProbabilityScorer(weights, config, adapter ? { adapter } : {});
     const allParameters = countParameters(weights) + (adapter ? countParameters(adapter.parameters) : 0);
@@ -82,8 +89,8 @@ export class CausalReader {
         if (adapter) saveAdapter(folder, adapter, model, base);
         else saveModel(folder, { kind: 'language', config, weights }, { pad: tokenizer.padId ?? 0 });
         saveTokenizer(tokenizer, folder);
-        const prompt = { template: this.#options.template.source, words: this.#options.words };
-        writeFileAtomic(join(folder, 'prompt.json'), `${JSON.stringify(prompt, null, 2)}\n`);
+        const { template, words } = this.#options;
+        savePrompt(folder, { labels: this.#verbalizer.labels, template: template.source, words, ...asked });
       },
       dispose: () => scorer.dispose(),
     };

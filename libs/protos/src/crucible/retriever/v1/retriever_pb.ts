@@ -14,7 +14,7 @@ import type { JsonObject, Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file crucible/retriever/v1/retriever.proto.
  */
 export const file_crucible_retriever_v1_retriever: GenFile = /*@__PURE__*/
-  fileDesc("CiVjcnVjaWJsZS9yZXRyaWV2ZXIvdjEvcmV0cmlldmVyLnByb3RvEhVjcnVjaWJsZS5yZXRyaWV2ZXIudjEiYQoNSW5nZXN0UmVxdWVzdBI1CgZoZWFkZXIYASABKAsyIy5jcnVjaWJsZS5yZXRyaWV2ZXIudjEuU291cmNlSGVhZGVySAASEQoHY29udGVudBgCIAEoDEgAQgYKBHBhcnQihQEKDFNvdXJjZUhlYWRlchISCgpjb2xsZWN0aW9uGAEgASgJEgwKBG5hbWUYAiABKAkSEAoIZW5jb2RpbmcYAyABKAkSKQoIbWV0YWRhdGEYBCABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EhYKDnBhc3NhZ2VfdG9rZW5zGAUgASgNIs0BCg5Jbmdlc3RSZXNwb25zZRIyCglkb2N1bWVudHMYASADKAsyHy5jcnVjaWJsZS5yZXRyaWV2ZXIudjEuRG9jdW1lbnQSFgoOZG9jdW1lbnRfY291bnQYAiABKA0SFQoNcGFzc2FnZV9jb3VudBgDIAEoDRIRCgl1bmNoYW5nZWQYBCABKAgSEwoLcmVtb3ZlZF9pZHMYBSADKAkSMAoIZmFpbHVyZXMYBiADKAsyHi5jcnVjaWJsZS5yZXRyaWV2ZXIudjEuRmFpbHVyZSImCgdGYWlsdXJlEgoKAmF0GAEgASgJEg8KB21lc3NhZ2UYAiABKAkioQEKCERvY3VtZW50EgoKAmlkGAEgASgJEg4KBnNvdXJjZRgCIAEoCRINCgV0aXRsZRgDIAEoCRIpCghtZXRhZGF0YRgEIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSLwoLaW5nZXN0ZWRfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg4KBnNoYTI1NhgGIAEoCSJJChZEZWxldGVEb2N1bWVudHNSZXF1ZXN0EhIKCmNvbGxlY3Rpb24YASABKAkSCwoDaWRzGAIgAygJEg4KBnNvdXJjZRgDIAEoCSImChdEZWxldGVEb2N1bWVudHNSZXNwb25zZRILCgNpZHMYASADKAki2wEKDVNlYXJjaFJlcXVlc3QSEgoKY29sbGVjdGlvbhgBIAEoCRINCgVxdWVyeRgCIAEoCRINCgVsaW1pdBgDIAEoDRInCgZmaWx0ZXIYBCABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0Ei8KBG1vZGUYBSABKA4yIS5jcnVjaWJsZS5yZXRyaWV2ZXIudjEuU2VhcmNoTW9kZRISCgpuZWlnaGJvdXJzGAYgASgNEhkKDGRlbnNlX3dlaWdodBgHIAEoAUgAiAEBQg8KDV9kZW5zZV93ZWlnaHQiXwoOU2VhcmNoUmVzcG9uc2USKAoEaGl0cxgBIAMoCzIaLmNydWNpYmxlLnJldHJpZXZlci52MS5IaXQSEgoKY29uZmlkZW5jZRgCIAEoARIPCgd2ZXJzaW9uGAMgASgEIngKB1Bhc3NhZ2USEwoLZG9jdW1lbnRfaWQYASABKAkSDwoHb3JkaW5hbBgCIAEoDRINCgVzdGFydBgDIAEoDRILCgNlbmQYBCABKA0SDAoEdGV4dBgFIAEoCRIPCgdoZWFkaW5nGAYgASgJEgwKBHBhZ2UYByABKA0ixAIKA0hpdBIvCgdwYXNzYWdlGAEgASgLMh4uY3J1Y2libGUucmV0cmlldmVyLnYxLlBhc3NhZ2USMQoIZG9jdW1lbnQYAiABKAsyHy5jcnVjaWJsZS5yZXRyaWV2ZXIudjEuRG9jdW1lbnQSDQoFc2NvcmUYAyABKAESFQoNbGV4aWNhbF9zY29yZRgEIAEoARISCgpzaW1pbGFyaXR5GAUgASgBEi8KCmhpZ2hsaWdodHMYBiADKAsyGy5jcnVjaWJsZS5yZXRyaWV2ZXIudjEuU3BhbhIuCgZiZWZvcmUYByADKAsyHi5jcnVjaWJsZS5yZXRyaWV2ZXIudjEuUGFzc2FnZRItCgVhZnRlchgIIAMoCzIeLmNydWNpYmxlLnJldHJpZXZlci52MS5QYXNzYWdlEg8KB2Fsc29faW4YCSADKAkiIgoEU3BhbhINCgVzdGFydBgBIAEoDRILCgNlbmQYAiABKA0iUAoSR2V0RG9jdW1lbnRSZXF1ZXN0EhIKCmNvbGxlY3Rpb24YASABKAkSCgoCaWQYAiABKAkSDQoFc3RhcnQYAyABKA0SCwoDZW5kGAQgASgNIoIBChNHZXREb2N1bWVudFJlc3BvbnNlEjEKCGRvY3VtZW50GAEgASgLMh8uY3J1Y2libGUucmV0cmlldmVyLnYxLkRvY3VtZW50EgwKBHRleHQYAiABKAkSEwoLdGV4dF9sZW5ndGgYAyABKA0SFQoNcGFzc2FnZV9jb3VudBgEIAEoDSJRChRMaXN0RG9jdW1lbnRzUmVxdWVzdBISCgpjb2xsZWN0aW9uGAEgASgJEhEKCXBhZ2Vfc2l6ZRgCIAEoDRISCgpwYWdlX3Rva2VuGAMgASgJImQKFUxpc3REb2N1bWVudHNSZXNwb25zZRIyCglkb2N1bWVudHMYASADKAsyHy5jcnVjaWJsZS5yZXRyaWV2ZXIudjEuRG9jdW1lbnQSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIhgKFkxpc3RDb2xsZWN0aW9uc1JlcXVlc3QiUQoXTGlzdENvbGxlY3Rpb25zUmVzcG9uc2USNgoLY29sbGVjdGlvbnMYASADKAsyIS5jcnVjaWJsZS5yZXRyaWV2ZXIudjEuQ29sbGVjdGlvbiKEAQoKQ29sbGVjdGlvbhIMCgRuYW1lGAEgASgJEhYKDmRvY3VtZW50X2NvdW50GAIgASgEEhUKDXBhc3NhZ2VfY291bnQYAyABKAQSEAoIZW1iZWRkZXIYBCABKAkSFgoOZW1iZWRkZWRfY291bnQYBSABKAQSDwoHdmVyc2lvbhgGIAEoBCItChdEZWxldGVDb2xsZWN0aW9uUmVxdWVzdBISCgpjb2xsZWN0aW9uGAEgASgJIhoKGERlbGV0ZUNvbGxlY3Rpb25SZXNwb25zZSJQChBTdWJtaXRKb2JSZXF1ZXN0Eg4KBmpvYl9pZBgBIAEoCRIsCgRzcGVjGAIgASgLMh4uY3J1Y2libGUucmV0cmlldmVyLnYxLkpvYlNwZWMiPAoRU3VibWl0Sm9iUmVzcG9uc2USJwoDam9iGAEgASgLMhouY3J1Y2libGUucmV0cmlldmVyLnYxLkpvYiKTAQoHSm9iU3BlYxISCgpjb2xsZWN0aW9uGAEgASgJEjMKBmluZ2VzdBgCIAEoCzIhLmNydWNpYmxlLnJldHJpZXZlci52MS5Jbmdlc3RTcGVjSAASNwoIZW1iZWRkZXIYAyABKAsyIy5jcnVjaWJsZS5yZXRyaWV2ZXIudjEuRW1iZWRkZXJTcGVjSABCBgoEa2luZCJ+CgpJbmdlc3RTcGVjEgwKBHBhdGgYASABKAkSEAoIZW5jb2RpbmcYAiABKAkSKQoIbWV0YWRhdGEYAyABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EhYKDnBhc3NhZ2VfdG9rZW5zGAQgASgNEg0KBXBydW5lGAUgASgIIjsKDEVtYmVkZGVyU3BlYxIOCgZmb2xkZXIYASABKAkSDQoFc3RlcHMYAiABKA0SDAoEc2VlZBgDIAEoDSKjAwoDSm9iEgoKAmlkGAEgASgJEiwKBHNwZWMYAiABKAsyHi5jcnVjaWJsZS5yZXRyaWV2ZXIudjEuSm9iU3BlYxIuCgVzdGF0ZRgDIAEoDjIfLmNydWNpYmxlLnJldHJpZXZlci52MS5Kb2JTdGF0ZRIuCgpjcmVhdGVkX2F0GAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBINCgVzdGFnZRgFIAEoCRIMCgRkb25lGAYgASgEEg0KBXRvdGFsGAcgASgEEhAKCGluZ2VzdGVkGAggASgEEhEKCXVuY2hhbmdlZBgJIAEoBBIPCgdza2lwcGVkGAogASgEEg4KBmZhaWxlZBgLIAEoBBIPCgdyZW1vdmVkGAwgASgEEhAKCHBhc3NhZ2VzGA0gASgEEjAKCGZhaWx1cmVzGA4gAygLMh4uY3J1Y2libGUucmV0cmlldmVyLnYxLkZhaWx1cmUSEgoKZXJyb3JfY29kZRgPIAEoCRIVCg1lcnJvcl9tZXNzYWdlGBAgASgJEhAKCGF0dGVtcHRzGBEgASgNIh8KDUdldEpvYlJlcXVlc3QSDgoGam9iX2lkGAEgASgJIjkKDkdldEpvYlJlc3BvbnNlEicKA2pvYhgBIAEoCzIaLmNydWNpYmxlLnJldHJpZXZlci52MS5Kb2IiEQoPTGlzdEpvYnNSZXF1ZXN0IjwKEExpc3RKb2JzUmVzcG9uc2USKAoEam9icxgBIAMoCzIaLmNydWNpYmxlLnJldHJpZXZlci52MS5Kb2IiIgoQQ2FuY2VsSm9iUmVxdWVzdBIOCgZqb2JfaWQYASABKAkiPAoRQ2FuY2VsSm9iUmVzcG9uc2USJwoDam9iGAEgASgLMhouY3J1Y2libGUucmV0cmlldmVyLnYxLkpvYipxCgpTZWFyY2hNb2RlEhsKF1NFQVJDSF9NT0RFX1VOU1BFQ0lGSUVEEAASFgoSU0VBUkNIX01PREVfSFlCUklEEAESFwoTU0VBUkNIX01PREVfTEVYSUNBTBACEhUKEVNFQVJDSF9NT0RFX0RFTlNFEAMqmgEKCEpvYlN0YXRlEhkKFUpPQl9TVEFURV9VTlNQRUNJRklFRBAAEhQKEEpPQl9TVEFURV9RVUVVRUQQARIVChFKT0JfU1RBVEVfUlVOTklORxACEhcKE0pPQl9TVEFURV9TVUNDRUVERUQQAxIUChBKT0JfU1RBVEVfRkFJTEVEEAQSFwoTSk9CX1NUQVRFX0NBTkNFTExFRBAFMpgJChBSZXRyaWV2ZXJTZXJ2aWNlElwKBkluZ2VzdBIkLmNydWNpYmxlLnJldHJpZXZlci52MS5Jbmdlc3RSZXF1ZXN0GiUuY3J1Y2libGUucmV0cmlldmVyLnYxLkluZ2VzdFJlc3BvbnNlIgOQAgIoARJ1Cg9EZWxldGVEb2N1bWVudHMSLS5jcnVjaWJsZS5yZXRyaWV2ZXIudjEuRGVsZXRlRG9jdW1lbnRzUmVxdWVzdBouLmNydWNpYmxlLnJldHJpZXZlci52MS5EZWxldGVEb2N1bWVudHNSZXNwb25zZSIDkAICEloKBlNlYXJjaBIkLmNydWNpYmxlLnJldHJpZXZlci52MS5TZWFyY2hSZXF1ZXN0GiUuY3J1Y2libGUucmV0cmlldmVyLnYxLlNlYXJjaFJlc3BvbnNlIgOQAgESaQoLR2V0RG9jdW1lbnQSKS5jcnVjaWJsZS5yZXRyaWV2ZXIudjEuR2V0RG9jdW1lbnRSZXF1ZXN0GiouY3J1Y2libGUucmV0cmlldmVyLnYxLkdldERvY3VtZW50UmVzcG9uc2UiA5ACARJvCg1MaXN0RG9jdW1lbnRzEisuY3J1Y2libGUucmV0cmlldmVyLnYxLkxpc3REb2N1bWVudHNSZXF1ZXN0GiwuY3J1Y2libGUucmV0cmlldmVyLnYxLkxpc3REb2N1bWVudHNSZXNwb25zZSIDkAIBEnUKD0xpc3RDb2xsZWN0aW9ucxItLmNydWNpYmxlLnJldHJpZXZlci52MS5MaXN0Q29sbGVjdGlvbnNSZXF1ZXN0Gi4uY3J1Y2libGUucmV0cmlldmVyLnYxLkxpc3RDb2xsZWN0aW9uc1Jlc3BvbnNlIgOQAgESeAoQRGVsZXRlQ29sbGVjdGlvbhIuLmNydWNpYmxlLnJldHJpZXZlci52MS5EZWxldGVDb2xsZWN0aW9uUmVxdWVzdBovLmNydWNpYmxlLnJldHJpZXZlci52MS5EZWxldGVDb2xsZWN0aW9uUmVzcG9uc2UiA5ACAhJjCglTdWJtaXRKb2ISJy5jcnVjaWJsZS5yZXRyaWV2ZXIudjEuU3VibWl0Sm9iUmVxdWVzdBooLmNydWNpYmxlLnJldHJpZXZlci52MS5TdWJtaXRKb2JSZXNwb25zZSIDkAICEloKBkdldEpvYhIkLmNydWNpYmxlLnJldHJpZXZlci52MS5HZXRKb2JSZXF1ZXN0GiUuY3J1Y2libGUucmV0cmlldmVyLnYxLkdldEpvYlJlc3BvbnNlIgOQAgESYAoITGlzdEpvYnMSJi5jcnVjaWJsZS5yZXRyaWV2ZXIudjEuTGlzdEpvYnNSZXF1ZXN0GicuY3J1Y2libGUucmV0cmlldmVyLnYxLkxpc3RKb2JzUmVzcG9uc2UiA5ACARJjCglDYW5jZWxKb2ISJy5jcnVjaWJsZS5yZXRyaWV2ZXIudjEuQ2FuY2VsSm9iUmVxdWVzdBooLmNydWNpYmxlLnJldHJpZXZlci52MS5DYW5jZWxKb2JSZXNwb25zZSIDkAICYgZwcm90bzM", [file_google_protobuf_struct, file_google_protobuf_timestamp]);
+  fileDesc("CiVjcnVjaWJsZS9yZXRyaWV2ZXIvdjEvcmV0cmlldmVyLnByb3RvEhVjcnVjaWJsZS5yZXRyaWV2ZXIudjEiYQoNSW5nZXN0UmVxdWVzdBI1CgZoZWFkZXIYASABKAsyIy5jcnVjaWJsZS5yZXRyaWV2ZXIudjEuU291cmNlSGVhZGVySAASEQoHY29udGVudBgCIAEoDEgAQgYKBHBhcnQihQEKDFNvdXJjZUhlYWRlchISCgpjb2xsZWN0aW9uGAEgASgJEgwKBG5hbWUYAiABKAkSEAoIZW5jb2RpbmcYAyABKAkSKQoIbWV0YWRhdGEYBCABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EhYKDnBhc3NhZ2VfdG9rZW5zGAUgASgNIs0BCg5Jbmdlc3RSZXNwb25zZRIyCglkb2N1bWVudHMYASADKAsyHy5jcnVjaWJsZS5yZXRyaWV2ZXIudjEuRG9jdW1lbnQSFgoOZG9jdW1lbnRfY291bnQYAiABKA0SFQoNcGFzc2FnZV9jb3VudBgDIAEoDRIRCgl1bmNoYW5nZWQYBCABKAgSEwoLcmVtb3ZlZF9pZHMYBSADKAkSMAoIZmFpbHVyZXMYBiADKAsyHi5jcnVjaWJsZS5yZXRyaWV2ZXIudjEuRmFpbHVyZSImCgdGYWlsdXJlEgoKAmF0GAEgASgJEg8KB21lc3NhZ2UYAiABKAkioQEKCERvY3VtZW50EgoKAmlkGAEgASgJEg4KBnNvdXJjZRgCIAEoCRINCgV0aXRsZRgDIAEoCRIpCghtZXRhZGF0YRgEIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSLwoLaW5nZXN0ZWRfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg4KBnNoYTI1NhgGIAEoCSJJChZEZWxldGVEb2N1bWVudHNSZXF1ZXN0EhIKCmNvbGxlY3Rpb24YASABKAkSCwoDaWRzGAIgAygJEg4KBnNvdXJjZRgDIAEoCSImChdEZWxldGVEb2N1bWVudHNSZXNwb25zZRILCgNpZHMYASADKAki+wEKDVNlYXJjaFJlcXVlc3QSEgoKY29sbGVjdGlvbhgBIAEoCRINCgVxdWVyeRgCIAEoCRINCgVsaW1pdBgDIAEoDRInCgZmaWx0ZXIYBCABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0Ei8KBG1vZGUYBSABKA4yIS5jcnVjaWJsZS5yZXRyaWV2ZXIudjEuU2VhcmNoTW9kZRISCgpuZWlnaGJvdXJzGAYgASgNEhkKDGRlbnNlX3dlaWdodBgHIAEoAUgAiAEBEhMKBnJlcmFuaxgIIAEoDUgBiAEBQg8KDV9kZW5zZV93ZWlnaHRCCQoHX3JlcmFuayJfCg5TZWFyY2hSZXNwb25zZRIoCgRoaXRzGAEgAygLMhouY3J1Y2libGUucmV0cmlldmVyLnYxLkhpdBISCgpjb25maWRlbmNlGAIgASgBEg8KB3ZlcnNpb24YAyABKAQieAoHUGFzc2FnZRITCgtkb2N1bWVudF9pZBgBIAEoCRIPCgdvcmRpbmFsGAIgASgNEg0KBXN0YXJ0GAMgASgNEgsKA2VuZBgEIAEoDRIMCgR0ZXh0GAUgASgJEg8KB2hlYWRpbmcYBiABKAkSDAoEcGFnZRgHIAEoDSLwAgoDSGl0Ei8KB3Bhc3NhZ2UYASABKAsyHi5jcnVjaWJsZS5yZXRyaWV2ZXIudjEuUGFzc2FnZRIxCghkb2N1bWVudBgCIAEoCzIfLmNydWNpYmxlLnJldHJpZXZlci52MS5Eb2N1bWVudBINCgVzY29yZRgDIAEoARIVCg1sZXhpY2FsX3Njb3JlGAQgASgBEhIKCnNpbWlsYXJpdHkYBSABKAESLwoKaGlnaGxpZ2h0cxgGIAMoCzIbLmNydWNpYmxlLnJldHJpZXZlci52MS5TcGFuEi4KBmJlZm9yZRgHIAMoCzIeLmNydWNpYmxlLnJldHJpZXZlci52MS5QYXNzYWdlEi0KBWFmdGVyGAggAygLMh4uY3J1Y2libGUucmV0cmlldmVyLnYxLlBhc3NhZ2USDwoHYWxzb19pbhgJIAMoCRIZCgxyZXJhbmtfc2NvcmUYCiABKAFIAIgBAUIPCg1fcmVyYW5rX3Njb3JlIiIKBFNwYW4SDQoFc3RhcnQYASABKA0SCwoDZW5kGAIgASgNIlAKEkdldERvY3VtZW50UmVxdWVzdBISCgpjb2xsZWN0aW9uGAEgASgJEgoKAmlkGAIgASgJEg0KBXN0YXJ0GAMgASgNEgsKA2VuZBgEIAEoDSKCAQoTR2V0RG9jdW1lbnRSZXNwb25zZRIxCghkb2N1bWVudBgBIAEoCzIfLmNydWNpYmxlLnJldHJpZXZlci52MS5Eb2N1bWVudBIMCgR0ZXh0GAIgASgJEhMKC3RleHRfbGVuZ3RoGAMgASgNEhUKDXBhc3NhZ2VfY291bnQYBCABKA0iUQoUTGlzdERvY3VtZW50c1JlcXVlc3QSEgoKY29sbGVjdGlvbhgBIAEoCRIRCglwYWdlX3NpemUYAiABKA0SEgoKcGFnZV90b2tlbhgDIAEoCSJkChVMaXN0RG9jdW1lbnRzUmVzcG9uc2USMgoJZG9jdW1lbnRzGAEgAygLMh8uY3J1Y2libGUucmV0cmlldmVyLnYxLkRvY3VtZW50EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSIYChZMaXN0Q29sbGVjdGlvbnNSZXF1ZXN0IlEKF0xpc3RDb2xsZWN0aW9uc1Jlc3BvbnNlEjYKC2NvbGxlY3Rpb25zGAEgAygLMiEuY3J1Y2libGUucmV0cmlldmVyLnYxLkNvbGxlY3Rpb24ivgEKCkNvbGxlY3Rpb24SDAoEbmFtZRgBIAEoCRIWCg5kb2N1bWVudF9jb3VudBgCIAEoBBIVCg1wYXNzYWdlX2NvdW50GAMgASgEEhAKCGVtYmVkZGVyGAQgASgJEhYKDmVtYmVkZGVkX2NvdW50GAUgASgEEg8KB3ZlcnNpb24YBiABKAQSEAoIcmVyYW5rZXIYByABKAkSFQoNcmVyYW5rX3dlaWdodBgIIAEoARIPCgdwcm9ibGVtGAkgASgJIi0KF0RlbGV0ZUNvbGxlY3Rpb25SZXF1ZXN0EhIKCmNvbGxlY3Rpb24YASABKAkiGgoYRGVsZXRlQ29sbGVjdGlvblJlc3BvbnNlIlAKEFN1Ym1pdEpvYlJlcXVlc3QSDgoGam9iX2lkGAEgASgJEiwKBHNwZWMYAiABKAsyHi5jcnVjaWJsZS5yZXRyaWV2ZXIudjEuSm9iU3BlYyI8ChFTdWJtaXRKb2JSZXNwb25zZRInCgNqb2IYASABKAsyGi5jcnVjaWJsZS5yZXRyaWV2ZXIudjEuSm9iIswBCgdKb2JTcGVjEhIKCmNvbGxlY3Rpb24YASABKAkSMwoGaW5nZXN0GAIgASgLMiEuY3J1Y2libGUucmV0cmlldmVyLnYxLkluZ2VzdFNwZWNIABI3CghlbWJlZGRlchgDIAEoCzIjLmNydWNpYmxlLnJldHJpZXZlci52MS5FbWJlZGRlclNwZWNIABI3CghyZXJhbmtlchgEIAEoCzIjLmNydWNpYmxlLnJldHJpZXZlci52MS5SZXJhbmtlclNwZWNIAEIGCgRraW5kIn4KCkluZ2VzdFNwZWMSDAoEcGF0aBgBIAEoCRIQCghlbmNvZGluZxgCIAEoCRIpCghtZXRhZGF0YRgDIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSFgoOcGFzc2FnZV90b2tlbnMYBCABKA0SDQoFcHJ1bmUYBSABKAgiOwoMRW1iZWRkZXJTcGVjEg4KBmZvbGRlchgBIAEoCRINCgVzdGVwcxgCIAEoDRIMCgRzZWVkGAMgASgNIh4KDFJlcmFua2VyU3BlYxIOCgZmb2xkZXIYASABKAkiowMKA0pvYhIKCgJpZBgBIAEoCRIsCgRzcGVjGAIgASgLMh4uY3J1Y2libGUucmV0cmlldmVyLnYxLkpvYlNwZWMSLgoFc3RhdGUYAyABKA4yHy5jcnVjaWJsZS5yZXRyaWV2ZXIudjEuSm9iU3RhdGUSLgoKY3JlYXRlZF9hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDQoFc3RhZ2UYBSABKAkSDAoEZG9uZRgGIAEoBBINCgV0b3RhbBgHIAEoBBIQCghpbmdlc3RlZBgIIAEoBBIRCgl1bmNoYW5nZWQYCSABKAQSDwoHc2tpcHBlZBgKIAEoBBIOCgZmYWlsZWQYCyABKAQSDwoHcmVtb3ZlZBgMIAEoBBIQCghwYXNzYWdlcxgNIAEoBBIwCghmYWlsdXJlcxgOIAMoCzIeLmNydWNpYmxlLnJldHJpZXZlci52MS5GYWlsdXJlEhIKCmVycm9yX2NvZGUYDyABKAkSFQoNZXJyb3JfbWVzc2FnZRgQIAEoCRIQCghhdHRlbXB0cxgRIAEoDSIfCg1HZXRKb2JSZXF1ZXN0Eg4KBmpvYl9pZBgBIAEoCSI5Cg5HZXRKb2JSZXNwb25zZRInCgNqb2IYASABKAsyGi5jcnVjaWJsZS5yZXRyaWV2ZXIudjEuSm9iIhEKD0xpc3RKb2JzUmVxdWVzdCI8ChBMaXN0Sm9ic1Jlc3BvbnNlEigKBGpvYnMYASADKAsyGi5jcnVjaWJsZS5yZXRyaWV2ZXIudjEuSm9iIiIKEENhbmNlbEpvYlJlcXVlc3QSDgoGam9iX2lkGAEgASgJIjwKEUNhbmNlbEpvYlJlc3BvbnNlEicKA2pvYhgBIAEoCzIaLmNydWNpYmxlLnJldHJpZXZlci52MS5Kb2IqcQoKU2VhcmNoTW9kZRIbChdTRUFSQ0hfTU9ERV9VTlNQRUNJRklFRBAAEhYKElNFQVJDSF9NT0RFX0hZQlJJRBABEhcKE1NFQVJDSF9NT0RFX0xFWElDQUwQAhIVChFTRUFSQ0hfTU9ERV9ERU5TRRADKpoBCghKb2JTdGF0ZRIZChVKT0JfU1RBVEVfVU5TUEVDSUZJRUQQABIUChBKT0JfU1RBVEVfUVVFVUVEEAESFQoRSk9CX1NUQVRFX1JVTk5JTkcQAhIXChNKT0JfU1RBVEVfU1VDQ0VFREVEEAMSFAoQSk9CX1NUQVRFX0ZBSUxFRBAEEhcKE0pPQl9TVEFURV9DQU5DRUxMRUQQBTKYCQoQUmV0cmlldmVyU2VydmljZRJcCgZJbmdlc3QSJC5jcnVjaWJsZS5yZXRyaWV2ZXIudjEuSW5nZXN0UmVxdWVzdBolLmNydWNpYmxlLnJldHJpZXZlci52MS5Jbmdlc3RSZXNwb25zZSIDkAICKAESdQoPRGVsZXRlRG9jdW1lbnRzEi0uY3J1Y2libGUucmV0cmlldmVyLnYxLkRlbGV0ZURvY3VtZW50c1JlcXVlc3QaLi5jcnVjaWJsZS5yZXRyaWV2ZXIudjEuRGVsZXRlRG9jdW1lbnRzUmVzcG9uc2UiA5ACAhJaCgZTZWFyY2gSJC5jcnVjaWJsZS5yZXRyaWV2ZXIudjEuU2VhcmNoUmVxdWVzdBolLmNydWNpYmxlLnJldHJpZXZlci52MS5TZWFyY2hSZXNwb25zZSIDkAIBEmkKC0dldERvY3VtZW50EikuY3J1Y2libGUucmV0cmlldmVyLnYxLkdldERvY3VtZW50UmVxdWVzdBoqLmNydWNpYmxlLnJldHJpZXZlci52MS5HZXREb2N1bWVudFJlc3BvbnNlIgOQAgESbwoNTGlzdERvY3VtZW50cxIrLmNydWNpYmxlLnJldHJpZXZlci52MS5MaXN0RG9jdW1lbnRzUmVxdWVzdBosLmNydWNpYmxlLnJldHJpZXZlci52MS5MaXN0RG9jdW1lbnRzUmVzcG9uc2UiA5ACARJ1Cg9MaXN0Q29sbGVjdGlvbnMSLS5jcnVjaWJsZS5yZXRyaWV2ZXIudjEuTGlzdENvbGxlY3Rpb25zUmVxdWVzdBouLmNydWNpYmxlLnJldHJpZXZlci52MS5MaXN0Q29sbGVjdGlvbnNSZXNwb25zZSIDkAIBEngKEERlbGV0ZUNvbGxlY3Rpb24SLi5jcnVjaWJsZS5yZXRyaWV2ZXIudjEuRGVsZXRlQ29sbGVjdGlvblJlcXVlc3QaLy5jcnVjaWJsZS5yZXRyaWV2ZXIudjEuRGVsZXRlQ29sbGVjdGlvblJlc3BvbnNlIgOQAgISYwoJU3VibWl0Sm9iEicuY3J1Y2libGUucmV0cmlldmVyLnYxLlN1Ym1pdEpvYlJlcXVlc3QaKC5jcnVjaWJsZS5yZXRyaWV2ZXIudjEuU3VibWl0Sm9iUmVzcG9uc2UiA5ACAhJaCgZHZXRKb2ISJC5jcnVjaWJsZS5yZXRyaWV2ZXIudjEuR2V0Sm9iUmVxdWVzdBolLmNydWNpYmxlLnJldHJpZXZlci52MS5HZXRKb2JSZXNwb25zZSIDkAIBEmAKCExpc3RKb2JzEiYuY3J1Y2libGUucmV0cmlldmVyLnYxLkxpc3RKb2JzUmVxdWVzdBonLmNydWNpYmxlLnJldHJpZXZlci52MS5MaXN0Sm9ic1Jlc3BvbnNlIgOQAgESYwoJQ2FuY2VsSm9iEicuY3J1Y2libGUucmV0cmlldmVyLnYxLkNhbmNlbEpvYlJlcXVlc3QaKC5jcnVjaWJsZS5yZXRyaWV2ZXIudjEuQ2FuY2VsSm9iUmVzcG9uc2UiA5ACAmIGcHJvdG8z", [file_google_protobuf_struct, file_google_protobuf_timestamp]);
 
 /**
  * @generated from message crucible.retriever.v1.IngestRequest
@@ -315,6 +315,14 @@ export type SearchRequest = Message<"crucible.retriever.v1.SearchRequest"> & {
    * @generated from field: optional double dense_weight = 7;
    */
   denseWeight?: number | undefined;
+
+  /**
+   * Passages that the collection's re-ranker orders anew, at most 100; 0: none. Absent: what was fitted on the collection,
+   * none where it has not shown that it helps. FAILED_PRECONDITION: the collection has no re-ranker.
+   *
+   * @generated from field: optional uint32 rerank = 8;
+   */
+  rerank?: number | undefined;
 };
 
 /**
@@ -468,6 +476,13 @@ export type Hit = Message<"crucible.retriever.v1.Hit"> & {
    * @generated from field: repeated string also_in = 9;
    */
   alsoIn: string[];
+
+  /**
+   * What the re-ranker said; absent: it was not asked.
+   *
+   * @generated from field: optional double rerank_score = 10;
+   */
+  rerankScore?: number | undefined;
 };
 
 /**
@@ -689,6 +704,27 @@ export type Collection = Message<"crucible.retriever.v1.Collection"> & {
    * @generated from field: uint64 version = 6;
    */
   version: bigint;
+
+  /**
+   * Empty: there is none.
+   *
+   * @generated from field: string reranker = 7;
+   */
+  reranker: string;
+
+  /**
+   * Of the re-ranker's scores, where a search does not say; 0: it is not used.
+   *
+   * @generated from field: double rerank_weight = 8;
+   */
+  rerankWeight: number;
+
+  /**
+   * Why a model of the collection cannot be used, such as a folder that is gone. Empty: all can.
+   *
+   * @generated from field: string problem = 9;
+   */
+  problem: string;
 };
 
 /**
@@ -793,6 +829,12 @@ export type JobSpec = Message<"crucible.retriever.v1.JobSpec"> & {
      */
     value: EmbedderSpec;
     case: "embedder";
+  } | {
+    /**
+     * @generated from field: crucible.retriever.v1.RerankerSpec reranker = 4;
+     */
+    value: RerankerSpec;
+    case: "reranker";
   } | { case: undefined; value?: undefined };
 };
 
@@ -856,7 +898,8 @@ export const IngestSpecSchema: GenMessage<IngestSpec> = /*@__PURE__*/
  */
 export type EmbedderSpec = Message<"crucible.retriever.v1.EmbedderSpec"> & {
   /**
-   * A folder of a Hugging Face encoder that the retriever can read. Empty: one is trained on the collection's own documents.
+   * A folder of a Hugging Face encoder, or an ONNX file of one, that the retriever can read. Empty: one is trained on the
+   * collection's own documents.
    *
    * @generated from field: string folder = 1;
    */
@@ -883,6 +926,28 @@ export const EmbedderSpecSchema: GenMessage<EmbedderSpec> = /*@__PURE__*/
   messageDesc(file_crucible_retriever_v1_retriever, 25);
 
 /**
+ * Gives the collection a re-ranker, and measures on queries made of its own passages whether searches are to go by it.
+ *
+ * @generated from message crucible.retriever.v1.RerankerSpec
+ */
+export type RerankerSpec = Message<"crucible.retriever.v1.RerankerSpec"> & {
+  /**
+   * A folder of a Hugging Face cross-encoder, or an ONNX file of one, that the retriever can read. Empty: the collection's
+   * re-ranker is taken away.
+   *
+   * @generated from field: string folder = 1;
+   */
+  folder: string;
+};
+
+/**
+ * Describes the message crucible.retriever.v1.RerankerSpec.
+ * Use `create(RerankerSpecSchema)` to create a new message.
+ */
+export const RerankerSpecSchema: GenMessage<RerankerSpec> = /*@__PURE__*/
+  messageDesc(file_crucible_retriever_v1_retriever, 26);
+
+/**
  * @generated from message crucible.retriever.v1.Job
  */
 export type Job = Message<"crucible.retriever.v1.Job"> & {
@@ -907,7 +972,7 @@ export type Job = Message<"crucible.retriever.v1.Job"> & {
   createdAt?: Timestamp | undefined;
 
   /**
-   * What is being done: `reading`, `training`, `embedding`.
+   * What is being done: `reading`, `training`, `embedding`, `measuring`.
    *
    * @generated from field: string stage = 5;
    */
@@ -987,7 +1052,7 @@ export type Job = Message<"crucible.retriever.v1.Job"> & {
  * Use `create(JobSchema)` to create a new message.
  */
 export const JobSchema: GenMessage<Job> = /*@__PURE__*/
-  messageDesc(file_crucible_retriever_v1_retriever, 26);
+  messageDesc(file_crucible_retriever_v1_retriever, 27);
 
 /**
  * @generated from message crucible.retriever.v1.GetJobRequest
@@ -1004,7 +1069,7 @@ export type GetJobRequest = Message<"crucible.retriever.v1.GetJobRequest"> & {
  * Use `create(GetJobRequestSchema)` to create a new message.
  */
 export const GetJobRequestSchema: GenMessage<GetJobRequest> = /*@__PURE__*/
-  messageDesc(file_crucible_retriever_v1_retriever, 27);
+  messageDesc(file_crucible_retriever_v1_retriever, 28);
 
 /**
  * @generated from message crucible.retriever.v1.GetJobResponse
@@ -1021,7 +1086,7 @@ export type GetJobResponse = Message<"crucible.retriever.v1.GetJobResponse"> & {
  * Use `create(GetJobResponseSchema)` to create a new message.
  */
 export const GetJobResponseSchema: GenMessage<GetJobResponse> = /*@__PURE__*/
-  messageDesc(file_crucible_retriever_v1_retriever, 28);
+  messageDesc(file_crucible_retriever_v1_retriever, 29);
 
 /**
  * @generated from message crucible.retriever.v1.ListJobsRequest
@@ -1034,7 +1099,7 @@ export type ListJobsRequest = Message<"crucible.retriever.v1.ListJobsRequest"> &
  * Use `create(ListJobsRequestSchema)` to create a new message.
  */
 export const ListJobsRequestSchema: GenMessage<ListJobsRequest> = /*@__PURE__*/
-  messageDesc(file_crucible_retriever_v1_retriever, 29);
+  messageDesc(file_crucible_retriever_v1_retriever, 30);
 
 /**
  * @generated from message crucible.retriever.v1.ListJobsResponse
@@ -1051,7 +1116,7 @@ export type ListJobsResponse = Message<"crucible.retriever.v1.ListJobsResponse">
  * Use `create(ListJobsResponseSchema)` to create a new message.
  */
 export const ListJobsResponseSchema: GenMessage<ListJobsResponse> = /*@__PURE__*/
-  messageDesc(file_crucible_retriever_v1_retriever, 30);
+  messageDesc(file_crucible_retriever_v1_retriever, 31);
 
 /**
  * @generated from message crucible.retriever.v1.CancelJobRequest
@@ -1068,7 +1133,7 @@ export type CancelJobRequest = Message<"crucible.retriever.v1.CancelJobRequest">
  * Use `create(CancelJobRequestSchema)` to create a new message.
  */
 export const CancelJobRequestSchema: GenMessage<CancelJobRequest> = /*@__PURE__*/
-  messageDesc(file_crucible_retriever_v1_retriever, 31);
+  messageDesc(file_crucible_retriever_v1_retriever, 32);
 
 /**
  * @generated from message crucible.retriever.v1.CancelJobResponse
@@ -1085,7 +1150,7 @@ export type CancelJobResponse = Message<"crucible.retriever.v1.CancelJobResponse
  * Use `create(CancelJobResponseSchema)` to create a new message.
  */
 export const CancelJobResponseSchema: GenMessage<CancelJobResponse> = /*@__PURE__*/
-  messageDesc(file_crucible_retriever_v1_retriever, 32);
+  messageDesc(file_crucible_retriever_v1_retriever, 33);
 
 /**
  * @generated from enum crucible.retriever.v1.SearchMode

@@ -1,0 +1,2 @@
+export { startScriptedServer } from './scripted-server.ts';
+export type { ScriptedServer, ServedAnswer, ServedMessage, ServedRequest } from './scripted-server.ts';
