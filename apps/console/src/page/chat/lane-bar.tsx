@@ -215,7 +215,7 @@ function Field({ label, hint, value, onChange, isText = false }: FieldProps) {
   return (
     <label className="field">
       <span>
-        {label} <span className="muted">{hint}</span>
+        {label}, {hint}
       </span>
       <input
         value={value}
