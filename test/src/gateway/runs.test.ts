@@ -10,6 +10,7 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 
 import { createActorService, parseActorConfig } from '@crucible/actor-service';
 import { createGatewayService, type GatewayDependencies } from '@crucible/gateway';
 import type { Step } from '@crucible/prompting';
+import { connectMcpServer } from '@crucible/tools';
 import { createRetrieverService } from '@crucible/retriever';
 import { createSandboxService } from '@crucible/sandbox-service';
 import { ApiKeys, createLogger, type Service } from '@crucible/service';
@@ -550,6 +551,25 @@ describe('an approval', () => {
       outcome: { text: 'done' },
     });
   });
+});
+
+test('our tools are there for MCP clients, with a key where there are keys', { timeout }, async () => {
+  const folder = join(home, 'mcp-keys');
+  const key = new ApiKeys(folder).add({ name: 'all' });
+  const some = new ApiKeys(folder).add({ name: 'some', scopes: ['chat', 'tools'] });
+  const { target, close } = await startGateway({ keys: folder });
+  onTestFinished(() => close(0));
+  const connect = (shown: string) =>
+    connectMcpServer({ name: 'own', url: `http://${target}/mcp`, headers: { authorization: `Bearer ${shown}` } });
+  await expect(connect('none')).rejects.toThrow();
+  await expect(connect(some)).rejects.toThrow();
+  const mcp = await connect(key);
+  onTestFinished(() => mcp.close());
+  const tools = new Map(mcp.tools.map((tool) => [tool.name.replace(/^.*own_/, ''), tool]));
+  expect([...tools.keys()].sort()).toEqual(['ask', 'retrieve', 'run_python']);
+  const { signal } = new AbortController();
+  const { text } = await tools.get('retrieve')!.run({ query: 'birthplace of Monka', collection: 'people' }, { signal });
+  expect(text).toContain('His birthplace is Teladal');
 });
 
 test('runs belong to their key; what they do needs its scopes, and costs its tokens', { timeout }, async () => {
