@@ -141,6 +141,11 @@ describe('settings', () => {
     ...['kafka://h', 'nats://', 'localhost:4222', 'embedded://x'].map((value) => ['CRUCIBLE_BUS', value, aBus]),
     ...['policy', 'policy:', ':7001', 'policy:70010000'].map((value) => ['CRUCIBLE_POLICY_TARGET', value, aTarget]),
     ['CRUCIBLE_TRAINER_TARGET', 'trainer', aTarget],
+    ...['0', '-1', '1.5', '100000', 'many'].map((value) => [
+      'CRUCIBLE_ACTOR_RUNS',
+      value,
+      'a whole number from 1 to 99999 is allowed',
+    ]),
     [
       'CRUCIBLE_GATEWAY_WITHOUT_KEYS',
       'yes',
@@ -151,11 +156,6 @@ describe('settings', () => {
       'CRUCIBLE_GATEWAY_ORIGINS',
       value,
       someOrigins,
-    ]),
-    ...['0', '-1', '1.5', '100000', 'many'].map((value) => [
-      'CRUCIBLE_ACTOR_RUNS',
-      value,
-      'a whole number from 1 to 99999 is allowed',
     ]),
     ['CRUCIBLE_LOG_LEVEL', 'loud', 'a log level is one of debug, info, warn, error, silent'],
     ['CRUCIBLE_LOG_LEVEL', 'INFO', 'a log level is one of debug, info, warn, error, silent'],

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { openRun, type RunStart } from '@crucible/actor';
+import { createCrucibleTools, openRun, type RunStart } from '@crucible/actor';
 import { type Bus, createBus, type EventData } from '@crucible/bus';
 import { ModelRegistry, saveModel } from '@crucible/checkpoint';
 import { Random } from '@crucible/foundation';
@@ -33,6 +33,7 @@ import {
   type TestActor,
   type TestRun,
 } from './testing/actor.ts';
+import { startPurse } from './testing/purse.ts';
 
 const timeout = 120_000;
 const patient = { timeout: 20_000 };
@@ -51,6 +52,7 @@ let pagesUrl: string;
 let scripts: Scripts;
 let bus: Bus;
 let actor: TestActor;
+let closePurse: () => void;
 const published: EventData<'crucible.agent.step'>[] = [];
 
 beforeAll(async () => {
@@ -80,6 +82,7 @@ beforeAll(async () => {
       yield { part: { case: 'content' as const, value: content } };
     })(),
   );
+  const purse = await startPurse((close) => (closePurse = close));
   actor = await startActor({
     home,
     scripts,
@@ -89,7 +92,7 @@ beforeAll(async () => {
     sandboxTarget: sandbox.target,
     mostRuns: 6,
     config: {
-      mcpServers: { purse: purse(home), odd: { command: process.execPath, args: [serverProcess, 'legacy'] } },
+      mcpServers: { purse: purse.spec, odd: { command: process.execPath, args: [serverProcess, 'legacy'] } },
       network: { addresses: [`127.0.0.1:${port}`] },
     },
   });
@@ -99,6 +102,7 @@ afterAll(async () => {
   await Promise.all(others.map((service) => service.close(0)));
   await bus.close();
   await scripts[Symbol.asyncDispose]();
+  closePurse();
   pages.closeAllConnections();
   pages.close();
   rmSync(home, { recursive: true, force: true });
@@ -520,6 +524,36 @@ describe('bad input', () => {
         for await (const response of actor.client.run(first)) void response;
       })(),
     ).rejects.toMatchObject({ code: 'invalid-input', at: 'request' });
+  });
+});
+
+describe('the tools for other models', () => {
+  it('are retrieve, run_python and ask', { timeout }, async () => {
+    using retriever = createClient(RetrieverService, others[1]!.target);
+    using sandbox = createClient(SandboxService, others[2]!.target);
+    const tools = createCrucibleTools({ actor: actor.client, retriever, sandbox });
+    const { signal } = new AbortController();
+    const call = async (name: string, input: Readonly<Record<string, unknown>>) =>
+      (await tools.find((tool) => tool.name === name)!.run(input, { signal })).text;
+    expect(tools.map(({ name }) => name)).toEqual(['retrieve', 'run_python', 'ask']);
+    expect(await call('retrieve', { query: 'market day', collection: 'town', limit: 1 })).toBe(
+      '[1] (London, town.jsonl#2, 0-52) London lies on the Thames. Its market day is Monday.',
+    );
+    expect(await call('retrieve', { query: 'xylophone', collection: 'town' })).toBe('Nothing was found.');
+    await expect(call('retrieve', { query: 'tea', collection: 'nowhere' })).rejects.toMatchObject({
+      code: 'not-found',
+    });
+    expect(await call('run_python', { code: 'print(1)\n6 * 7' })).toBe('1\n42');
+    scripts.on('What did Ada Lovelace write?', ['She wrote the first program. [1]']);
+    const question = 'What did Ada Lovelace write?';
+    expect(await call('ask', { question, model: 'scripted', strategy: 'rag', collection: 'town' })).toBe(
+      'She wrote the first program. [1]',
+    );
+    scripts.on('Nothing?', ['']);
+    await expect(call('ask', { question: 'Nothing?', model: 'scripted' })).rejects.toMatchObject({
+      code: 'failed-precondition',
+    });
+    await expect(call('ask', { question, model: 'nobody' })).rejects.toMatchObject({ code: 'not-found' });
   });
 });
 

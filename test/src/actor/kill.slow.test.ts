@@ -1,5 +1,5 @@
 /** The actor is killed (SIGKILL) while a run waits for approval, and at other moments; what was done is done once. */
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -8,7 +8,8 @@ import { openRun, type RunEvent } from '@crucible/actor';
 import { ActorService } from '@crucible/protos/actor/v1';
 import { createClient } from '@crucible/rpc';
 import { freePort, type Program, startProgram, temporaryFolder } from '@crucible/testing';
-import { acting, purse, startScripts, testRun } from './testing/actor.ts';
+import { acting, startScripts, testRun } from './testing/actor.ts';
+import { startPurse } from './testing/purse.ts';
 
 const timeout = 600_000;
 const crucible = fileURLToPath(new URL('../../../apps/cli/bin/crucible.mjs', import.meta.url));
@@ -17,12 +18,13 @@ const payments = 4;
 it('pays everybody once, however often it is killed', { timeout }, async () => {
   await using scripts = await startScripts();
   const home = temporaryFolder();
+  const purse = await startPurse();
   const question = 'Pay all of them.';
   const names = Array.from({ length: payments }, (_, i) => `Person ${i}`);
   scripts.on(question, acting(...names.map((to) => `purse_pay[${JSON.stringify({ to })}]`), 'Finish[paid]'));
   const config = {
     models: { scripted: { url: scripts.server.url } },
-    mcpServers: { purse: purse(home) },
+    mcpServers: { purse: purse.spec },
     approval: ['purse_pay'],
   };
   writeFileSync(join(home, 'actor.json'), JSON.stringify(config));
@@ -76,7 +78,7 @@ it('pays everybody once, however often it is killed', { timeout }, async () => {
   }
   expect(isOver).toBe(true);
   expect(kills).toBeGreaterThanOrEqual(payments);
-  const paid = existsSync(join(home, 'ledger')) ? readFileSync(join(home, 'ledger'), 'utf8').trim().split('\n') : [];
+  const paid = purse.deeds.map((deed) => JSON.stringify(deed));
   // None twice. One whose answer was lost in the kill is not tried again, and the model is told so.
   expect(new Set(paid).size).toBe(paid.length);
   const observations = testRun(events).of('observation');
