@@ -119,7 +119,7 @@ export async function createGatewayService({
     loadBalancing: 'round_robin',
   });
   const actor = createClient(ActorService, actorTarget, {
-    retry: ['getRun', 'listRuns', 'listTools'],
+    retry: ['getRun', 'listRuns'],
     loadBalancing: 'round_robin',
   });
   const closeClients = (): void => {

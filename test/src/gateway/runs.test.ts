@@ -242,6 +242,7 @@ describe('a strategy as a model', () => {
     expect(whole.usage!.completion_tokens).toBeGreaterThan(0);
     const pieces: string[] = [];
     const finishes: string[] = [];
+    let traced = 0;
     let usage: object | undefined;
     for await (const chunk of await clientOf().chat.completions.create({
       ...asked,
@@ -249,6 +250,7 @@ describe('a strategy as a model', () => {
       stream_options: { include_usage: true },
     })) {
       const [choice] = chunk.choices;
+      if ('crucible' in chunk) traced++;
       if (choice?.delta.content) pieces.push(choice.delta.content);
       if (choice?.finish_reason) finishes.push(choice.finish_reason);
       usage = chunk.usage ?? usage;
@@ -256,6 +258,7 @@ describe('a strategy as a model', () => {
     expect(pieces.join('')).toBe(content);
     // As it is written, not in the end.
     expect(pieces.length).toBeGreaterThan(1);
+    expect(traced).toBeGreaterThan(2);
     expect(finishes).toEqual(['stop']);
     expect(usage).toEqual(whole.usage);
   });
