@@ -196,9 +196,19 @@ async function* stepsOfTheActor(
   const run = openRun(access.clients.actor, specOf(question, options));
   // Its last steps tell of it.
   signal.addEventListener('abort', () => run.cancel(), { once: true });
-  for await (const event of run) {
-    if (event.kind === 'approval') void decide(event, signal).then((decision) => run.decide(event.callId, decision));
-    else if (event.kind === 'step') yield event.step;
+  if (signal.aborted) run.cancel();
+  const ended = new AbortController();
+  const either = AbortSignal.any([signal, ended.signal]);
+  // Samples may ask side by side; a person is asked one thing at a time.
+  let asked = Promise.resolve();
+  try {
+    for await (const event of run) {
+      if (event.kind === 'step') yield event.step;
+      if (event.kind === 'approval')
+        asked = asked.then(async () => run.decide(event.callId, await decide(event, either)));
+    }
+  } finally {
+    ended.abort();
   }
 }
 
@@ -233,6 +243,8 @@ async function decide(
     return { approved: false, reason: 'nobody is at the terminal to allow it' };
   note(printable(`${tool}: ${description}\n${JSON.stringify(input, null, 2)}`));
   const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  // It takes the keys of the terminal, Ctrl-C among them.
+  terminal.on('SIGINT', () => process.kill(process.pid, 'SIGINT'));
   try {
     const answer = await terminal.question('May it run? [y/N, or why not] ', { signal });
     if (/^y(es)?$/i.test(answer.trim())) return { approved: true };
