@@ -1,3 +1,4 @@
+import { actor } from './actor.ts';
 import type { Benchmark } from './benchmark.ts';
 import { compileBenchmark } from './compile.ts';
 import { forge } from './forge.ts';
@@ -9,7 +10,9 @@ import { retrieval } from './retrieval.ts';
 import { sandbox } from './sandbox.ts';
 import { shakespeare } from './shakespeare.ts';
 import { smollmStep } from './smollm-step.ts';
+import { strategies } from './strategies.ts';
 import { tokenizer } from './tokenizer.ts';
+import { tuning } from './tuning.ts';
 
 /** Every benchmark by the name it is asked for. */
 export const benchmarks: Readonly<Record<string, Benchmark>> = {
@@ -24,4 +27,7 @@ export const benchmarks: Readonly<Record<string, Benchmark>> = {
   retrieval,
   tokenizer,
   sandbox,
+  actor,
+  strategies,
+  tuning,
 };

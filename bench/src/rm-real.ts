@@ -4,6 +4,7 @@
  * of all pairs.
  */
 import { readPreferences } from '@crucible/data';
+import { wilson } from '@crucible/evaluation';
 import { Random } from '@crucible/foundation';
 import { ScalarScorer } from '@crucible/inference';
 import { trainBpe } from '@crucible/tokenizer';
@@ -83,12 +84,3 @@ export const rmReal: Benchmark<'pair_accuracy' | 'low' | 'high'> = {
     return { pair_accuracy: right / groups.length, ...wilson(right, groups.length) };
   },
 };
-
-/** The 95 % interval of a share (Wilson 1927). */
-function wilson(right: number, count: number): { low: number; high: number } {
-  const z = 1.959964;
-  const share = right / count;
-  const centre = (share + z ** 2 / (2 * count)) / (1 + z ** 2 / count);
-  const half = (z / (1 + z ** 2 / count)) * Math.sqrt((share * (1 - share)) / count + z ** 2 / (4 * count ** 2));
-  return { low: centre - half, high: centre + half };
-}

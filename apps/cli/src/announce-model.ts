@@ -1,8 +1,11 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import type { ModelVersion } from '@crucible/checkpoint';
 import { PolicyService } from '@crucible/protos/policy/v1';
 import { RewardService } from '@crucible/protos/reward/v1';
 import { createClient } from '@crucible/rpc';
 import type { Settings } from '@crucible/service';
+import { promptFile } from '@crucible/tuning';
 import { findRunning } from './run-file.ts';
 
 /** Loading a large model takes its time. */
@@ -11,10 +14,12 @@ export const loadDeadlineMs = 600_000;
 /** Tells a running `crucible up` with the same home of a version that no job made, so that it serves it. */
 export async function announceModel(
   settings: Settings,
-  { kind, name, version, uri, sha256, parent }: ModelVersion,
+  { kind, name, version, uri, sha256, parent, folder }: ModelVersion,
 ): Promise<void> {
   const running = findRunning(settings.home);
-  if (!running || (kind !== 'language' && kind !== 'scalar' && kind !== 'adapter')) return;
+  if (!running || kind === 'embedding') return;
+  // An encoder by itself is served by nobody; one with a prompt is.
+  if (kind === 'masked-language' && !existsSync(join(folder, promptFile))) return;
   const update = { model: name, version, uri, sha256 };
   if (kind === 'adapter') {
     using client = disposable(createClient(PolicyService, running.policy, { deadlineMs: loadDeadlineMs }));
@@ -26,7 +31,7 @@ export async function announceModel(
     return;
   }
   using client =
-    kind === 'language'
+    kind !== 'scalar'
       ? disposable(createClient(PolicyService, running.policy, { deadlineMs: loadDeadlineMs }))
       : disposable(createClient(RewardService, running.reward, { deadlineMs: loadDeadlineMs }));
   await client.updateWeights(update);

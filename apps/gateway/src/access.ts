@@ -60,43 +60,40 @@ export function createAccess({ keys, hosts, origins }: AccessOptions): Middlewar
   const limits = new RateLimits();
   // Where keys were asked for once, taking the last one away opens nothing.
   let asksForKeys = keys?.isEmpty === false;
+  /** The key that the request needs and has; undefined where it needs none. Throws why it may not go on. */
+  const admitted = (context: GatewayContext): ApiKey | undefined => {
+    const { method, path } = context.req;
+    asksForKeys ||= keys?.isEmpty === false;
+    if (!keys || !asksForKeys) {
+      if (hosts) assertKnownHost(context.req.header('host'), hosts);
+      assertSameSite(method, (name) => context.req.header(name), origins);
+      return undefined;
+    }
+    const area = areas.find((each) => each.path.test(path));
+    if (!area) return undefined;
+    const key = validKey(keys, context.req.header('authorization'));
+    if (area.scope !== undefined) callerOf(key, limits).assertMay(area.scope, `${method} ${path}`);
+    return key;
+  };
   return async (context, next) => {
     const { method, path } = context.req;
+    let key: ApiKey | undefined;
     try {
-      asksForKeys ||= keys?.isEmpty === false;
-      if (!keys || !asksForKeys) {
-        if (hosts) assertKnownHost(context.req.header('host'), hosts);
-        assertSameSite(method, (name) => context.req.header(name), origins);
-        context.set('caller', anybody);
-        await next();
-        return;
-      }
-      const area = areas.find((each) => each.path.test(path));
-      if (!area) {
-        context.set('caller', anybody);
-        await next();
-        return;
-      }
-      const key = validKey(keys, context.req.header('authorization'));
-      const caller = callerOf(key, limits);
-      if (area.scope !== undefined) caller.assertMay(area.scope, `${method} ${path}`);
+      key = admitted(context);
       const startsRun = method === 'POST' && runPaths.test(path);
-      try {
-        limits.admit(key, startsRun);
-      } catch (reason) {
-        tellAllowances(context, limits, key);
-        return errorResponse(context, reason);
-      }
+      if (key) limits.admit(key, startsRun);
       // The answer to a run is at work until its last byte is out, or the caller has left.
-      if (startsRun) context.env.outgoing.once('close', limits.beginRun(key));
-      context.set('caller', caller);
-      await next();
-      tellAllowances(context, limits, key);
+      if (key && startsRun) context.env.outgoing.once('close', limits.beginRun(key));
     } catch (reason) {
       const error = CrucibleError.from(reason);
       if (error.code === 'unauthenticated') context.header('WWW-Authenticate', 'Bearer');
+      if (key) tellAllowances(context, limits, key);
       return errorResponse(context, error);
     }
+    context.set('caller', key ? callerOf(key, limits) : anybody);
+    await next();
+    if (key) tellAllowances(context, limits, key);
+    return undefined;
   };
 }
 

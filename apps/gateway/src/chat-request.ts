@@ -72,8 +72,6 @@ export interface ChatRequest extends AnswerRequest {
   readonly messages: readonly { readonly role: 'system' | 'user' | 'assistant' | 'tool'; readonly content: string }[];
   /** The field that says so. */
   readonly maxTokensField: 'max_completion_tokens' | 'max_tokens';
-  /** Undefined: nothing was said of it. */
-  readonly temperatureGiven: number | undefined;
   readonly choices: number;
   readonly stream: boolean;
   readonly includeUsage: boolean;
@@ -92,7 +90,7 @@ export function parseChatRequest(body: unknown): ChatRequest {
     throw invalidInput('stream_options is only allowed together with stream: true', { at: 'stream_options' });
   }
   const { model, strategy } = splitModel(given.model);
-  const run = runFields(strategy, given.crucible);
+  const run = runFields(strategy, given.crucible, given.temperature);
   for (const field of run ? notWithStrategies : []) {
     if (given[field] != null && given[field] !== neutral[field])
       throw invalidInput(`${field}: this field is not supported together with a strategy`, { at: field });
@@ -106,7 +104,6 @@ export function parseChatRequest(body: unknown): ChatRequest {
     maxTokens: given.max_completion_tokens ?? given.max_tokens ?? undefined,
     maxTokensField: given.max_completion_tokens == null ? 'max_tokens' : 'max_completion_tokens',
     temperature: given.temperature ?? 1,
-    temperatureGiven: given.temperature ?? undefined,
     topP: given.top_p ?? 1,
     topK: given.top_k ?? 0,
     choices: given.n ?? 1,

@@ -20,6 +20,7 @@ import { TrainerService } from '@crucible/protos/trainer/v1';
 import { type ClientTls, createClient, targetFrom } from '@crucible/rpc';
 import { ApiKeys, type Logger, type Service } from '@crucible/service';
 import { createAccess, type GatewayEnv } from './access.ts';
+import { createClassificationsRoute } from './classifications-route.ts';
 import { createChatCompletionsRoute } from './chat-completions-route.ts';
 import { createCompletionsRoute } from './completions-route.ts';
 import { createConsoleFiles } from './console-files.ts';
@@ -190,6 +191,7 @@ export async function createGatewayService({
   });
   const answering = { policy, models, metrics, log, closing: closing.signal, runs: new LiveRuns(actor) };
   app.post('/v1/chat/completions', createChatCompletionsRoute(answering));
+  app.post('/v1/classifications', createClassificationsRoute(policy));
   app.post('/v1/completions', createCompletionsRoute(answering));
   app.route('/v1/runs', createRunRoutes({ ...answering, actor }));
   app.route('/v1/knowledge', createKnowledgeRoutes(retriever));

@@ -11,14 +11,12 @@ import { pingSeconds } from './event-stream.ts';
 import { errorBody } from './http-error.ts';
 import type { End, LiveRun, LiveRuns } from './live-runs.ts';
 import type { Metrics } from './metrics.ts';
-import type { Models } from './models.ts';
 import { assertMayRun, ownId } from './run-access.ts';
 import { approvalJson, outcomeJson } from './run-json.ts';
 import { type RunFields, runSpecOf } from './run-request.ts';
 
 export interface RunDependencies {
   readonly runs: LiveRuns;
-  readonly models: Models;
   readonly metrics: Metrics;
   readonly log: Logger;
   readonly closing: AbortSignal;
@@ -45,9 +43,8 @@ export async function respondByStrategy(
   const caller = context.get('caller');
   assertMayRun(caller, fields);
   const id = fields.fields.run_id ?? `run-${randomUUID()}`;
-  const { runs, models, metrics, closing } = dependencies;
-  const asked = await models.nameOf(request.model, context.req.raw.signal);
-  const spec = runSpecOf(request, fields, ownId(caller, id), asked);
+  const { runs, metrics, closing } = dependencies;
+  const spec = runSpecOf(request, fields, ownId(caller, id));
   const run = runs.open(ownId(caller, id), spec, {
     signal: closing,
     onEnd: ({ reason, usage }) => {
@@ -59,7 +56,9 @@ export async function respondByStrategy(
   const cancel = (): void => run.cancel();
   const signal = AbortSignal.any([context.req.raw.signal, left.signal]);
   signal.addEventListener('abort', cancel, { once: true });
-  const { model } = await run.started(signal);
+  const { model } = await run.started(signal).catch((reason: unknown) => {
+    throw inWordsOfTheRequest(CrucibleError.from(reason));
+  });
   const trace = fields.fields.trace ?? true;
   const begun = { run, id, model, trace, signal, created: Math.floor(Date.now() / 1000) };
   if (!request.stream) return context.json(await wholeAnswer(begun));
@@ -188,6 +187,23 @@ class AnswerText {
     this.#sent = step.text;
     return rest;
   }
+}
+
+/** The actor names the fields of its own request. */
+const fieldNames: readonly (readonly [actors: RegExp, ours: string])[] = [
+  [/^knowledge\.document_ids/, 'crucible.documents'],
+  [/^knowledge(?:\.collection)?/, 'crucible.collection'],
+  [/^react\.max_steps$/, 'crucible.actions'],
+  [/^(?=(?:tools|samples|examples|limits|choices)\b)/, 'crucible.'],
+];
+
+function inWordsOfTheRequest(error: CrucibleError): CrucibleError {
+  const { code, message, at = '' } = error;
+  const [pattern, name] = fieldNames.find(([pattern]) => pattern.test(at)) ?? [];
+  if (pattern === undefined) return error;
+  const ours = at.replace(pattern, name!);
+  const words = message.startsWith(`${at}:`) ? ours + message.slice(at.length) : message;
+  return new CrucibleError(code, words, { at: ours, cause: error });
 }
 
 function finishOf({ partial }: Extract<Step, { kind: 'answer' }>): string {

@@ -65,6 +65,8 @@ export type CrucibleFields = z.infer<typeof crucibleSchema>;
 export interface RunFields {
   readonly strategy: string;
   readonly fields: CrucibleFields;
+  /** Undefined: that of the strategy. */
+  readonly temperature: number | undefined;
 }
 
 /** `crucible/react` is the strategy `react` before the model `crucible`. */
@@ -77,7 +79,11 @@ export function splitModel(name: string): { readonly model: string; readonly str
 }
 
 /** Undefined: an ordinary chat. */
-export function runFields(named: string | undefined, fields: CrucibleFields | null | undefined): RunFields | undefined {
+export function runFields(
+  named: string | undefined,
+  fields: CrucibleFields | null | undefined,
+  temperature: number | null | undefined,
+): RunFields | undefined {
   if (named === undefined && fields == null) return undefined;
   const strategy = named ?? fields?.strategy;
   if (strategy === undefined) {
@@ -91,16 +97,11 @@ export function runFields(named: string | undefined, fields: CrucibleFields | nu
       at: 'crucible.strategy',
     });
   }
-  return { strategy, fields: fields ?? {} };
+  return { strategy, fields: fields ?? {}, temperature: temperature ?? undefined };
 }
 
-/** `runId` and `model` are the actor's. */
-export function runSpecOf(
-  request: ChatRequest,
-  { strategy, fields }: RunFields,
-  runId: string,
-  model: string,
-): RunSpec {
+/** `runId`: as the actor is to know it. */
+export function runSpecOf(request: ChatRequest, { strategy, fields, temperature }: RunFields, runId: string): RunSpec {
   const { collection, documents, tools, answer, examples, samples, actions, limits } = fields;
   const { system, history, question } = conversationOf(request.messages);
   if ((answer?.kind === 'choice') !== (answer?.choices !== undefined)) {
@@ -108,10 +109,15 @@ export function runSpecOf(
       at: 'crucible.answer.choices',
     });
   }
+  if (strategy === 'rag' && collection === undefined && documents === undefined) {
+    throw invalidInput('crucible.collection: rag searches a collection, and none is named', {
+      at: 'crucible.collection',
+    });
+  }
   return {
     runId,
     strategy,
-    model,
+    model: request.model,
     question,
     history,
     ...(system !== '' && { system }),
@@ -131,7 +137,7 @@ export function runSpecOf(
     }),
     ...(tools && { tools }),
     sampling: {
-      ...(request.temperatureGiven !== undefined && { temperature: request.temperatureGiven }),
+      ...(temperature !== undefined && { temperature }),
       ...(request.topP !== 1 && { topP: request.topP }),
       ...(request.seed !== undefined && { seed: request.seed }),
       ...(request.maxTokens !== undefined && { maxTokens: request.maxTokens }),

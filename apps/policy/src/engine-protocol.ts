@@ -1,6 +1,7 @@
 /** What the policy service and its engine process say to each other. */
 import type { Choice, FinishReason, Sampling } from '@crucible/inference';
 import type { LoadMethod, OpenMethod } from '@crucible/serving';
+import type { TemplateInput } from '@crucible/tuning';
 
 export interface PolicyEngineMethods {
   open: OpenMethod;
@@ -30,6 +31,12 @@ export interface PolicyEngineMethods {
       readonly alternatives: number;
     };
     result: { readonly version: number; readonly scores: readonly SequenceScore[] };
+    item: never;
+  };
+  /** Probabilities of the labels of each text, in the labels' order. */
+  classify: {
+    args: { readonly name: string; readonly inputs: readonly TemplateInput[] };
+    result: { readonly version: number; readonly probabilities: readonly (readonly number[])[] };
     item: never;
   };
 }

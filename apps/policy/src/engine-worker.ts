@@ -5,6 +5,7 @@ import {
   loadLanguageModel,
   loadSpecialTokenIds,
   type ModelDescription,
+  readModelKind,
 } from '@crucible/checkpoint';
 import { CrucibleError, throwIfCancelled } from '@crucible/foundation';
 import {
@@ -21,9 +22,11 @@ import { countParameters } from '@crucible/optim';
 import { resolveSettings, serveWorker, TaskQueue } from '@crucible/service';
 import type { LoadedModel, LoadMethod } from '@crucible/serving';
 import { chooseDevice, useCompileCache } from '@crucible/tensor';
+import { type Classifier, openClassifier, readLabels } from '@crucible/tuning';
 import type { PolicyEngineMethods, SequenceScore, TokenChoice } from './engine-protocol.ts';
 
 interface Loaded {
+  readonly folder: string;
   readonly engine: GenerationEngine;
   readonly model: ModelDescription;
   /** Tokens that end an answer of the model itself. */
@@ -44,6 +47,8 @@ const { device, cache } = resolveSettings();
 useCompileCache(cache);
 
 const loaded = new Map<string, Loaded>();
+/** What tells labels apart, by whole names: at once for models that do nothing else, otherwise when it is first asked for. */
+const classifiers = new Map<string, { readonly classifier: Classifier; readonly version: number }>();
 /** Programs of scorers run one at a time, and are released when those before have ended. */
 const scoring = new TaskQueue();
 /** Loads follow one another: each begins with what those before have left. */
@@ -52,7 +57,12 @@ const loading = new TaskQueue();
 serveWorker<PolicyEngineMethods>({
   open: () => chooseDevice(device),
 
-  load: (args) => loading.run(() => (partsOf(args.name).adapter === undefined ? loadWhole(args) : loadOne(args))),
+  load: (args) =>
+    loading.run(async () => {
+      if (partsOf(args.name).adapter !== undefined) return loadOne(args);
+      if (readModelKind(args.folder) === 'language') return loadWhole(args);
+      return loadClassifier(args);
+    }),
 
   unload: ({ name }) =>
     loading.run(async () => {
@@ -63,6 +73,7 @@ serveWorker<PolicyEngineMethods>({
       const adapters = new Map(entry.adapters);
       adapters.delete(adapter);
       await serve(model, { ...entry, adapters }, served);
+      forgetClassifier(name);
       return null;
     }),
 
@@ -113,7 +124,60 @@ serveWorker<PolicyEngineMethods>({
     };
     return { version, scores: await scoring.run(score, signal) };
   },
+
+  classify: ({ name, inputs }, { signal }) =>
+    scoring.run(async () => {
+      const { classifier, version } = await classifierOf(name);
+      const probabilities: number[][] = [];
+      const atOnce = 64;
+      for (let first = 0; first < inputs.length; first += atOnce) {
+        throwIfCancelled(signal, 'classification');
+        probabilities.push(...(await classifier.predict(inputs.slice(first, first + atOnce))));
+      }
+      return { version, probabilities };
+    }, signal),
 });
+
+/** Loads a model that only tells labels apart. */
+async function loadClassifier({ name, version, folder }: LoadMethod['args']): Promise<LoadedModel> {
+  const classifier = await openClassifier(folder);
+  forgetClassifier(name);
+  // A name may have been a language model's before.
+  loaded.delete(name);
+  classifiers.set(name, { classifier, version });
+  const { contextLength, vocabularySize, parameterCount, labels } = classifier;
+  const sizes = { contextLength, vocabularySize, parameterCount };
+  return { ...sizes, labels, endTokenIds: [], device: 'cpu' };
+}
+
+/** Of a language model, or an adapter of one, it is opened when it is first asked for. */
+async function classifierOf(name: string): Promise<{ readonly classifier: Classifier; readonly version: number }> {
+  const known = classifiers.get(name);
+  if (known) return known;
+  const { entry, adapter } = find(name);
+  const { weights, config, version, quantized } = entry.engine.model!;
+  if ((quantized?.size ?? 0) > 0)
+    throw new CrucibleError('unimplemented', `model ${name} has matrices of few bits, which do not classify`, {
+      at: 'model',
+    });
+  const own = adapter === undefined ? undefined : entry.adapters.get(adapter)!;
+  const base = { weights, config, folder: entry.folder };
+  const opened = {
+    classifier: await openClassifier(own?.folder ?? entry.folder, base),
+    version: own?.version ?? version,
+  };
+  classifiers.set(name, opened);
+  return opened;
+}
+
+/** Lets go of what answers for a name, and for its adapters where it is a model; calls that came before end first. */
+function forgetClassifier(name: string): void {
+  for (const [own, { classifier }] of classifiers) {
+    if (own !== name && !own.startsWith(`${name}:`)) continue;
+    classifiers.delete(own);
+    void scoring.run(() => classifier.dispose());
+  }
+}
 
 async function scorePart(
   scorer: LogProbabilityScorer,
@@ -162,6 +226,7 @@ async function loadWhole({ name, version, folder }: LoadMethod['args']): Promise
   const isWhole = quantized.size + (old?.quantized?.size ?? 0) === 0;
   const isSame = isWhole && JSON.stringify(old?.config) === JSON.stringify(config);
   const entry: Loaded = {
+    folder,
     engine: before?.engine ?? new GenerationEngine({ device }),
     model,
     ends,
@@ -169,12 +234,14 @@ async function loadWhole({ name, version, folder }: LoadMethod['args']): Promise
     scorers: isSame && before ? before.scorers : new Map<string, LogProbabilityScorer>(),
   };
   await serve(name, entry, { weights, quantized, config, version });
+  forgetClassifier(name);
   if (before && !isSame) release(before.scorers.values());
   return {
     contextLength: config.maxPositions,
     vocabularySize: config.vocabularySize,
     parameterCount: countParameters(weights) + countQuantized(config, quantized),
     endTokenIds: ends,
+    labels: readLabels(folder),
     device: (await chooseDevice(device)).device,
     dropped,
   };
@@ -190,6 +257,7 @@ async function loadOne({ name: whole, version, folder }: LoadMethod['args']): Pr
   const adapter = { ...loadAdapter(folder, entry.model), name: own, version, folder };
   const adapters = new Map(entry.adapters).set(own, adapter);
   await serve(name, { ...entry, adapters }, served);
+  forgetClassifier(whole);
   const virtual = adapter.config.kind === 'lora' ? 0 : adapter.config.tokens;
   return {
     contextLength: config.maxPositions - virtual,
@@ -199,6 +267,7 @@ async function loadOne({ name: whole, version, folder }: LoadMethod['args']): Pr
       countQuantized(config, served.quantized ?? new Map()) +
       countParameters(adapter.parameters),
     endTokenIds: loadSpecialTokenIds(folder).eos ?? entry.ends,
+    labels: readLabels(folder),
     device: (await chooseDevice(device)).device,
   };
 }

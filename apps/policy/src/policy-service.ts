@@ -1,17 +1,27 @@
 /** The policy service: token ids in, token ids out, from the newest weights. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { FinishReason, PolicyService } from '@crucible/protos/policy/v1';
 import { implementService } from '@crucible/rpc';
 import type { Service } from '@crucible/service';
 import {
   adapterName,
   createModelService,
+  type ModelDescription,
   type ModelServiceDependencies,
   type ModelServiceParts,
 } from '@crucible/serving';
 import type { Choice } from '@crucible/inference';
+import { promptFile } from '@crucible/tuning';
 import type { PolicyEngineMethods } from './engine-protocol.ts';
 import { ItemStream } from './item-stream.ts';
-import { assertAdapterRequest, assertScoreRequest, resolveGenerateRequest } from './requests.ts';
+import {
+  assertAdapterRequest,
+  assertClassifyRequest,
+  assertScoreRequest,
+  assertWrites,
+  resolveGenerateRequest,
+} from './requests.ts';
 
 const finishReasons = {
   stop: FinishReason.STOP,
@@ -21,7 +31,13 @@ const finishReasons = {
 
 export function createPolicyService(dependencies: ModelServiceDependencies): Promise<Service> {
   const engine = new URL('./engine-worker.ts', import.meta.url);
-  return createModelService<PolicyEngineMethods>({ name: 'policy', kind: 'language', engine, implement }, dependencies);
+  const parts = { name: 'policy', kind: 'language', serves, engine, implement } as const;
+  return createModelService<PolicyEngineMethods>(parts, dependencies);
+}
+
+/** Models that write nothing and tell labels apart. An encoder does when it was tuned with a prompt, which lies beside it. */
+function serves({ kind, folder }: ModelDescription): boolean {
+  return kind === 'classifier' || (kind === 'masked-language' && existsSync(join(folder, promptFile)));
 }
 
 const implement: ModelServiceParts<PolicyEngineMethods>['implement'] = (worker, models, shared) =>
@@ -30,6 +46,7 @@ const implement: ModelServiceParts<PolicyEngineMethods>['implement'] = (worker, 
 
     generate: async function* (request, { signal }) {
       const model = models.resolve(request.model);
+      assertWrites(model);
       const resolved = resolveGenerateRequest(request, model.loaded);
       const items = new ItemStream<PolicyEngineMethods['generate']['item']>();
       const done = worker.call(
@@ -64,6 +81,19 @@ const implement: ModelServiceParts<PolicyEngineMethods>['implement'] = (worker, 
       yield { event: { case: 'finished', value: { finishReason: finishReasons[finish], usage } } };
     },
 
+    classify: async (request, { signal }) => {
+      const model = models.resolve(request.model);
+      const { labels = [] } = model.loaded;
+      assertClassifyRequest(request, model);
+      const inputs = request.inputs.map(({ text, pair }) => ({ text, ...(pair !== undefined && { pair }) }));
+      const { version, probabilities } = await worker.call('classify', { name: model.name, inputs }, { signal });
+      const classifications = probabilities.map((own) => ({
+        label: labels[own.indexOf(Math.max(...own))]!,
+        probabilities: [...own],
+      }));
+      return { labels: [...labels], classifications, version };
+    },
+
     loadAdapter: async ({ model, adapter, version, uri, sha256, allowRollback }) => {
       assertAdapterRequest({ model, adapter });
       models.resolve(model);
@@ -81,6 +111,7 @@ const implement: ModelServiceParts<PolicyEngineMethods>['implement'] = (worker, 
 
     score: async (request, { signal }) => {
       const model = models.resolve(request.model);
+      assertWrites(model);
       const { temperature = 1, topLogprobs: alternatives } = request;
       const sequences = request.sequences.map(({ promptTokenIds: prompt, completionTokenIds: completion }) => ({
         prompt,

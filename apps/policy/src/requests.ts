@@ -1,8 +1,8 @@
 /** The edge of the policy: requests are checked here, before any work. */
 import { invalidInput } from '@crucible/foundation';
 import { resolveSampling } from '@crucible/inference';
-import type { GenerateRequest } from '@crucible/protos/policy/v1';
-import type { LoadedModel } from '@crucible/serving';
+import type { ClassifyRequest, GenerateRequest } from '@crucible/protos/policy/v1';
+import type { LoadedModel, ResolvedModel } from '@crucible/serving';
 import type { PolicyEngineMethods } from './engine-protocol.ts';
 
 const mostTemperature = 2;
@@ -52,6 +52,33 @@ export function resolveGenerateRequest(
     stopTokens: stopTokenIds.length === 0 ? model.endTokenIds : stopTokenIds,
     alternatives: topLogprobs,
   };
+}
+
+/** What only tells labels apart neither writes nor knows how likely tokens are. */
+export function assertWrites({ name, kind }: ResolvedModel): void {
+  if (kind === 'language' || kind === 'adapter') return;
+  throw invalidInput(`model ${name} is a ${kind} model, which does not write; Classify is what it answers`, {
+    at: 'model',
+  });
+}
+
+const mostInputs = 1024;
+
+export function assertClassifyRequest(
+  { inputs }: Pick<ClassifyRequest, 'inputs'>,
+  { name, loaded }: ResolvedModel,
+): void {
+  if ((loaded.labels ?? []).length === 0) {
+    throw invalidInput(`model ${name} does not classify: it was not tuned for labels; crucible tune does`, {
+      at: 'model',
+    });
+  }
+  if (inputs.length === 0 || inputs.length > mostInputs)
+    throw invalidInput(`inputs: ${inputs.length} are given; 1 to ${mostInputs} are allowed`, { at: 'inputs' });
+  inputs.forEach(({ text }, i) => {
+    const at = `inputs[${i}].text`;
+    if (text.trim() === '') throw invalidInput(`${at}: at least one character is needed`, { at });
+  });
 }
 
 /** Names of adapters are like those of models. */

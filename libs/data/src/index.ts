@@ -1,22 +1,26 @@
 export { documentWeights } from './world/documents/document.ts';
 export type { Encyclopedia, Page } from './world/encyclopedia.ts';
 export { formats, taskNames } from './world/example.ts';
-export type { Example, Format, TaskName } from './world/example.ts';
+export type { Example, Format, Question, TaskName } from './world/example.ts';
 export type { Expectation } from './world/expectations/expectation.ts';
 export { answerKinds, demonstrationMix } from './world/graded-answers.ts';
 export type { AnswerKind, Demonstration, DemonstrationMix, GradedAnswer } from './world/graded-answers.ts';
 export type { PageReader } from './world/page-reader.ts';
 export { labelledTasks } from './world/labelled.ts';
 export type { LabelledExample, LabelledOptions, LabelledTask } from './world/labelled.ts';
-export { numberedPassages } from './world/passages.ts';
 export { splits } from './world/split.ts';
 export type { Split } from './world/split.ts';
-export { systemPrompts } from './world/system-prompts.ts';
-export { stepTriggers } from './world/tasks/arithmetic.ts';
 export { scores, verdictReasons } from './world/verdict.ts';
 export type { Verdict, VerdictReason, VerifyOptions } from './world/verdict.ts';
 export { createWorld, formatsOf, taskWeights } from './world/world.ts';
-export type { Conversation, ExampleOptions, TrajectoryOptions, World, WorldOptions } from './world/world.ts';
+export type {
+  Conversation,
+  ExampleOptions,
+  QuestionOptions,
+  TrajectoryOptions,
+  World,
+  WorldOptions,
+} from './world/world.ts';
 export { readCorpus } from './readers/corpus.ts';
 export type { CorpusDocument, CorpusHoldout, ReadCorpusOptions } from './readers/corpus.ts';
 export { readInstructions } from './readers/instructions.ts';

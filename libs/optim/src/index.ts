@@ -7,5 +7,6 @@ export { muonStep, orthogonalize } from './muon.ts';
 export type { MuonOptions, MuonState } from './muon.ts';
 export { countParameters, createOptimizer } from './optimizer.ts';
 export type { ElementRule, Optimizer, OptimizerOptions, OptimizerState, StepScalars } from './optimizer.ts';
+export { partedOptimizer } from './parted.ts';
 export { warmupDecay } from './schedule.ts';
 export type { Schedule, WarmupDecay } from './schedule.ts';

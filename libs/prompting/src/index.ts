@@ -20,6 +20,7 @@ export type {
 export type { CodeResult, CodeRunner } from './code-runner.ts';
 export { parseExamples } from './examples.ts';
 export type { Example, ExampleChoice } from './examples.ts';
+export { forgedWords, numberedPassages } from './forged-words.ts';
 export { createLexicalRetriever } from './lexical-retriever.ts';
 export type { LexicalRetrieverOptions, TextDocument } from './lexical-retriever.ts';
 export { createPageTools } from './page-tools.ts';
@@ -39,7 +40,7 @@ export { createChainOfThought, createFewShot } from './strategies/few-shot.ts';
 export type { FewShotOptions } from './strategies/few-shot.ts';
 export { createPal } from './strategies/pal.ts';
 export type { PalOptions } from './strategies/pal.ts';
-export { createRag, notSaid } from './strategies/rag.ts';
+export { createRag } from './strategies/rag.ts';
 export type { RagOptions } from './strategies/rag.ts';
 export { createReact } from './strategies/react.ts';
 export type { ReactOptions } from './strategies/react.ts';

@@ -4,7 +4,7 @@ import { type Logger, logCalls, type Service, type WorkerMethods } from '@crucib
 import { EngineWorker } from './engine-worker.ts';
 import { type EngineDevice, type LoadMethod, modelEngine, type OpenMethod } from './model-engine.ts';
 import type { ModelSource } from './model-source.ts';
-import { ServedModels } from './served-models.ts';
+import { ServedModels, type ServedModelsOptions } from './served-models.ts';
 
 export interface ModelServiceDependencies {
   readonly bus: Bus;
@@ -22,6 +22,8 @@ export interface ModelServiceParts<M extends WorkerMethods<M>> {
   readonly name: string;
   /** The kind of model that it serves. */
   readonly kind: 'language' | 'scalar';
+  /** Models of other kinds that it serves too. Default: none. */
+  readonly serves?: ServedModelsOptions['serves'];
   /** The file of the engine's process: it calls `serveWorker`. */
   readonly engine: URL;
   /** `shared`: the calls that every service with models has. */
@@ -32,12 +34,12 @@ type SharedCalls = ReturnType<typeof sharedCalls>;
 
 /** A service that answers from the newest weights: an engine in a process of its own, and calls that look into it. */
 export async function createModelService<M extends WorkerMethods<M> & { load: LoadMethod; open: OpenMethod }>(
-  { name, kind, engine, implement }: ModelServiceParts<M>,
+  { name, kind, serves, engine, implement }: ModelServiceParts<M>,
   { bus, source, log, host, port, tls, device }: ModelServiceDependencies,
 ): Promise<Service> {
   const env = device === undefined ? {} : { CRUCIBLE_DEVICE: device };
   const worker = await EngineWorker.start<M>(engine, { name: `the ${name} engine`, log, env });
-  const models = new ServedModels({ kind, source, log, engine: modelEngine(worker) });
+  const models = new ServedModels({ kind, source, log, engine: modelEngine(worker), ...(serves && { serves }) });
   let server: Server | undefined;
   let engineDevice: EngineDevice;
   const stop = async (graceMs: number): Promise<void> => {

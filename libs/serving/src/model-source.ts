@@ -35,6 +35,8 @@ export interface LoadedModel {
   readonly parameterCount: number;
   /** Empty for a model that does not generate. */
   readonly endTokenIds: readonly number[];
+  /** What it tells apart, where it was tuned for labels. Default: none. */
+  readonly labels?: readonly string[];
   /** Where it computes: `cpu`, `webgpu` or `cuda`. */
   readonly device: string;
   /** Adapters of the model, by their whole names, that no longer fit it and are gone. Default: none. */

@@ -20,10 +20,21 @@ export interface WeightUpdate {
 }
 
 export interface ServedModelsOptions {
+  /** Of the models that answer calls that name none. */
   readonly kind: 'language' | 'scalar';
+  /** Models of other kinds that are served too. Default: none. */
+  readonly serves?: (model: ModelDescription) => boolean;
   readonly source: ModelSource;
   readonly engine: ModelEngine;
   readonly log: Logger;
+}
+
+export interface ResolvedModel {
+  readonly name: string;
+  /** As of its description. */
+  readonly kind: string;
+  readonly loaded: LoadedModel;
+  readonly version: number;
 }
 
 interface Served {
@@ -92,16 +103,16 @@ export class ServedModels {
 
   /** Name of the model that answers calls that name none; undefined while there is none. */
   get defaultName(): string | undefined {
-    const whole = [...this.#served.values()].filter(({ model }) => baseOf(model.name) === undefined);
+    const whole = [...this.#served.values()].filter(({ model }) => model.kind === this.#options.kind);
     return whole.sort((a, b) => b.model.createdAt.localeCompare(a.model.createdAt))[0]?.model.name;
   }
 
   /** The model for a call: `name`, or the default when it is empty. */
-  resolve(name: string): { readonly name: string; readonly loaded: LoadedModel; readonly version: number } {
+  resolve(name: string): ResolvedModel {
     const wanted = name === '' ? this.defaultName : name;
     if (wanted === undefined) throw new CrucibleError('failed-precondition', 'no model is loaded yet', { at: 'model' });
     const { loaded, model } = this.#find(wanted);
-    return { name: wanted, loaded, version: model.version };
+    return { name: wanted, kind: model.kind, loaded, version: model.version };
   }
 
   #find(name: string): Served {
@@ -155,7 +166,7 @@ export class ServedModels {
   }
 
   async #swap({ model: name, version, uri, sha256, allowRollback }: WeightUpdate): Promise<void> {
-    const { source, engine, kind, log } = this.#options;
+    const { source, engine, kind, serves, log } = this.#options;
     const current = this.#served.get(name)?.model;
     if (current?.version === version) {
       if (sameFolder(current.uri, uri)) return;
@@ -171,7 +182,7 @@ export class ServedModels {
     const found = source.open(uri);
     const base = baseOf(name);
     const wanted = base === undefined ? kind : 'adapter';
-    if (found.kind !== wanted) {
+    if (found.kind !== wanted && !(base === undefined && serves?.(found))) {
       const held = found.kind === 'adapter' ? 'an adapter' : `a ${found.kind} model`;
       const needed = { language: 'a language model', scalar: 'a reward model', adapter: 'an adapter' }[wanted];
       throw invalidInput(`${uri} holds ${held}; ${needed} is needed`, { at: 'uri' });
@@ -215,8 +226,9 @@ export class ServedModels {
   }
 
   /** The name that a published model is served under; undefined where it is not for this service. */
-  #servedName(name: string, { kind, parent }: ModelDescription): string | undefined {
-    if (kind === this.#options.kind) return name;
+  #servedName(name: string, model: ModelDescription): string | undefined {
+    const { kind, parent } = model;
+    if (kind === this.#options.kind || this.#options.serves?.(model)) return name;
     const base = parent?.split('@')[0];
     if (kind !== 'adapter' || this.#options.kind !== 'language' || base === undefined) return undefined;
     return this.#served.has(base) ? adapterName(base, name) : undefined;
@@ -263,6 +275,8 @@ function infoOf({ model, loaded, loadedAt }: Served): MessageInitShape<typeof Mo
     loadedAt: timestampFromDate(loadedAt),
     endTokenIds: [...loaded.endTokenIds],
     device: loaded.device,
+    kind: model.kind,
+    labels: [...(loaded.labels ?? [])],
   };
 }
 

@@ -7,6 +7,7 @@ export type { AnswerGroup, AnswerSource, GradedAnswer } from './batches/answer-g
 export { finiteChats, generatedChats } from './batches/chat-rows.ts';
 export type { ChatSource, TokenizedChat } from './batches/chat-rows.ts';
 export { maskedSource, maskedVocabulary } from './batches/masked-windows.ts';
+export type { PredictionBatch } from './batches/prediction.ts';
 export type { MaskedBatch, MaskedVocabulary, Masking } from './batches/masked-windows.ts';
 export { documentSource, streamSource } from './batches/token-windows.ts';
 export type { TokenSource } from './batches/token-windows.ts';
@@ -29,10 +30,10 @@ export {
   resolveStage,
 } from './forge/presets.ts';
 export type { ForgeSettings } from './forge/presets.ts';
-export { predictionLoss } from './losses.ts';
+export { predictionLoss, predictionsAt } from './losses.ts';
 export { mlmStage, ppoStage, pretrainStage, rewardStage, sftStage } from './forge/single-stage.ts';
 export type { SingleStage, StageResult } from './forge/single-stage.ts';
-export { answerGroup, readUserData } from './forge/user-data.ts';
+export { answerGroup, readCorpora, readUserData } from './forge/user-data.ts';
 export type { UserFiles } from './forge/user-data.ts';
 export { answerAll, evaluateOnWorld, promptOf, worldData } from './forge/world-data.ts';
 export { ppo, ppoDefaults } from './ppo.ts';

@@ -1,4 +1,6 @@
 /** What every way of adapting a model to a task has in common, so that they can be compared side by side. */
+import type { SavedAdapter } from '@crucible/checkpoint';
+import type { ModelWeights } from '@crucible/nn';
 import { mostProbable } from './metrics.ts';
 import type { LabelledText, TaskData } from './task.ts';
 import type { TemplateInput } from './template.ts';
@@ -31,6 +33,11 @@ export interface TuneContext {
   readonly report?: (progress: TuneProgress) => void;
 }
 
+export interface ChangedModel {
+  readonly weights: ModelWeights;
+  readonly adapter?: SavedAdapter;
+}
+
 /** A model that tells labels apart. */
 export interface TunedModel {
   /** Probabilities of the labels for each input, each adding up to one. */
@@ -38,6 +45,11 @@ export interface TunedModel {
   /** Numbers that were learned, and all that the model has. */
   readonly trainedParameters: number;
   readonly allParameters: number;
+  /**
+   * What has become of the model that it was made from: its weights, with the head that they were pre-trained with, and
+   * the adapter beside them. Undefined where nothing of it has changed.
+   */
+  readonly changed?: () => ChangedModel;
   /** Writes what was made into an existing folder: a model, or an adapter. */
   readonly save: (folder: string) => void;
   readonly dispose: () => Promise<void>;

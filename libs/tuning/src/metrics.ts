@@ -32,14 +32,52 @@ export function meanWithInterval(values: readonly number[]): Share {
   return { value, low: value - half, high: value + half };
 }
 
-/** By how much the second is right more often than the first, on the same cases, with a 95 % interval of paired differences. */
-export function pairedDifference(first: readonly boolean[], second: readonly boolean[]): Share {
-  const count = first.length;
-  const differences = first.map((was, i) => Number(second[i]) - Number(was));
-  const value = differences.reduce((sum, each) => sum + each, 0) / count;
-  const variance = differences.reduce((sum, each) => sum + (each - value) ** 2, 0) / Math.max(1, count - 1);
-  const half = z * Math.sqrt(variance / count);
-  return { value, low: value - half, high: value + half };
+/** A difference of two shares, and over how many seeds and texts its interval was computed. */
+export interface Difference extends Share {
+  readonly seeds: number;
+  readonly texts: number;
+}
+
+/** The difference of the shares of texts that two classifiers are right about, text by text; the interval is normal. */
+export function differenceOverTexts(a: readonly boolean[], b: readonly boolean[]): Difference {
+  return differenceOverRuns([[a, b]]);
+}
+
+/**
+ * The mean difference of pairs of runs on the same texts, each as which texts it was right about. Two doubts go into the
+ * interval: which examples a run learned from (over the runs, Student's t) and which texts it was measured on (over the texts,
+ * normal); the squares of their half-widths are added. Of a single pair there is the second alone.
+ */
+export function differenceOverRuns(pairs: readonly (readonly [readonly boolean[], readonly boolean[]])[]): Difference {
+  const texts = pairs[0]![0].length;
+  const other = pairs.flat().find(({ length }) => length !== texts);
+  if (other) throw new Error(`internal: ${other.length} and ${texts} texts are no pairs`);
+  const gain = ([a, b]: (typeof pairs)[number], i: number): number => Number(a[i]) - Number(b[i]);
+  const byRun = pairs.map((pair) => pair[0].reduce((sum, _right, i) => sum + gain(pair, i), 0) / texts);
+  const byText = Array.from(
+    { length: texts },
+    (_, i) => pairs.reduce((sum, pair) => sum + gain(pair, i), 0) / pairs.length,
+  );
+  const { value, high } = meanWithInterval(byRun);
+  const variance = byText.reduce((sum, one) => sum + (one - value) ** 2, 0) / Math.max(1, texts - 1);
+  const half = Math.hypot(pairs.length === 1 ? 0 : high - value, z * Math.sqrt(variance / texts));
+  return { value, low: value - half, high: value + half, seeds: pairs.length, texts };
+}
+
+/**
+ * The mean share over runs on the same `total` texts, with both doubts of `differenceOverRuns` in its interval; that of the
+ * texts is Wilson's.
+ */
+export function meanOverRuns(shares: readonly number[], total: number): Share {
+  const { value, high } = meanWithInterval(shares);
+  const texts = shareWithInterval(value * total, total);
+  if (shares.length === 1) return texts;
+  const runs = high - value;
+  return {
+    value,
+    low: Math.max(0, value - Math.hypot(runs, value - texts.low)),
+    high: Math.min(1, value + Math.hypot(runs, texts.high - value)),
+  };
 }
 
 export interface ClassificationFigures {

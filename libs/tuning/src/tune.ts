@@ -121,7 +121,7 @@ export async function tune(
     // Who has few examples to learn from has few to choose by.
     const dev = shots === undefined ? data.dev : fewOf(data, shots, seed);
     const own = { labels: data.labels, train, dev };
-    const prepared = await prepare(source, { ...own, name: data.name }, options, seed, settings.threads, context);
+    const prepared = await prepareMethod(source, { ...own, name: data.name }, options, seed, settings.threads, context);
     const tuned = await prepared.method.train(own, { ...settings, seed }, context);
     try {
       const test = classificationFigures(
@@ -206,13 +206,13 @@ interface Prepared {
 }
 
 /** Finds what is to be found from the training examples, and makes the method of it. */
-async function prepare(
+export async function prepareMethod(
   { model, tokenizer, name }: TuneModel,
   own: Pick<TaskData, 'name' | 'labels' | 'train' | 'dev'>,
   options: TuneOptions,
   seed: number,
   threads: number,
-  { signal }: TuneContext,
+  { signal }: TuneContext = {},
 ): Promise<Prepared> {
   const { method, shots, calibration = 'none' } = options;
   const { weights } = model;

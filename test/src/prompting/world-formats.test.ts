@@ -1,6 +1,6 @@
 /** Strategies ask a forged model in exactly the words that the built-in world trains. */
 import { describe, expect, it } from 'vitest';
-import { createWorld, numberedPassages, systemPrompts } from '@crucible/data';
+import { createWorld } from '@crucible/data';
 import { Random } from '@crucible/foundation';
 import {
   type ChatMessage,
@@ -25,9 +25,7 @@ async function lastPrompt(
   more: Partial<Services> = {},
 ) {
   const model = scriptedModel(answers, forged);
-  const result = await collectRun(
-    runStrategy(createStrategy(strategy, { rag: { passages: 9 } }), { question }, { model, ...more }),
-  );
+  const result = await collectRun(runStrategy(createStrategy(strategy), { question }, { model, ...more }));
   return { ...result, messages: model.requests.at(-1)!.messages };
 }
 
@@ -69,39 +67,34 @@ describe('the built-in world', () => {
     }
   });
 
-  it('the system prompts are those of training', async () => {
-    expect(systemPrompts.program).toBe('Write a Python program that solves the problem.');
-    const tools = () => [createPythonTool({ run: () => Promise.reject(new Error('not used')) })];
-    const { messages } = await lastPrompt('react', 'q', ['Action 1: Finish[x]'], { tools });
-    expect(messages[0]!.content).toBe(systemPrompts.python);
-  });
-
-  it('lookup: passages as in training, and answers that cite them are read as the verifier reads them', async () => {
+  it('lookup: the same pages and question, and answers that cite them are read as the verifier reads them', async () => {
     const random = Random.seeded(5);
-    for (let i = 0; i < 40; i++) {
-      const example = world.example({ split: 'train', random, task: 'lookup', format: 'passages' });
+    const statuses = new Set<string>();
+    for (let i = 0; i < 60; i++) {
+      const example = world.example({ split: 'train', random, task: 'lookup', format: 'pages' });
       const lines = example.messages[0]!.content.split('\n');
       const texts = lines.filter((line) => /^\[\d\] /.test(line)).map((line) => line.slice(4));
-      const question = 'Which of them is it?';
-      // All passages, in their order: the retriever's order is not what is tested here.
+      const question = lines.at(-1)!.replace(/^Question: /, '');
+      // The pages in their order: the retriever's order is not what is tested here.
       const retriever = {
-        search: () =>
+        search: (_query: string, { limit }: { readonly limit: number }) =>
           Promise.resolve(
-            texts.map((text, n) => ({
-              document: { id: `${n}`, title: '' },
-              text,
-              start: 0,
-              end: text.length,
-              score: -n,
-            })),
+            texts
+              .map((text, n) => ({
+                document: { id: `${n}`, title: `page ${n}` },
+                text,
+                start: 0,
+                end: text.length,
+                score: -n,
+              }))
+              .slice(0, limit),
           ),
       };
       const run = await lastPrompt('rag', question, [example.response], { retriever });
-      expect(run.messages).toEqual([
-        { role: 'user', content: `Passages:\n${numberedPassages(texts)}\nQuestion: ${question}` },
-      ]);
+      expect(run.messages).toEqual(example.messages);
       if (example.expected.kind !== 'passage') throw new Error('not a passage');
       const { answer } = example.expected;
+      statuses.add(run.outcome.status);
       if (answer === null) expect(run.outcome.status).toBe('not-found');
       else
         expect(run.outcome).toMatchObject({
@@ -109,6 +102,27 @@ describe('the built-in world', () => {
           text: `${answer.value} [${answer.passage}]`,
           citations: [{ number: answer.passage, supported: true }],
         });
+    }
+    expect(statuses).toEqual(new Set(['answered', 'not-found']));
+  });
+
+  it('classification: solved examples as in training', async () => {
+    const random = Random.seeded(7);
+    const layout = 'Text: {text} Answer: {label}';
+    let checked = 0;
+    while (checked < 20) {
+      const example = world.example({ split: 'train', random, task: 'topic', format: 'few-shot' });
+      if (example.phrasing !== layout) continue;
+      const parts = example.messages[0]!.content.split('\n\n').map((part) => /^Text: (.*) Answer:(.*)$/.exec(part)!);
+      const examples = parts
+        .slice(0, -1)
+        .map(([, question, answer]) => ({ question: question!, answer: answer!.trim() }));
+      const model = scriptedModel([example.response], forged);
+      await collectRun(
+        runStrategy(createStrategy('few-shot', { examples }), { question: parts.at(-1)![1]! }, { model }),
+      );
+      expect(model.requests[0]!.messages).toEqual(example.messages);
+      checked++;
     }
   });
 

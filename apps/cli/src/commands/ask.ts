@@ -9,6 +9,7 @@ import {
   createPageTools,
   createPythonTool,
   createStrategy,
+  forgedWords,
   parseExamples,
   type Retriever,
   runStrategy,
@@ -100,7 +101,7 @@ export function askCommand(): Command {
         });
       const settings = settingsFor(command);
       await using api = await openChatApi(settings, options.url);
-      const model = await describedModel(api.url, options.model, options.wording);
+      const model = await describedModel(api, options.model, options.wording);
       // A forged model has learned to search or to calculate, not both at once.
       const calculates = strategy.needs.includes('tools') && (retriever === undefined || model.wording === 'general');
       await using access = strategy.needs.includes('code') || calculates ? await accessSandbox(settings) : undefined;
@@ -111,7 +112,9 @@ export function askCommand(): Command {
         ...(code && { code }),
         tools: () => [
           ...(retriever ? createPageTools(retriever) : []),
-          ...(code ? [createPythonTool(code, model.wording === 'forged' ? { decimals: forgedDecimals } : {})] : []),
+          ...(code
+            ? [createPythonTool(code, model.wording === 'forged' ? { decimals: forgedWords.decimals } : {})]
+            : []),
         ],
       };
       const stopped = new AbortController();
@@ -187,9 +190,6 @@ function textOf(path: string): string {
     });
   }
 }
-
-/** Of what Python comes to, as the built-in world shows it. */
-const forgedDecimals = 6;
 
 /** Documents by the first heading, or else the name, of their files. */
 function retrieverOf(paths: readonly string[]): Retriever | undefined {

@@ -8,23 +8,23 @@ import { loadTokenizer } from '@crucible/tokenizer';
 import { type ChatFigures, evaluateOnWorld } from '@crucible/training';
 import { print, printJson, settingsFor } from '../context.ts';
 import { evalRetrievalCommand } from './eval-retrieval.ts';
+import { evalByStrategies, strategiesOnly, type StrategiesOptions } from './eval-strategies.ts';
 import { registryOf } from '../registry.ts';
 import { parseCount, parseSeed } from '../stage-options.ts';
 import { table } from '../terminal/format.ts';
 
-interface EvalOptions {
-  readonly model?: string;
-  readonly split: Split;
+interface EvalOptions extends StrategiesOptions {
+  readonly split: Split & ('heldout' | 'unseen');
   readonly count: number;
-  readonly seed: number;
   readonly temperature: number;
-  readonly json?: true;
 }
 
 /** Measures models on questions of the built-in world that they have never seen. */
 export function evalCommand(): Command {
-  return new Command('eval')
-    .addCommand(evalRetrievalCommand())
+  const evaluation = new Command('eval').addCommand(evalRetrievalCommand());
+  // Options that both have would be taken from the command within, wherever they stand.
+  if (process.argv[process.argv.indexOf('eval') + 1] === 'retrieval') return evaluation;
+  return evaluation
     .option('--model <model>', 'NAME or NAME@VERSION (default: every language model)')
     .addOption(
       new Option('--split <split>', 'held-out questions, or ones with unseen names too')
@@ -34,8 +34,29 @@ export function evalCommand(): Command {
     .option('--count <number>', 'questions', parseCount, 400)
     .option('--seed <number>', 'seed of the world', parseSeed, 1)
     .option('--temperature <number>', 'of the answers; 0 takes the likeliest', parseTemperature, 0)
+    .option(
+      '--strategies [list]',
+      'ask by strategies, all or those named, as direct,pal,react; what follows goes with it',
+      parseList,
+    )
+    .option('--tasks <list>', 'of the world (default: all)', parseList)
+    .option('--limit <number>', 'questions of every task (default: 100)', parseCount)
+    .option('--url <url>', 'an OpenAI-compatible API, as http://localhost:8080/v1 (key: $OPENAI_API_KEY)')
+    .addOption(
+      new Option(
+        '--wording <words>',
+        'those that forged models know, or instructions in full (default: by the model)',
+      ).choices(['forged', 'general']),
+    )
+    .option('--shots <number>', 'solved examples of few-shot and cot (default: 3, or 8 in general wording)', parseCount)
+    .option('--samples <number>', 'of self-consistency (default: 5)', parseCount)
+    .option('--parallel <number>', 'questions asked at the same time (default: 8)', parseCount)
+    .option('--out <file>', 'keep every result in it as it comes; the same command goes on where it was stopped')
     .option('--json', 'print JSON')
     .action(async (options: EvalOptions, command: Command) => {
+      if (options.strategies !== undefined) return evalByStrategies(options, command);
+      const strange = strategiesOnly.find((name) => options[name] !== undefined);
+      if (strange !== undefined) throw invalidInput(`--${strange} goes with --strategies`, { at: `--${strange}` });
       const settings = settingsFor(command);
       useCompileCache(settings.cache);
       const registry = registryOf(settings);
@@ -80,6 +101,10 @@ export function evalCommand(): Command {
         ]),
       );
     });
+}
+
+function parseList(given: string): readonly string[] {
+  return given.split(',').map((name) => name.trim());
 }
 
 function parseTemperature(given: string): number {

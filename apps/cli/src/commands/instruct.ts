@@ -4,11 +4,11 @@ import { readPromptedTasks } from '@crucible/data';
 import { invalidInput } from '@crucible/foundation';
 import { loadTokenizer, saveTokenizer } from '@crucible/tokenizer';
 import {
+  differenceOverTexts,
   holdOut,
   instruct,
   instructDefaults,
   type InstructionTask,
-  pairedDifference,
   rowInstructions,
   type Share,
   shareWithInterval,
@@ -191,7 +191,7 @@ function compared(base: readonly boolean[], instructed: readonly boolean[]): Com
   return {
     base: share(base),
     instructed: share(instructed),
-    difference: pairedDifference(base, instructed),
+    difference: differenceOverTexts(instructed, base),
     pairs: base.map((was, i) => [was, instructed[i]!]),
   };
 }

@@ -9,7 +9,6 @@ import {
   findContamination,
   holdOut,
   type InstructionTask,
-  type LabelWords,
   type MethodName,
   methodNames,
   methods,
@@ -27,6 +26,7 @@ import {
 } from '@crucible/tuning';
 import { announceModel } from '../announce-model.ts';
 import { note, print, printJson, settingsFor } from '../context.ts';
+import { collectWords } from '../label-words-option.ts';
 import { registryOf } from '../registry.ts';
 import { collectOption, collectPath, parseCount, parseSeed } from '../stage-options.ts';
 import { table } from '../terminal/format.ts';
@@ -288,12 +288,4 @@ function parseSeeds(given: string): number {
 
 function collectText(given: string, before: readonly string[] = []): readonly string[] {
   return [...before, given];
-}
-
-function collectWords(given: string, before: LabelWords | 'auto' = {}): LabelWords | 'auto' {
-  if (given === 'auto') return 'auto';
-  const [, label, words] = /^([^=]+)=(.+)$/su.exec(given) ?? [];
-  if (label === undefined || words === undefined)
-    throw new InvalidArgumentError('it must be LABEL=WORD,WORD, as in positive=great,good; or auto');
-  return { ...(before === 'auto' ? {} : before), [label]: words.split(',').map((word) => word.trim()) };
 }

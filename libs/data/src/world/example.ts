@@ -22,12 +22,30 @@ export type TaskName = (typeof taskNames)[number];
  * - steps: the question asks for worked steps.
  * - program: the answer is a Python program.
  * - passages: numbered passages and a question about them.
+ * - pages: the same as RAG asks it, with pages for passages.
  * - react: thoughts and actions; every example is one step, after the right ones.
  * - few-shot: solved examples before the question.
  */
-export const formats = ['plain', 'steps', 'program', 'passages', 'react', 'few-shot'] as const;
+export const formats = ['plain', 'steps', 'program', 'passages', 'pages', 'react', 'few-shot'] as const;
 
 export type Format = (typeof formats)[number];
+
+/** A question alone, without the format of any strategy: what strategies are measured by, and shown as examples. JSON-safe. */
+export interface Question {
+  readonly task: TaskName;
+  readonly split: Split;
+  /** As somebody asks who knows no format. */
+  readonly question: string;
+  /** Where a label is asked for: what it is of, which is all that solved examples show. */
+  readonly text?: string;
+  readonly answer: string;
+  /** How one gets there in words, where there is more than one step to it. */
+  readonly reasoning?: string;
+  /** Python that works it out, where it is a calculation. */
+  readonly program?: string;
+  readonly phrasing: string;
+  readonly expected: Expectation;
+}
 
 /** JSON-safe. */
 export interface Example {

@@ -2,6 +2,7 @@
  * Trajectories of ReAct (Yao et al., 2022): a question, then thoughts, actions and observations up to the answer. The
  * text is that of the authors; every step is one message of the assistant, every observation one of a tool.
  */
+import { forgedWords } from '@crucible/prompting';
 import type { ChatMessage } from '@crucible/tokenizer';
 import type { ActionName } from './expectations/action.ts';
 import type { Drawn } from './task.ts';
@@ -36,7 +37,7 @@ export function trajectoryMessages(trajectory: Trajectory): ChatMessage[] {
       { role: 'assistant', content: stepText(step, i + 1) },
       ...(step.observation === undefined
         ? []
-        : [{ role: 'tool' as const, content: `Observation ${i + 1}: ${step.observation}` }]),
+        : [{ role: 'tool' as const, content: forgedWords.observation(i + 1, step.observation) }]),
     ]),
   ];
 }

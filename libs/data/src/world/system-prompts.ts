@@ -1,7 +1,8 @@
 /** What tells a model that a program or actions are wanted: the same words in training and in use. */
+import { forgedWords } from '@crucible/prompting';
 
 export const systemPrompts = {
-  program: 'Write a Python program that solves the problem.',
-  python: 'Think and act. Actions: Python[expression], Finish[answer].',
-  search: 'Think and act. Actions: Search[title], Lookup[word], Finish[answer].',
+  program: forgedWords.program,
+  python: forgedWords.actions(['Python[expression]']),
+  search: forgedWords.actions(['Search[title]', 'Lookup[word]']),
 } as const;

@@ -165,6 +165,21 @@ describe('lookup', () => {
     expect(rate(cited, reading(naming))).toBeLessThan(0.59);
   });
 
+  it('on pages is only partly decided by the page that is asked about', () => {
+    const random = Random.seeded(63);
+    const pages = draw('lookup', 'pages');
+    const ofPage = (example: Example): string => {
+      const { passages, subject } = documentOf(example);
+      const number = passages.findIndex((passage) => passage.split('. ')[0]!.includes(subject)) + 1;
+      const { expected } = example;
+      if (expected.kind !== 'passage') return '';
+      const known = [...(expected.answer === null ? [] : [expected.answer]), ...expected.others];
+      const values = known.filter(({ passage }) => passage === number);
+      return values.length === 0 ? '' : `${random.pick(values).value} [${number}]`;
+    };
+    expect(rate(pages, ofPage)).toBeLessThan(0.4);
+  });
+
   it('has no answer as often as it is meant to', () => {
     const missing = rate(cited, () => 'The passages do not say.');
     expect(Math.abs(missing - unanswerableShare)).toBeLessThan(0.02);

@@ -4,6 +4,8 @@ import { describe, expect, it } from 'vitest';
 import type { Example } from './example.ts';
 import { taskNames } from './example.ts';
 import { isFactOnSide } from './facts.ts';
+import { evaluateProgram } from './program.ts';
+import { decimalFrom } from './rational.ts';
 import { splits } from './split.ts';
 import { threeSearchesShare } from './tasks/multihop.ts';
 import { factsIn } from './testing/fact-reading.ts';
@@ -50,7 +52,9 @@ describe('example', () => {
   });
 
   it('draws the task and the format that are asked for', () => {
-    expect(new Set(draw(100, { task: 'lookup' }).map(({ format }) => format))).toEqual(new Set(['passages', 'plain']));
+    expect(new Set(draw(100, { task: 'lookup' }).map(({ format }) => format))).toEqual(
+      new Set(['pages', 'passages', 'plain']),
+    );
     expect(new Set(draw(200, { format: 'react' }).map(({ task }) => task))).toEqual(
       new Set(['calculation', 'multihop']),
     );
@@ -70,7 +74,7 @@ describe('example', () => {
     );
     expect(() => draw(1, { split: 'test' as 'train' })).toThrow('split: "test" is none of train, heldout, unseen');
     expect(() => draw(1, { format: 'poem' as 'plain' })).toThrow(
-      'format: "poem" is none of plain, steps, program, passages, react, few-shot',
+      'format: "poem" is none of plain, steps, program, passages, pages, react, few-shot',
     );
   });
 
@@ -150,6 +154,66 @@ describe('calculation', () => {
       const evaluate = new Function(body.join('\n')) as () => number;
       const value = evaluate();
       expect(Math.abs(value - Number(answer))).toBeLessThan(1e-6 + 1e-12 * Math.abs(value));
+    }
+  });
+});
+
+describe('question', () => {
+  const questions = (task: (typeof taskNames)[number], split: 'train' | 'heldout', count = 60) => {
+    const random = Random.seeded(37);
+    return Array.from({ length: count }, () => world.question({ task, split, random }));
+  };
+
+  it.each(taskNames)(
+    'of %s is answered by its answer, whatever stands around it, and not by that of another',
+    (task) => {
+      for (const question of questions(task, 'heldout')) {
+        expect(JSON.parse(JSON.stringify(question))).toEqual(question);
+        const { answer } = question;
+        expect(world.answers(question, answer)).toBe(true);
+        expect(world.answers(question, `${answer}\nI hope this helps.`)).toBe(true);
+        expect(world.answers(question, '')).toBe(false);
+        expect(world.answers(question, 'I do not know.')).toBe(false);
+      }
+      const [first, ...others] = questions(task, 'heldout');
+      const isOther = ({ answer, expected }: (typeof others)[number]): boolean =>
+        answer !== first!.answer &&
+        !(expected.kind === 'reply' && expected.accepted.includes(first!.answer)) &&
+        !(expected.kind === 'members' && first!.expected.kind === 'members');
+      const strange = others.filter(isOther);
+      expect(strange.length).toBeGreaterThan(20);
+      expect(strange.filter((question) => world.answers(question, first!.answer))).toEqual([]);
+    },
+  );
+
+  it('of heldout about facts is about the pages that are searched', () => {
+    const { pages } = world.encyclopedia('heldout');
+    for (const { question, answer } of questions('lookup', 'heldout')) {
+      const page = pages.find(
+        ({ title, facts }) => question.includes(title) && facts.some(({ value }) => value === answer),
+      );
+      expect(page, question).toBeDefined();
+    }
+  });
+
+  it('has the program or the reasoning that comes to its answer', () => {
+    for (const { program, reasoning, answer } of questions('calculation', 'train')) {
+      expect(reasoning).toContain(` = ${answer}`);
+      const evaluated = evaluateProgram(program!);
+      if (!evaluated.ok) throw new Error(evaluated.error);
+      expect(decimalFrom(evaluated.value, 6)).toBe(answer);
+    }
+    for (const { reasoning, answer } of questions('multihop', 'train'))
+      expect(reasoning).toMatch(new RegExp(`^I need the .* It is ${answer}\\.$`));
+    for (const { reasoning, answer } of questions('lookup', 'train'))
+      expect(reasoning?.endsWith(` is ${answer}.`)).toBe(true);
+  });
+
+  it('of labels is of one set of labels, and tells the text that the label is of', () => {
+    for (const task of ['sentiment', 'topic', 'question-type'] as const) {
+      const drawn = questions(task, 'train');
+      expect(new Set(drawn.map(({ expected }) => expected.kind === 'label' && expected.labels.join())).size).toBe(1);
+      for (const { question, text } of drawn) expect(question).toContain(text);
     }
   });
 });

@@ -8,7 +8,7 @@ import { drawLabelled, type LabelledExample, type LabelledOptions, labelledTasks
 import { drawDocument } from './documents/document.ts';
 import type { Encyclopedia } from './encyclopedia.ts';
 import { createEncyclopedia, smallPageCounts } from './encyclopedia.ts';
-import type { Example, Format, TaskName } from './example.ts';
+import type { Example, Format, Question, TaskName } from './example.ts';
 import { formats, taskNames } from './example.ts';
 import type { Demonstration, DemonstrationMix, GradedAnswer } from './graded-answers.ts';
 import { demonstration, demonstrationMix, gradedAnswers } from './graded-answers.ts';
@@ -58,6 +58,12 @@ export interface ExampleOptions {
   readonly format?: Format;
 }
 
+export interface QuestionOptions {
+  readonly task: TaskName;
+  readonly split: Split;
+  readonly random: Random;
+}
+
 export interface TrajectoryOptions {
   readonly split: Split;
   readonly random: Random;
@@ -75,7 +81,11 @@ export interface World {
   readonly seed: number;
   readonly country: string;
   example(options: ExampleOptions): Example;
+  /** A question of a task by itself; of `lookup`, about the pages of `encyclopedia(split)`, as those of `multihop` are. */
+  question(options: QuestionOptions): Question;
   verify(example: Example, response: string, options: VerifyOptions): Verdict;
+  /** Whether a text, whoever wrote it and however, comes to the answer of a question. */
+  answers(question: Question, text: string): boolean;
   gradedAnswers(example: Example, random: Random): GradedAnswer[];
   /** `mix` replaces some of the weights of `demonstrationMix`. */
   demonstration(example: Example, random: Random, mix?: Partial<DemonstrationMix>): Demonstration;
@@ -147,7 +157,15 @@ export function createWorld({ seed = 0 }: WorldOptions = {}): World {
       assertFormat(task, format);
       return { task, format, split, ...tasks[task].draw(draw, format) };
     },
+    question({ task, split, random }) {
+      assertOneOf('task', task, taskNames);
+      return { task, split, ...tasks[task].question(drawFrom(split, random)) };
+    },
     verify,
+    answers({ question, answer, ...rest }, text) {
+      const messages = [{ role: 'user' as const, content: question }];
+      return verify({ ...rest, format: 'plain', messages, response: answer, answer }, text, { finished: true }).correct;
+    },
     gradedAnswers,
     demonstration(example, random, mix) {
       return demonstration(example, random, { ...demonstrationMix, ...mix });

@@ -6,6 +6,7 @@
 import { invalidInput } from '@crucible/foundation';
 import type { ChatMessage } from '../chat-model.ts';
 import { assertExamples, chooseExamples, type Example, type ExampleChoice } from '../examples.ts';
+import { forgedWords } from '../forged-words.ts';
 import type { Run } from '../run.ts';
 import { askOnce, type Strategy } from '../strategy.ts';
 import { readAnswer, readConclusion } from './direct.ts';
@@ -19,8 +20,6 @@ export interface FewShotOptions extends ExampleChoice {
    */
   readonly layout?: 'turns' | { readonly example: string };
 }
-
-const forgedLayout = { example: 'Text: {question} Answer: {answer}' };
 
 export function createFewShot(options: FewShotOptions): Strategy {
   assertExamples(options.examples, options, 'answer');
@@ -52,7 +51,7 @@ function withExamples(
   return askOnce(
     name,
     async function* (run) {
-      const layout = options.layout ?? (run.model.wording === 'forged' ? forgedLayout : 'turns');
+      const layout = options.layout ?? (run.model.wording === 'forged' ? { example: forgedWords.example } : 'turns');
       const messages = yield* chooseExamples(run, options.examples, options, (chosen) =>
         run.conversation(
           undefined,

@@ -8,6 +8,7 @@ import { extractAnswer } from '../answers/task-answer.ts';
 import type { ChatMessage } from '../chat-model.ts';
 import type { CodeResult } from '../code-runner.ts';
 import { assertExamples, chooseExamples, type Example, type ExampleChoice } from '../examples.ts';
+import { forgedWords } from '../forged-words.ts';
 import type { Run } from '../run.ts';
 import type { Outcome } from '../step.ts';
 import type { Strategy } from '../strategy.ts';
@@ -23,10 +24,7 @@ export interface PalOptions extends ExampleChoice {
   readonly timeoutMs?: number;
 }
 
-/** The words that the built-in world trains. */
-const task = 'Write a Python program that solves the problem.';
-
-const instructions = `${task} Define a function solution() without parameters that returns the answer, with the numbers of the problem as named variables. Use the standard library alone; read no input. Reply with one \`\`\`python block and nothing else.`;
+const instructions = `${forgedWords.program} Define a function solution() without parameters that returns the answer, with the numbers of the problem as named variables. Use the standard library alone; read no input. Reply with one \`\`\`python block and nothing else.`;
 
 /** Of an error, for the model; the end of a traceback says what went wrong. */
 const mostErrorCharacters = 800;
@@ -45,7 +43,7 @@ export function createPal({ retries = 2, timeoutMs = 10_000, examples = [], ...c
     run: async function* (run) {
       const isForged = run.model.wording === 'forged';
       const conversation = (shown: readonly Example[]): ChatMessage[] =>
-        run.conversation(isForged ? task : instructions, [
+        run.conversation(isForged ? forgedWords.program : instructions, [
           ...shown.flatMap(({ question, program }): ChatMessage[] => [
             { role: 'user', content: question },
             { role: 'assistant', content: isForged ? program! : `\`\`\`python\n${program!}\n\`\`\`` },

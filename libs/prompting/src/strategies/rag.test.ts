@@ -3,7 +3,7 @@ import { createLexicalRetriever } from '../lexical-retriever.ts';
 import type { Passage } from '../retriever.ts';
 import { run } from '../testing/run.ts';
 import { scriptedModel } from '../testing/scripted-model.ts';
-import { checkCitations, createRag, notSaid, saysNotSaid } from './rag.ts';
+import { checkCitations, createRag, saysNotSaid } from './rag.ts';
 
 const documents = [
   { id: 'n', title: 'Nelovik', text: 'Nelovik is known for its wool. Its mayor is Borus Wenek.' },
@@ -52,7 +52,7 @@ describe('rag', () => {
     const model = scriptedModel(['I make it up']);
     expect((await run(createRag(), 'Quid est veritas', { model, retriever })).outcome).toEqual({
       status: 'not-found',
-      text: notSaid,
+      text: 'The passages do not say.',
     });
     expect((await run(createRag({ minScore: 1000 }), question, { model, retriever })).outcome.status).toBe('not-found');
     expect(model.requests).toEqual([]);

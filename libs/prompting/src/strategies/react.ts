@@ -5,6 +5,7 @@
 import { CrucibleError, invalidInput } from '@crucible/foundation';
 import { extractAnswer } from '../answers/task-answer.ts';
 import type { ChatMessage, ToolCall } from '../chat-model.ts';
+import { forgedWords } from '../forged-words.ts';
 import type { Run } from '../run.ts';
 import { type Completion, type Question, type StepStream } from '../run.ts';
 import type { Outcome } from '../step.ts';
@@ -64,7 +65,10 @@ async function* inText(run: Run, options: Resolved): StepStream {
   const toolbox = run.openToolbox();
   const { tools } = toolbox;
   const isForged = run.model.wording === 'forged';
-  const transcript = new Transcript(run, isForged ? forgedInstructions(tools) : instructions(tools, options.examples));
+  const transcript = new Transcript(
+    run,
+    isForged ? forgedWords.actions(tools.map(usageOf)) : instructions(tools, options.examples),
+  );
   const acting = new Acting(run, toolbox, options);
   for (let step = 1; step <= options.maxSteps; step++) {
     const turn = yield* askForTurn(transcript, step, options.retries);
@@ -77,11 +81,11 @@ async function* inText(run: Run, options: Resolved): StepStream {
     if (turn.action === undefined) {
       const text = `Invalid action. Actions are ${tools.map(usageOf).join(', ')}, Finish[answer].`;
       yield { kind: 'observation', step, text, omitted: 0, failed: true };
-      transcript.observed(`Observation ${step}: ${text}`);
+      transcript.observed(forgedWords.observation(step, text));
       continue;
     }
     const result = yield* acting.act(step, turn.action.name, turn.action.argument);
-    transcript.observed(`Observation ${step}: ${result.text}`);
+    transcript.observed(forgedWords.observation(step, result.text));
     if (result.isLoop) return yield* forcedInText(run, transcript, step + 1, 'loop', options);
   }
   return yield* forcedInText(run, transcript, options.maxSteps + 1, 'step-limit', options);
@@ -283,11 +287,6 @@ class Transcript {
 }
 
 const leftOut = '(left out)';
-
-/** The words that the built-in world trains: `Actions: Search[title], Lookup[word], Finish[answer].` */
-function forgedInstructions(tools: readonly Tool[]): string {
-  return `Think and act. Actions: ${[...tools.map(usageOf), 'Finish[answer]'].join(', ')}.`;
-}
 
 function instructions(tools: readonly Tool[], examples: readonly string[]): string {
   return [

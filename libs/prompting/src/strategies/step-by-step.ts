@@ -4,6 +4,7 @@
  */
 import { type AnswerKind, statesAnswer } from '../answers/task-answer.ts';
 import type { ChatMessage } from '../chat-model.ts';
+import { forgedWords } from '../forged-words.ts';
 import type { Strategy } from '../strategy.ts';
 import { readConclusion } from './direct.ts';
 
@@ -18,7 +19,7 @@ export interface StepByStepOptions {
 const extractionTokens = 64;
 
 export function createStepByStep({
-  trigger = "Let's think step by step.",
+  trigger = forgedWords.steps,
   extract = 'unstated',
 }: StepByStepOptions = {}): Strategy {
   return {

@@ -1,7 +1,6 @@
 /** Prompts of one template for a decoder, and how likely each label's words come next. */
-import { join } from 'node:path';
 import { type ModelDescription, saveAdapter, type SavedAdapter, saveModel } from '@crucible/checkpoint';
-import { invalidInput, writeFileAtomic } from '@crucible/foundation';
+import { invalidInput } from '@crucible/foundation';
 import { LogProbabilityScorer } from '@crucible/inference';
 import type { DecoderConfig, ModelWeights } from '@crucible/nn';
 import { countParameters } from '@crucible/optim';
@@ -9,6 +8,7 @@ import { saveTokenizer, type Tokenizer } from '@crucible/tokenizer';
 import type { TokenizedChat } from '@crucible/training';
 import { scoreContinuations } from '../continuations.ts';
 import type { TunedModel } from '../method.ts';
+import { type SavedPrompt, savePrompt } from '../saved-prompt.ts';
 import type { LabelledText } from '../task.ts';
 import { type Template, TemplateEncoder, type TemplateInput } from '../template.ts';
 import { createVerbalizer, type LabelWords, type Verbalizer } from '../verbalizer.ts';
@@ -19,6 +19,8 @@ export interface CausalModel {
   readonly tokenizer: Tokenizer;
   /** Where it comes from: an adapter's folder names it. */
   readonly base: string;
+  /** One that it already has; it can be asked, and is not trained further. */
+  readonly adapter?: SavedAdapter;
 }
 
 /** How a decoder is asked for a label. */
@@ -58,7 +60,7 @@ export class CausalReader {
 
   /** A prompt and the label's first word, which is what is learned. */
   chat(example: LabelledText): TokenizedChat {
-    const prompt = this.#prompt(example);
+    const prompt = this.prompt(example);
     const [answer] = this.#verbalizer.tokens[example.label] as [readonly number[]];
     return { ids: [...prompt, ...answer], answerMask: [...prompt.map(() => false), ...answer.map(() => true)] };
   }
@@ -69,7 +71,12 @@ export class CausalReader {
     this.#demonstrations = examples.map((example) => [...this.chat(example).ids, ...separator]);
   }
 
-  tuned(weights: ModelWeights, adapter: SavedAdapter | undefined): TunedModel {
+  /** `asked`: what besides template and words belongs to how it is asked. */
+  tuned(
+    weights: ModelWeights,
+    adapter: SavedAdapter | undefined,
+    asked: Pick<SavedPrompt, 'shown' | 'prior'> = {},
+  ): TunedModel {
     const { config, tokenizer, base } = this.#model;
     const scorer = new LogProbabilityScorer(weights, config, adapter ? { adapter } : {});
     const allParameters = countParameters(weights) + (adapter ? countParameters(adapter.parameters) : 0);
@@ -82,14 +89,15 @@ export class CausalReader {
         if (adapter) saveAdapter(folder, adapter, model, base);
         else saveModel(folder, { kind: 'language', config, weights }, { pad: tokenizer.padId ?? 0 });
         saveTokenizer(tokenizer, folder);
-        const prompt = { template: this.#options.template.source, words: this.#options.words };
-        writeFileAtomic(join(folder, 'prompt.json'), `${JSON.stringify(prompt, null, 2)}\n`);
+        const { template, words } = this.#options;
+        savePrompt(folder, { labels: this.#verbalizer.labels, template: template.source, words, ...asked });
       },
       dispose: () => scorer.dispose(),
     };
   }
 
-  #prompt(input: TemplateInput): number[] {
+  /** The tokens that the answer comes after. */
+  prompt(input: TemplateInput): number[] {
     const own = this.#encoder.encode(input).ids;
     let room = this.#context - this.#longestAnswer - own.length;
     const before: number[][] = [];
@@ -107,19 +115,24 @@ export class CausalReader {
     weights: ModelWeights,
     inputs: readonly TemplateInput[],
   ): Promise<number[][]> {
-    const continuations = this.#verbalizer.tokens.flat();
+    const { continuations } = this;
     const pad = this.#model.tokenizer.padId ?? 0;
     const logs = await scoreContinuations(
       scorer,
       weights,
-      inputs.map((input) => ({ prompt: this.#prompt(input), continuations })),
+      inputs.map((input) => ({ prompt: this.prompt(input), continuations })),
       { context: this.#context, pad },
     );
-    return logs.map((own) => this.#shares(own));
+    return logs.map((own) => this.shares(own));
   }
 
-  /** Of the labels, from the log-probabilities of all words, one label's after the other's. */
-  #shares(logs: readonly number[]): number[] {
+  /** All words of all labels, one label's after the other's. */
+  get continuations(): readonly (readonly number[])[] {
+    return this.#verbalizer.tokens.flat();
+  }
+
+  /** Probabilities of the labels, from the log-probabilities of the continuations. */
+  shares(logs: readonly number[]): number[] {
     const largest = Math.max(...logs);
     let next = 0;
     const shares = this.#verbalizer.tokens.map((own) =>

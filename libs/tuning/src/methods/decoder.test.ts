@@ -112,7 +112,11 @@ describe('what is learned', () => {
 
     const folder = temporaryFolder();
     tuned.save(folder);
-    expect(JSON.parse(readFileSync(join(folder, 'prompt.json'), 'utf8'))).toEqual({ template: template.source, words });
+    expect(JSON.parse(readFileSync(join(folder, 'prompt.json'), 'utf8'))).toEqual({
+      labels: ['no', 'yes'],
+      template: template.source,
+      words,
+    });
     if (kind === 'full') {
       const loaded = loadModel(folder);
       const again = await inContextMethod({ ...model, weights: loaded.weights }, { ...options, shots: 0 }).train(

@@ -7,6 +7,7 @@ import type { SavedAdapter } from '@crucible/checkpoint';
 import { Random } from '@crucible/foundation';
 import { adapterDefaults, type AdapterSettings, finiteChats, newAdapter, sft } from '@crucible/training';
 import { accuracyOf, type Method } from '../method.ts';
+import type { LabelledText } from '../task.ts';
 import { calibrated, meanDistribution } from '../verbalizer.ts';
 import { type CausalModel, type CausalPrompt, CausalReader } from './causal-reader.ts';
 
@@ -34,7 +35,7 @@ export function decoderMethod(model: CausalModel, kind: DecoderMethodKind, optio
         seed: settings.seed,
         encode: (text) => tokenizer.encode(text),
       });
-      const virtual = adapter && adapter.config.kind !== 'lora' ? adapter.config.tokens : 0;
+      const virtual = virtualTokens(adapter);
       const reader = new CausalReader(model, options, labels, virtual);
       const chats = train.map((example) => reader.chat(example));
       const longest = Math.max(...chats.map(({ ids }) => ids.length));
@@ -66,8 +67,10 @@ export function decoderMethod(model: CausalModel, kind: DecoderMethodKind, optio
         trainedParameters = result.trainedParameters;
       }
       const saved: SavedAdapter | undefined = adapter && { config: adapter.config, parameters: learned };
+      const after = { weights: adapter ? weights : learned, ...(saved && { adapter: saved }) };
       const tuned = {
-        ...reader.tuned(adapter ? weights : learned, saved),
+        ...reader.tuned(after.weights, saved),
+        changed: () => after,
         ...(trainedParameters !== undefined && { trainedParameters }),
       };
       if (context.report && dev.length > 0 && steps > 0) {
@@ -78,9 +81,16 @@ export function decoderMethod(model: CausalModel, kind: DecoderMethodKind, optio
   };
 }
 
+/** Tokens of the context that an adapter takes. */
+function virtualTokens(adapter: SavedAdapter | undefined): number {
+  return adapter && adapter.config.kind !== 'lora' ? adapter.config.tokens : 0;
+}
+
 export interface InContextOptions extends DecoderOptions {
   /** Solved examples of each label before the question; 0: none. */
   readonly shots: number;
+  /** Those that are shown, in their order. Default: they are drawn. */
+  readonly shown?: readonly LabelledText[];
   /** As for prompts of encoders. Default: none. */
   readonly calibration?: 'none' | 'empty';
 }
@@ -90,20 +100,24 @@ export function inContextMethod(model: CausalModel, options: InContextOptions): 
   return {
     name: options.shots === 0 ? 'zero-shot' : `in-context-${options.shots}`,
     train: async ({ labels, train }, settings) => {
-      const reader = new CausalReader(model, options, labels, 0);
+      const reader = new CausalReader(model, options, labels, virtualTokens(model.adapter));
       const random = Random.seeded(settings.seed).fork('demonstrations');
-      const chosen = labels.flatMap((_label, label) =>
-        random.sample(
-          train.filter((example) => example.label === label),
-          options.shots,
-        ),
-      );
-      reader.demonstrate(random.shuffled(chosen));
-      const tuned = reader.tuned(model.weights, undefined);
+      const draw = (): LabelledText[] => {
+        const chosen = labels.flatMap((_label, label) =>
+          random.sample(
+            train.filter((example) => example.label === label),
+            options.shots,
+          ),
+        );
+        return random.shuffled(chosen);
+      };
+      const shown = options.shown ?? draw();
+      reader.demonstrate(shown);
+      const tuned = reader.tuned(model.weights, model.adapter, { shown });
       if (options.calibration !== 'empty') return { ...tuned, trainedParameters: 0 };
       const prior = meanDistribution(await tuned.predict(['', '.', 'it'].map((text) => ({ text, pair: text }))));
       return {
-        ...tuned,
+        ...reader.tuned(model.weights, model.adapter, { shown, prior }),
         trainedParameters: 0,
         predict: async (inputs) => (await tuned.predict(inputs)).map((row) => calibrated(row, prior)),
       };

@@ -135,7 +135,7 @@ describe('a prompt', () => {
     const loaded = loadModel(folder);
     expect(loaded.kind).toBe('masked-language');
     const saved = JSON.parse(readFileSync(join(folder, 'prompt.json'), 'utf8')) as { template: string };
-    expect(saved).toEqual({ template: template.source, words, severalTokens: 'mean' });
+    expect(saved).toEqual({ labels: data.labels, template: template.source, words, severalTokens: 'mean' });
     const reloaded = { ...model, weights: loaded.weights };
     const again = await promptMethod(reloaded, { templates: [template], words, scope: 'none' }).train(data, settings);
     expect(await again.predict(data.dev)).toEqual(probabilities);

@@ -48,6 +48,9 @@ export function headMethod(model: MaskedModel, scope: HeadScope): Method {
         predict: (inputs) => classifier.probabilities(promptsOf(inputs)),
         trainedParameters: classifier.trainedParameters,
         allParameters: classifier.allParameters,
+        ...(scope === 'all' && {
+          changed: () => ({ weights: { ...model.weights, [body]: classifier.learned['encoder']! } }),
+        }),
         save: (folder) => {
           const weights = joined({ ...frozen, ...classifier.learned }) as ModelWeights;
           saveModel(folder, { kind: 'classifier', config, labels, weights }, { pad: tokenizer.padId ?? 0 });
@@ -64,7 +67,7 @@ function labelOf(input: TemplateInput): number {
 }
 
 /** A text, or a pair, between the special tokens; what is too long loses its end. */
-function plainPrompt(tokenizer: Tokenizer, { text, pair }: TemplateInput, longest: number): EncoderPrompt {
+export function plainPrompt(tokenizer: Tokenizer, { text, pair }: TemplateInput, longest: number): EncoderPrompt {
   const { ids, typeIds } = tokenizer.tokenize(text, pair === undefined ? {} : { pair });
   if (ids.length <= longest) return { ids, types: typeIds, at: 0 };
   return { ids: [...ids.slice(0, longest - 1), ids.at(-1)!], types: typeIds.slice(0, longest), at: 0 };

@@ -34,7 +34,7 @@ export function instructionMethod(model: CausalModel, options: InstructionOption
         steps === 0
           ? model.weights
           : await instruct(model, tasks, { seed, steps, rows, learningRate, weightDecay, warmupSteps, cap }, context);
-      return reader.tuned(learned, undefined);
+      return { ...reader.tuned(learned, undefined), changed: () => ({ weights: learned }) };
     },
   };
 }

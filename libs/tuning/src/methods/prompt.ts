@@ -5,7 +5,7 @@
  */
 import { join } from 'node:path';
 import { saveModel, tensorSources, writeSafetensors } from '@crucible/checkpoint';
-import { CrucibleError, Random, writeFileAtomic } from '@crucible/foundation';
+import { CrucibleError, Random } from '@crucible/foundation';
 import type { ModelWeights } from '@crucible/nn';
 import type { NdArray } from '@crucible/tensor';
 import { saveTokenizer } from '@crucible/tokenizer';
@@ -13,6 +13,7 @@ import { createReparametrization, foldReparametrization, type ReparametrizationS
 import { EncoderClassifier } from '../encoder-classifier.ts';
 import type { Method } from '../method.ts';
 import { initSoftPrompt, type MaskedModel, promptOf, type PromptScope, promptTask, softName } from '../prompt-model.ts';
+import { savePrompt } from '../saved-prompt.ts';
 import type { LabelledText } from '../task.ts';
 import { type Template, TemplateEncoder, type TemplateInput } from '../template.ts';
 import { calibrated, createVerbalizer, type LabelWords, meanDistribution, type SeveralTokens } from '../verbalizer.ts';
@@ -94,6 +95,13 @@ export function promptMethod(model: MaskedModel, options: PromptOptions): Method
         },
         trainedParameters: members.reduce((sum, { classifier }) => sum + classifier.trainedParameters, 0),
         allParameters: Math.max(...members.map(({ classifier }) => classifier.allParameters)),
+        ...(scope === 'all' &&
+          members.length === 1 && {
+            changed: () => {
+              const all = Object.entries({ ...model.weights, ...members[0]!.classifier.learned });
+              return { weights: Object.fromEntries(all.filter(([name]) => name !== softName)) };
+            },
+          }),
         save: (folder) => {
           const [{ template, classifier }] = members as [(typeof members)[number]];
           if (members.length > 1) {
@@ -108,8 +116,8 @@ export function promptMethod(model: MaskedModel, options: PromptOptions): Method
           saveTokenizer(tokenizer, folder);
           if (softTokens)
             writeSafetensors(join(folder, 'soft_prompt.safetensors'), tensorSources({ [softName]: softTokens }));
-          const prompt = { template: template.source, words, severalTokens: verbalizer.severalTokens };
-          writeFileAtomic(join(folder, 'prompt.json'), `${JSON.stringify({ ...prompt, prior: priors[0] }, null, 2)}\n`);
+          const prompt = { labels, template: template.source, words, severalTokens: verbalizer.severalTokens };
+          savePrompt(folder, { ...prompt, ...(priors[0] && { prior: priors[0] }) });
         },
         dispose: async () => {
           for (const { classifier } of members) await classifier.dispose();

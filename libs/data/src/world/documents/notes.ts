@@ -1,10 +1,10 @@
 /** Numbered notes, and under them some of their facts in short, each with the number of its note. */
 import type { Random } from '@crucible/foundation';
+import { numberedPassages } from '@crucible/prompting';
 import { attributesOf, entityKinds, nounPhrase } from '../attributes.ts';
 import type { Fact } from '../facts.ts';
 import { drawFact, stateFact } from '../facts.ts';
 import { drawNames } from '../names.ts';
-import { numberedPassages } from '../passages.ts';
 import { capitalized } from '../phrasing.ts';
 import type { Split } from '../split.ts';
 import type { Draw } from '../task.ts';

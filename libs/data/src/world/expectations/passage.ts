@@ -48,9 +48,10 @@ export function passageAnswer({ answer, cited }: PassageExpectation): string {
 }
 
 export function wrongPassage({ answer, others, cited }: PassageExpectation, random: Random): string {
-  const other = random.pick(others);
-  const misquoted = answer !== null && cited && random.boolean(0.25);
-  return citedText(misquoted ? { value: answer.value, passage: other.passage } : other, cited);
+  const elsewhere = others.filter(({ passage }) => passage !== answer?.passage);
+  if (answer !== null && cited && elsewhere.length > 0 && random.boolean(0.25))
+    return citedText({ value: answer.value, passage: random.pick(elsewhere).passage }, cited);
+  return citedText(random.pick(others), cited);
 }
 
 function citedText({ value, passage }: CitedValue, cited: boolean): string {

@@ -1,4 +1,5 @@
 /** Answers that decline to answer. */
+import { forgedWords } from '@crucible/prompting';
 
 export const refusals: readonly string[] = [
   'I do not know.',
@@ -8,7 +9,7 @@ export const refusals: readonly string[] = [
 ];
 
 /** What is said where passages or a text do not hold the answer. */
-export const notSaid = { passages: 'The passages do not say.', text: 'The text does not say.' } as const;
+export const notSaid = { passages: forgedWords.notSaid, text: 'The text does not say.' } as const;
 
 export function isRefusal(text: string): boolean {
   return (

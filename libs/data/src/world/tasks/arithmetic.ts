@@ -1,5 +1,6 @@
 /** Sums of numbers of one to three digits, bare or in a sentence; with or without the request to work them out. */
 import type { Random } from '@crucible/foundation';
+import { forgedWords } from '@crucible/prompting';
 import type { Operator, Sum } from '../columns.ts';
 import { sumValue, workedAnswer, workingLines } from '../columns.ts';
 import type { Format } from '../example.ts';
@@ -10,12 +11,17 @@ import { fill, pickPhrasing } from '../phrasing.ts';
 import { pickWeighted } from '../pick-weighted.ts';
 import type { Split } from '../split.ts';
 import { isPairOnSide } from '../split.ts';
-import type { Draw, Drawn, Task } from '../task.ts';
+import { plainQuestion, type Draw, type Drawn, type Task } from '../task.ts';
 
 export const arithmetic: Task = {
   formats: { plain: 0.4, steps: 0.6 },
   draw(draw, format) {
     return drawArithmetic(draw, format);
+  },
+  question(draw) {
+    const question = plainQuestion(drawArithmetic(draw, 'plain'));
+    const sum = question.expected.kind === 'number' ? question.expected.sum : undefined;
+    return { ...question, ...(sum && { reasoning: workingLines(sum).join('\n') }) };
   },
 };
 
@@ -78,12 +84,7 @@ const wordProblems: Readonly<Record<Operator, Phrasings>> = {
 const countedThings = ['apples', 'eggs', 'coins', 'books', 'shells', 'cups', 'nails', 'candles', 'stones', 'ribbons'];
 
 /** The trigger of zero-shot chain of thought (Kojima et al., 2022) and its like; they are not reserved. */
-export const stepTriggers = [
-  "Let's think step by step.",
-  'Think step by step.',
-  'Work it out step by step.',
-  'Show your steps.',
-];
+const stepTriggers = [forgedWords.steps, 'Think step by step.', 'Work it out step by step.', 'Show your steps.'];
 
 function drawArithmetic({ split, random }: Draw, format: Format): Drawn {
   const sum = drawSum(split, random);

@@ -1,5 +1,6 @@
 /** Numbers too big for the head: the answer is a program (PAL), or a calculation that a tool does (ReAct). */
 import type { Random } from '@crucible/foundation';
+import { forgedWords } from '@crucible/prompting';
 import type { Format } from '../example.ts';
 import { drawFirstName } from '../names.ts';
 import type { Phrasings } from '../phrasing.ts';
@@ -17,6 +18,18 @@ import type { Draw, Drawn, Task } from '../task.ts';
 export const calculation: Task = {
   formats: { program: 0.6, react: 0.4 },
   draw: drawCalculation,
+  question(draw) {
+    const { question, phrasing, calculation } = drawQuestion(draw);
+    const answer = answerOf(calculation);
+    return {
+      question,
+      answer,
+      reasoning: `${withNumbers(calculation)} = ${answer}`,
+      program: programOf(calculation),
+      phrasing,
+      expected: { kind: 'number', value: Number(answer), worked: false },
+    };
+  },
 };
 
 /** A calculation: names for the numbers of a question, and what is to be done with them. */
@@ -206,9 +219,6 @@ const problems: readonly Problem[] = [
 /** How often the calculation comes as an expression, in words, or as a word problem. */
 const originWeights = { expression: 0.4, words: 0.25, problem: 0.35 } as const;
 
-/** Decimals of an answer; longer ones are rounded. */
-const answerPlaces = 6;
-
 function drawCalculation(draw: Draw, format: Format): Drawn {
   if (format === 'react') {
     const trajectory = drawCalculationTrajectory(draw);
@@ -259,7 +269,7 @@ export function programOf({ numbers, expression }: Calculation): string {
 export function answerOf(calculation: Calculation): string {
   const evaluation = evaluateExpression(withNumbers(calculation));
   if (!evaluation.ok) throw new Error(`internal: ${evaluation.error}: ${withNumbers(calculation)}`);
-  return decimalFrom(evaluation.value, answerPlaces);
+  return decimalFrom(evaluation.value, forgedWords.decimals);
 }
 
 /** A story that tells numbers, and what is to be worked out from them. */

@@ -1,8 +1,9 @@
 /** What the three tasks of classification share: a text, a label out of a set of words, and solved examples. */
+import { forgedWords } from '@crucible/prompting';
 import type { Format } from '../example.ts';
 import type { Phrasings } from '../phrasing.ts';
 import { enumerate, fill, pickPhrasing } from '../phrasing.ts';
-import type { Draw, Drawn } from '../task.ts';
+import { plainQuestion, type Draw, type Drawn, type Task } from '../task.ts';
 
 export interface Labelled<Class extends string> {
   readonly text: string;
@@ -23,7 +24,7 @@ const layouts: Phrasings = {
     'Input: {text}\nOutput: {label}',
     '{text}\nAnswer: {label}',
     '{text} => {label}',
-    'Text: {text} Answer: {label}',
+    forgedWords.example.replace('{question}', '{text}').replace('{answer}', '{label}'),
     '{text}\nLabel: {label}',
   ],
   heldout: ['Input: {text}\nAnswer: {label}', '{text}\nOutput: {label}'],
@@ -31,13 +32,30 @@ const layouts: Phrasings = {
 
 const mostShots = 3;
 
-export function drawClassification<Class extends string>(
+/** A task of labels; questions alone are all of the first labelling, so that examples fit every one of them. */
+export function classificationTask<Class extends string>(
+  labellings: readonly Labelling<Class>[],
+  drawText: (draw: Draw) => Labelled<Class>,
+): Task {
+  return {
+    formats: { plain: 0.75, 'few-shot': 0.25 },
+    draw: (draw, format) => drawClassification(draw, format, draw.random.pick(labellings), () => drawText(draw)),
+    question: (draw) => {
+      const labelled = drawText(draw);
+      return {
+        ...plainQuestion(drawClassification(draw, 'plain', labellings[0]!, () => labelled)),
+        text: labelled.text,
+      };
+    },
+  };
+}
+
+function drawClassification<Class extends string>(
   { split, random }: Draw,
   format: Format,
-  labellings: readonly Labelling<Class>[],
+  { labels, questions }: Labelling<Class>,
   drawText: () => Labelled<Class>,
 ): Drawn {
-  const { labels, questions } = random.pick(labellings);
   const words = Object.values<string>(labels);
   const { text, class: right } = drawText();
   const label = labels[right];

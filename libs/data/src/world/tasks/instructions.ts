@@ -5,25 +5,28 @@ import { drawListOnSide, drawNumbers, drawWords, listed, sorted } from '../lists
 import type { Phrasings } from '../phrasing.ts';
 import { capitalized, fill, pickPhrasing } from '../phrasing.ts';
 import { drawOnSide } from '../split.ts';
-import type { Draw, Task } from '../task.ts';
+import { plainQuestion, type Draw, type Drawn, type Task } from '../task.ts';
 import type { ThingKind } from '../things.ts';
 import { allThings, thingKinds, things } from '../things.ts';
 
 export const instructions: Task = {
   formats: { plain: 1 },
-  draw(draw) {
-    const kind = draw.random.pick(instructionKinds);
-    const phrasing = pickPhrasing(kind.phrasings, draw.split, draw.random);
-    const { slots, answer, expected } = kind.draw(draw);
-    return {
-      messages: [{ role: 'user', content: fill(phrasing, slots) }],
-      response: answer,
-      answer,
-      phrasing,
-      expected,
-    };
-  },
+  draw: drawInstruction,
+  question: (draw) => plainQuestion(drawInstruction(draw)),
 };
+
+function drawInstruction(draw: Draw): Drawn {
+  const kind = draw.random.pick(instructionKinds);
+  const phrasing = pickPhrasing(kind.phrasings, draw.split, draw.random);
+  const { slots, answer, expected } = kind.draw(draw);
+  return {
+    messages: [{ role: 'user', content: fill(phrasing, slots) }],
+    response: answer,
+    answer,
+    phrasing,
+    expected,
+  };
+}
 
 interface InstructionKind {
   readonly phrasings: Phrasings;

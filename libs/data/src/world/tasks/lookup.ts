@@ -1,23 +1,44 @@
 /** Facts to be found among others like them, in numbered passages or in prose; sometimes they are not there. */
 import type { Random } from '@crucible/foundation';
+import { forgedWords, numberedPassages } from '@crucible/prompting';
 import type { Attribute } from '../attributes.ts';
-import { attributes, attributesOf, entityKinds } from '../attributes.ts';
+import { attributes, attributesOf, entityKinds, nounPhrase } from '../attributes.ts';
 import type { Format } from '../example.ts';
 import type { CitedValue } from '../expectations/passage.ts';
 import { passageAnswer } from '../expectations/passage.ts';
 import type { Fact } from '../facts.ts';
 import { drawFact, drawSubject, stateFact } from '../facts.ts';
 import { drawName } from '../names.ts';
-import { numberedPassages } from '../passages.ts';
+import { drawNeighbour, drawPageQuestion } from '../page-question.ts';
 import type { Phrasings } from '../phrasing.ts';
-import { fill, pickPhrasing } from '../phrasing.ts';
+import { capitalized, fill, pickPhrasing } from '../phrasing.ts';
 import { pickWeighted } from '../pick-weighted.ts';
 import type { Split } from '../split.ts';
 import type { Draw, Drawn, Task } from '../task.ts';
 
 export const lookup: Task = {
-  formats: { passages: 0.7, plain: 0.3 },
-  draw: drawLookup,
+  formats: { pages: 0.5, passages: 0.3, plain: 0.2 },
+  draw(draw, format) {
+    return format === 'pages' ? drawPageLookup(draw) : drawLookup(draw, format);
+  },
+  // Without passages: who is asked knows the fact, or looks it up.
+  question({ split, random, ...draw }) {
+    const drawn = drawPageQuestion(draw.encyclopedia(), { isAnswerable: true, split, random });
+    const { page, question, phrasing, fact } = drawn;
+    const values = page.facts.map(({ value }): CitedValue => ({ value, passage: 1 }));
+    return {
+      question,
+      answer: fact!.value,
+      reasoning: `${capitalized(nounPhrase(fact!.attribute, page.title))} is ${fact!.value}.`,
+      phrasing,
+      expected: {
+        kind: 'passage',
+        answer: values.find(({ value }) => value === fact!.value)!,
+        others: values.filter(({ value }) => value !== fact!.value),
+        cited: false,
+      },
+    };
+  },
 };
 
 /** How often a document has two facts, three or four. */
@@ -90,6 +111,42 @@ function drawLookup({ split, random }: Draw, format: Format): Drawn {
     phrasing: fill(frame, { question }),
     expected,
   };
+}
+
+/** How often the page that is asked about is found first. */
+const foundFirstShare = 0.75;
+
+/** What RAG asks: pages as a search finds them, the right one among them, and the question. */
+function drawPageLookup({ split, random, ...draw }: Draw): Drawn {
+  const encyclopedia = draw.encyclopedia();
+  for (;;) {
+    const isAnswerable = !random.boolean(unanswerableShare);
+    const { page, question, phrasing, fact } = drawPageQuestion(encyclopedia, { isAnswerable, split, random });
+    const neighbour = drawNeighbour(encyclopedia, page, random);
+    const pages = random.boolean(foundFirstShare) ? [page, neighbour] : [neighbour, page];
+    const values = pages.flatMap(({ facts }, i) => facts.map(({ value }): CitedValue => ({ value, passage: i + 1 })));
+    const answer = fact && values.find(({ value }) => value === fact.value)!;
+    // A value that two facts have would make the answer ambiguous.
+    if (values.some((other) => other !== answer && other.value === answer?.value)) continue;
+    const others = values.filter((value) => value !== answer);
+    const expected = { kind: 'passage' as const, answer: answer ?? null, others, cited: true };
+    const response = passageAnswer(expected);
+    return {
+      messages: [
+        {
+          role: 'user',
+          content: forgedWords.passages(
+            pages.map(({ sentences }) => sentences.join(' ')),
+            question,
+          ),
+        },
+      ],
+      response,
+      answer: answer?.value ?? response,
+      phrasing: forgedWords.passages(['{document}'], phrasing),
+      expected,
+    };
+  }
 }
 
 /** The fact that is asked for, and the facts of the document in random order; unanswerable where it is not of them. */

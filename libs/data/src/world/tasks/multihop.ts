@@ -2,6 +2,7 @@
 import type { Random } from '@crucible/foundation';
 import { attributes, nounPhrase } from '../attributes.ts';
 import type { Encyclopedia, Page } from '../encyclopedia.ts';
+import type { CitedValue } from '../expectations/passage.ts';
 import type { Fact } from '../facts.ts';
 import type { Phrasings } from '../phrasing.ts';
 import { fill, pickPhrasing } from '../phrasing.ts';
@@ -15,6 +16,22 @@ export const multihop: Task = {
   draw(draw) {
     const trajectory = drawMultihopTrajectory(draw);
     return stepExample(trajectory, draw.random.integer(1, trajectory.steps.length));
+  },
+  question(draw) {
+    const { question, phrasing, answer, steps } = drawMultihopTrajectory(draw);
+    const found = (value: string, passage: number): CitedValue => ({ value, passage });
+    return {
+      question,
+      answer,
+      reasoning: steps.map(({ thought }) => thought).join(' '),
+      phrasing,
+      expected: {
+        kind: 'passage',
+        answer: found(answer, 1),
+        others: steps.at(-1)!.others.map((value) => found(value, 2)),
+        cited: false,
+      },
+    };
   },
 };
 

@@ -5,9 +5,8 @@ import type { Phrasings } from '../phrasing.ts';
 import { fill, pickPhrasing } from '../phrasing.ts';
 import type { Split } from '../split.ts';
 import { drawOnSide } from '../split.ts';
-import type { Task } from '../task.ts';
 import type { Labelled, Labelling } from './classification.ts';
-import { drawClassification } from './classification.ts';
+import { classificationTask } from './classification.ts';
 
 export const questionTypes = ['person', 'place', 'number', 'time', 'thing', 'reason'] as const;
 
@@ -140,12 +139,7 @@ const labellings: readonly Labelling<QuestionType>[] = [
   },
 ];
 
-export const questionType: Task = {
-  formats: { plain: 0.75, 'few-shot': 0.25 },
-  draw(draw, format) {
-    return drawClassification(draw, format, labellings, () => drawTypedQuestion(draw.split, draw.random));
-  },
-};
+export const questionType = classificationTask(labellings, ({ split, random }) => drawTypedQuestion(split, random));
 
 export function drawTypedQuestion(split: Split, random: Random): Labelled<QuestionType> {
   const type = random.pick(questionTypes);

@@ -1,8 +1,7 @@
 /** Whether a short review is positive; see reviews.ts for what decides. */
 import { drawReview } from '../reviews.ts';
-import type { Task } from '../task.ts';
 import type { Labelling } from './classification.ts';
-import { drawClassification } from './classification.ts';
+import { classificationTask } from './classification.ts';
 
 type Sentiment = 'positive' | 'negative';
 
@@ -52,12 +51,7 @@ const labellings: readonly Labelling<Sentiment>[] = [
   },
 ];
 
-export const sentiment: Task = {
-  formats: { plain: 0.75, 'few-shot': 0.25 },
-  draw(draw, format) {
-    return drawClassification(draw, format, labellings, () => {
-      const { text, isPositive } = drawReview(draw.split, draw.random);
-      return { text, class: isPositive ? 'positive' : 'negative' };
-    });
-  },
-};
+export const sentiment = classificationTask(labellings, ({ split, random }) => {
+  const { text, isPositive } = drawReview(split, random);
+  return { text, class: isPositive ? 'positive' : 'negative' };
+});

@@ -1,27 +1,30 @@
 /** Greetings, thanks, and questions about the model itself. */
 import type { Phrasings } from '../phrasing.ts';
 import { pickPhrasing } from '../phrasing.ts';
-import type { Task } from '../task.ts';
+import { plainQuestion, type Draw, type Drawn, type Task } from '../task.ts';
 
 export const smalltalk: Task = {
   formats: { plain: 1 },
-  draw({ split, random }) {
-    const intent = random.pick(intents);
-    const phrasing = pickPhrasing(intent.messages, split, random);
-    const response = random.pick(intent.replies);
-    return {
-      messages: [{ role: 'user', content: phrasing }],
-      response,
-      answer: response,
-      phrasing,
-      expected: {
-        kind: 'reply',
-        accepted: intent.replies,
-        others: intents.filter((other) => other !== intent).flatMap(({ replies }) => replies),
-      },
-    };
-  },
+  draw: drawSmalltalk,
+  question: (draw) => plainQuestion(drawSmalltalk(draw)),
 };
+
+function drawSmalltalk({ split, random }: Draw): Drawn {
+  const intent = random.pick(intents);
+  const phrasing = pickPhrasing(intent.messages, split, random);
+  const response = random.pick(intent.replies);
+  return {
+    messages: [{ role: 'user', content: phrasing }],
+    response,
+    answer: response,
+    phrasing,
+    expected: {
+      kind: 'reply',
+      accepted: intent.replies,
+      others: intents.filter((other) => other !== intent).flatMap(({ replies }) => replies),
+    },
+  };
+}
 
 interface Intent {
   readonly messages: Phrasings;

@@ -5,9 +5,8 @@ import type { Phrasings } from '../phrasing.ts';
 import { capitalized, fill, pickPhrasing } from '../phrasing.ts';
 import type { Split } from '../split.ts';
 import { drawOnSide } from '../split.ts';
-import type { Task } from '../task.ts';
 import type { Labelling } from './classification.ts';
-import { drawClassification } from './classification.ts';
+import { classificationTask } from './classification.ts';
 
 export const topics = ['food', 'weather', 'sport', 'music', 'travel', 'money'] as const;
 
@@ -149,15 +148,10 @@ const labellings: readonly Labelling<Topic>[] = [
   },
 ];
 
-export const topic: Task = {
-  formats: { plain: 0.75, 'few-shot': 0.25 },
-  draw(draw, format) {
-    return drawClassification(draw, format, labellings, () => {
-      const about = draw.random.pick(topics);
-      return { text: drawTopicSentence(about, draw.split, draw.random), class: about };
-    });
-  },
-};
+export const topic = classificationTask(labellings, ({ split, random }) => {
+  const about = random.pick(topics);
+  return { text: drawTopicSentence(about, split, random), class: about };
+});
 
 /** A sentence about the topic whose main clause may be met in `split`. */
 export function drawTopicSentence(about: Topic, split: Split, random: Random): string {

@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file crucible/model/v1/model.proto.
  */
 export const file_crucible_model_v1_model: GenFile = /*@__PURE__*/
-  fileDesc("Ch1jcnVjaWJsZS9tb2RlbC92MS9tb2RlbC5wcm90bxIRY3J1Y2libGUubW9kZWwudjEiLwoOTW9kZWxSZWZlcmVuY2USDAoEbmFtZRgBIAEoCRIPCgd2ZXJzaW9uGAIgASgNIoACCglNb2RlbEluZm8SDAoEbmFtZRgBIAEoCRIPCgd2ZXJzaW9uGAIgASgNEg0KBXN0YWdlGAMgASgJEhYKDmNvbnRleHRfbGVuZ3RoGAQgASgNEhcKD3ZvY2FidWxhcnlfc2l6ZRgFIAEoDRIXCg9wYXJhbWV0ZXJfY291bnQYBiABKAQSGAoQdG9rZW5pemVyX3NoYTI1NhgHIAEoCRILCgN1cmkYCCABKAkSLQoJbG9hZGVkX2F0GAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIVCg1lbmRfdG9rZW5faWRzGAogAygNEg4KBmRldmljZRgLIAEoCWIGcHJvdG8z", [file_google_protobuf_timestamp]);
+  fileDesc("Ch1jcnVjaWJsZS9tb2RlbC92MS9tb2RlbC5wcm90bxIRY3J1Y2libGUubW9kZWwudjEiLwoOTW9kZWxSZWZlcmVuY2USDAoEbmFtZRgBIAEoCRIPCgd2ZXJzaW9uGAIgASgNIp4CCglNb2RlbEluZm8SDAoEbmFtZRgBIAEoCRIPCgd2ZXJzaW9uGAIgASgNEg0KBXN0YWdlGAMgASgJEhYKDmNvbnRleHRfbGVuZ3RoGAQgASgNEhcKD3ZvY2FidWxhcnlfc2l6ZRgFIAEoDRIXCg9wYXJhbWV0ZXJfY291bnQYBiABKAQSGAoQdG9rZW5pemVyX3NoYTI1NhgHIAEoCRILCgN1cmkYCCABKAkSLQoJbG9hZGVkX2F0GAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIVCg1lbmRfdG9rZW5faWRzGAogAygNEg4KBmRldmljZRgLIAEoCRIMCgRraW5kGAwgASgJEg4KBmxhYmVscxgNIAMoCWIGcHJvdG8z", [file_google_protobuf_timestamp]);
 
 /**
  * A model of the registry, by name and version.
@@ -128,6 +128,21 @@ export type ModelInfo = Message<"crucible.model.v1.ModelInfo"> & {
    * @generated from field: string device = 11;
    */
   device: string;
+
+  /**
+   * What it is: `language` writes, `classifier` and `masked-language` tell labels apart, `scalar` gives scores, and
+   * `adapter` is a language model with one. Further kinds may follow.
+   *
+   * @generated from field: string kind = 12;
+   */
+  kind: string;
+
+  /**
+   * The labels that PolicyService.Classify tells apart by this model. Empty for one that was not tuned for labels.
+   *
+   * @generated from field: repeated string labels = 13;
+   */
+  labels: string[];
 };
 
 /**

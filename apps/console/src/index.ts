@@ -1,0 +1,1 @@
+export { consoleFolder, ensureConsole } from './build-console.ts';

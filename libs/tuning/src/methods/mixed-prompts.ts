@@ -1,0 +1,361 @@
+/**
+ * Soft prompts of several tasks in one batch (Lester et al. 2021): the decoder is the same and frozen, and each row begins with
+ * the virtual tokens of its own task. They are learned side by side, each from the rows of its task, clipped and moved by
+ * itself: what comes out is what training them one after the other gives.
+ */
+import type { SavedAdapter } from '@crucible/checkpoint';
+import { invalidInput, throwIfCancelled } from '@crucible/foundation';
+import { blockHeight, countBucket, packSequences, rowTime } from '@crucible/inference';
+import {
+  decode,
+  hiddenRows,
+  type KeysAndValues,
+  languageLogProbability,
+  type ModelWeights,
+  type ParameterTree,
+  virtualPrefix,
+} from '@crucible/nn';
+import { partedOptimizer, warmupDecay } from '@crucible/optim';
+import {
+  compile,
+  type CompiledProgram,
+  concat,
+  floats,
+  gather,
+  ints,
+  type NdArray,
+  type Tensor,
+  type TensorType,
+} from '@crucible/tensor';
+import {
+  adapterDefaults,
+  adapterOptimizer,
+  finiteChats,
+  newAdapter,
+  type PredictionBatch,
+  predictionLoss,
+  predictionsAt,
+  TrainStep,
+} from '@crucible/training';
+import type { TuneContext, TunedModel, TuneSettings } from '../method.ts';
+import type { TaskData } from '../task.ts';
+import type { TemplateInput } from '../template.ts';
+import { type CausalModel, type CausalPrompt, CausalReader } from './causal-reader.ts';
+
+export interface MixedTask extends CausalPrompt {
+  readonly data: Pick<TaskData, 'name' | 'labels' | 'train'>;
+}
+
+export interface MixedInput {
+  /** Index among the tasks. */
+  readonly task: number;
+  readonly input: TemplateInput;
+}
+
+export interface MixedPrompts {
+  /** Probabilities of each input's labels, those of its own task. */
+  readonly predict: (inputs: readonly MixedInput[]) => Promise<number[][]>;
+  /** A task's prompt by itself, as `soft-prompt` makes it. */
+  readonly tuned: readonly TunedModel[];
+  readonly dispose: () => Promise<void>;
+}
+
+/** Learns a soft prompt of `tokens` virtual tokens for each task. `rows` of the settings are those of each task. */
+export async function trainMixedPrompts(
+  model: CausalModel,
+  tasks: readonly MixedTask[],
+  tokens: number,
+  settings: TuneSettings,
+  { signal, report }: TuneContext = {},
+): Promise<MixedPrompts> {
+  if (tasks.length === 0) throw invalidInput('tasks: there is none', { at: 'tasks' });
+  const { weights, config, tokenizer } = model;
+  const { seed, steps, rows, weightDecay } = settings;
+  const pad = tokenizer.padId ?? 0;
+  const adapters: SavedAdapter[] = [];
+  const sources = [];
+  const readers: CausalReader[] = [];
+  for (const task of tasks) {
+    const adapter = await newAdapter(
+      { ...adapterDefaults, kind: 'prompt', tokens },
+      { base: weights, config, head: { kind: 'language' }, seed, encode: (text) => tokenizer.encode(text) },
+    );
+    const reader = new CausalReader(model, task, task.data.labels, tokens);
+    const chats = task.data.train.map((example) => reader.chat(example));
+    const longest = Math.max(...chats.map(({ ids }) => ids.length));
+    const time = Math.min(config.maxPositions - tokens, 32 * Math.ceil(longest / 32));
+    adapters.push(adapter!);
+    readers.push(reader);
+    sources.push({ source: finiteChats(chats, { seed, pad }), time });
+  }
+  // By names that sort as the tasks do.
+  const parts = Object.fromEntries(adapters.map(({ parameters }, i) => [nameOf(i), parameters]));
+  const schedule = warmupDecay({
+    steps,
+    warmup: Math.max(1, Math.round(settings.warmupShare * steps)),
+    decayShare: 1,
+    shape: 'linear',
+  });
+  const training = new TrainStep<ModelWeights, MixedBatch, ModelWeights>(
+    parts,
+    (learned, batch, frozen) => {
+      const prefix = prefixes(frozen, config, learned, tokens, batch.tasks);
+      const predictions = predictionsAt(frozen, config, { ...batch, prefix }, batch.at);
+      const { loss, accuracy } = predictionLoss(predictions, batch.targets, batch.weights);
+      return { loss, metrics: { accuracy } };
+    },
+    {
+      name: 'prompts of several tasks',
+      optimizer: partedOptimizer(adapterOptimizer({ clipNorm: 1, weightDecay })),
+      frozen: weights,
+    },
+  );
+  let learned: ModelWeights = parts;
+  try {
+    for (let step = 0; step < steps; step++) {
+      throwIfCancelled(signal, 'tuning');
+      const own = sources.map(({ source, time }) => source.batch(step, rows, time));
+      const { loss } = await training.run(sideBySide(own, pad), settings.learningRate * schedule(step));
+      report?.({ step: step + 1, steps, loss: loss / tasks.length });
+    }
+    learned = (await training.onHost()).parameters;
+  } finally {
+    await training.dispose();
+  }
+  const kept = adapters.map(({ config: own }, i): SavedAdapter => {
+    return { config: own, parameters: learned[nameOf(i)] as ModelWeights };
+  });
+  const predictor = new MixedPredictor(model, learned, tokens, readers);
+  const tuned = readers.map((reader, i) => reader.tuned(weights, kept[i]));
+  return {
+    predict: (inputs) => predictor.predict(inputs),
+    tuned,
+    dispose: async () => {
+      await predictor.dispose();
+      for (const one of tuned) await one.dispose();
+    },
+  };
+}
+
+interface MixedBatch extends PredictionBatch {
+  /** The task of each row, int32 [rows]. */
+  readonly tasks: NdArray;
+}
+
+function nameOf(task: number): string {
+  return `task${task}`;
+}
+
+/** Batches of several tasks below each other; rows are made as long as the longest. Each keeps its mean: losses add up. */
+function sideBySide(batches: readonly PredictionBatch[], pad: number): MixedBatch {
+  const shapes = batches.map(({ ids }) => ids.shape as [number, number]);
+  const rows = shapes.reduce((sum, [own]) => sum + own, 0);
+  const time = Math.max(...shapes.map(([, own]) => own));
+  const grids = {
+    ids: grid(rows, time, pad),
+    positions: grid(rows, time),
+    segments: grid(rows, time),
+    branches: grid(rows, time),
+  };
+  const tasks = new Int32Array(rows);
+  const at: number[] = [];
+  const targets: number[] = [];
+  const weights: number[] = [];
+  let first = 0;
+  batches.forEach((batch, task) => {
+    const [own, ownTime] = shapes[task]!;
+    for (const [name, target] of Object.entries(grids)) {
+      const { data } = batch[name]!;
+      for (let row = 0; row < own; row++)
+        target.data.set(data.subarray(row * ownTime, (row + 1) * ownTime) as Int32Array, (first + row) * time);
+    }
+    tasks.fill(task, first, first + own);
+    for (const place of batch.at.data) at.push((first + Math.floor(place / ownTime)) * time + (place % ownTime));
+    targets.push(...batch.targets.data);
+    weights.push(...batch.weights.data);
+    first += own;
+  });
+  return {
+    ...grids,
+    tasks: ints([rows], tasks),
+    at: ints([at.length], at),
+    targets: ints([targets.length], targets),
+    weights: floats([weights.length], Float32Array.from(weights)),
+  };
+}
+
+function grid(rows: number, time: number, fill = 0) {
+  return ints([rows, time], new Int32Array(rows * time).fill(fill));
+}
+
+/** Keys and values that each row begins with: [rows, keyValueHeads, n, headSize] a layer. */
+function prefixes(
+  weights: ParameterTree<Tensor>,
+  config: CausalModel['config'],
+  learned: ParameterTree<Tensor>,
+  tokens: number,
+  tasks: Tensor,
+): KeysAndValues {
+  const each = Object.values(learned).map((own) =>
+    virtualPrefix(weights, config, own as ParameterTree<Tensor>, { kind: 'prompt', tokens }),
+  );
+  const chosen = (part: 'keys' | 'values', layer: number): Tensor =>
+    gather(
+      concat(
+        each.map((prefix) => prefix[part][layer]!),
+        0,
+      ),
+      tasks,
+      { axis: 0 },
+    );
+  const layers = Array.from({ length: config.layers }, (_, i) => i);
+  return { keys: layers.map((i) => chosen('keys', i)), values: layers.map((i) => chosen('values', i)) };
+}
+
+interface Signature {
+  readonly weights: ModelWeights;
+  readonly learned: ModelWeights;
+  readonly ids: TensorType;
+  readonly positions: TensorType;
+  readonly segments: TensorType;
+  readonly branches: TensorType;
+  readonly tasks: TensorType;
+  readonly at: TensorType;
+  readonly targets: TensorType;
+}
+
+const inputsAtOnce = 64;
+
+/** Log-probabilities of label words in rows that begin with prompts of different tasks. */
+class MixedPredictor {
+  readonly #model: CausalModel;
+  readonly #learned: ModelWeights;
+  readonly #tokens: number;
+  readonly #readers: readonly CausalReader[];
+  readonly #programs = new Map<string, CompiledProgram<Signature, { readonly values: Tensor }>>();
+
+  constructor(model: CausalModel, learned: ModelWeights, tokens: number, readers: readonly CausalReader[]) {
+    this.#model = model;
+    this.#learned = learned;
+    this.#tokens = tokens;
+    this.#readers = readers;
+  }
+
+  async predict(inputs: readonly MixedInput[]): Promise<number[][]> {
+    const wrong = inputs.find(({ task }) => !this.#readers[task]);
+    if (wrong)
+      throw invalidInput(`task ${wrong.task} does not exist; there are ${this.#readers.length}`, { at: 'task' });
+    const result: number[][] = [];
+    for (let start = 0; start < inputs.length; start += inputsAtOnce)
+      result.push(...(await this.#predictPart(inputs.slice(start, start + inputsAtOnce))));
+    return result;
+  }
+
+  /** What shares a row is of one task; rows of all tasks share a batch. */
+  async #predictPart(inputs: readonly MixedInput[]): Promise<number[][]> {
+    const { config, tokenizer } = this.#model;
+    const pad = tokenizer.padId ?? 0;
+    const asked = inputs.flatMap(({ task, input }, index) => {
+      const reader = this.#readers[task]!;
+      const prompt = reader.prompt(input);
+      return reader.continuations.map((continuation) => ({
+        task,
+        index,
+        continuation,
+        ids: [...prompt, ...continuation],
+      }));
+    });
+    const time = rowTime(Math.max(...asked.map(({ ids }) => ids.length)), config.maxPositions - this.#tokens);
+    const byTask = [...Map.groupBy(asked, ({ task }) => task)].sort(([a], [b]) => a - b);
+    const packings = byTask.map(([task, own]) => {
+      const options = { time, pad, rowMultiple: blockHeight(time) };
+      return {
+        task,
+        own,
+        ...packSequences(
+          own.map(({ ids }) => ids),
+          options,
+        ),
+      };
+    });
+    const rows = packings.reduce((sum, { packed }) => sum + packed.ids.shape[0]!, 0);
+    const grids = {
+      ids: grid(rows, time, pad),
+      positions: grid(rows, time),
+      segments: grid(rows, time),
+      branches: grid(rows, time),
+    };
+    const tasks = new Int32Array(rows);
+    const at: number[] = [];
+    const targets: number[] = [];
+    let first = 0;
+    for (const { task, own, packed, places } of packings) {
+      const count = packed.ids.shape[0]!;
+      for (const [name, target] of Object.entries(grids))
+        target.data.set(packed[name as keyof typeof packed].data as Int32Array, first * time);
+      tasks.fill(task, first, first + count);
+      own.forEach(({ ids, continuation }, i) => {
+        for (let n = ids.length - continuation.length; n < ids.length; n++) {
+          at.push(first * time + places[i]![n - 1]!);
+          targets.push(ids[n]!);
+        }
+      });
+      first += count;
+    }
+    const count = countBucket(at.length);
+    const program = await this.#program(rows, time, count);
+    const { values } = await program.run({
+      weights: this.#model.weights,
+      learned: this.#learned,
+      ...grids,
+      tasks: ints([rows], tasks),
+      at: ints([count], filled(at, count)),
+      targets: ints([count], filled(targets, count)),
+    });
+    const logs = inputs.map((): number[] => []);
+    let next = 0;
+    for (const { own } of packings) {
+      for (const { index, continuation } of own) {
+        let sum = 0;
+        for (let n = 0; n < continuation.length; n++) sum += values.data[next++]!;
+        logs[index]!.push(sum);
+      }
+    }
+    return logs.map((own, i) => this.#readers[inputs[i]!.task]!.shares(own));
+  }
+
+  async #program(rows: number, time: number, count: number) {
+    const key = `${rows}x${time}x${count}`;
+    let program = this.#programs.get(key);
+    if (!program) {
+      const { weights, config } = this.#model;
+      const type: TensorType = { shape: [rows, time], dtype: 'int32' };
+      const places: TensorType = { shape: [count], dtype: 'int32' };
+      program = await compile<Signature, { values: Tensor }>(
+        {
+          ...{ weights, learned: this.#learned, ids: type, positions: type, segments: type, branches: type },
+          ...{ tasks: { shape: [rows], dtype: 'int32' }, at: places, targets: places },
+        },
+        ({ weights: model, learned, ...given }) => {
+          const prefix = prefixes(model, config, learned, this.#tokens, given.tasks);
+          const { hidden } = decode(model, config, { ...given, prefix });
+          return { values: languageLogProbability(model, config, hiddenRows(hidden, given.at), given.targets) };
+        },
+        { name: 'prompts of several tasks' },
+      );
+      this.#programs.set(key, program);
+    }
+    return program;
+  }
+
+  async dispose(): Promise<void> {
+    for (const program of this.#programs.values()) await program.dispose();
+    this.#programs.clear();
+  }
+}
+
+function filled(values: readonly number[], length: number): Int32Array {
+  const result = new Int32Array(length);
+  result.set(values);
+  return result;
+}
