@@ -5,14 +5,7 @@
 import { Random } from '@crucible/foundation';
 import { initLanguageModel, type ModelWeights } from '@crucible/nn';
 import { compile, type IntArray, ints } from '@crucible/tensor';
-import {
-  adapterDefaults,
-  adapterOptimizer,
-  meanPredictionLoss,
-  newAdapter,
-  TrainStep,
-  trainingPlan,
-} from '@crucible/training';
+import { adapterOptimizer, meanPredictionLoss, newAdapter, TrainStep, trainingPlan } from '@crucible/training';
 import { medianOf } from './median.ts';
 import { smolLm, time } from './smollm.ts';
 
@@ -56,8 +49,17 @@ async function forward(): Promise<Runner> {
 
 /** Rank 8 beside every matrix of the layers, AdamW. */
 async function lora(): Promise<Runner> {
+  const settings = {
+    kind: 'lora',
+    rank: 8,
+    alpha: 16,
+    targets: 'all-linear',
+    dropout: 0,
+    rankStabilized: false,
+  } as const;
+  const unused = { tokens: 0, start: 'random', text: '', reparametrization: 'none', width: 128 } as const;
   const adapter = await newAdapter(
-    { ...adapterDefaults, kind: 'lora' },
+    { ...settings, ...unused },
     { base: weights, config: smolLm, head, seed: 1, encode: () => [] },
   );
   const plan = trainingPlan(weights, smolLm, adapter);

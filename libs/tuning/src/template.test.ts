@@ -106,7 +106,7 @@ describe('TemplateEncoder', () => {
 
   it('asks for the second text of a pair', () => {
     expect(() => encoder('{text} {pair} {mask}').encode({ text: 'film' })).toThrow(
-      'template: it has {pair}, and the example "film" has no second text',
+      'template, column 8: the example "film" has no second text\n  {text} {pair} {mask}\n         ^^^^^^',
     );
   });
 

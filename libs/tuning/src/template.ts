@@ -223,7 +223,7 @@ export class TemplateEncoder {
           break;
         }
         case 'field': {
-          const value = fieldText(part, input);
+          const value = fieldText(part, input, this.template.source);
           const ids = encode(space + value);
           if (value !== '') space = '';
           pieces.push({ kind: 'field', ids, shortenable: !part.keep, tail: part.tail });
@@ -275,15 +275,16 @@ export function specialTokensAround(
   return { before: ids.slice(0, first), after: kind === 'masked' ? ids.slice(last + 1) : [] };
 }
 
-function fieldText({ field, lower, bare }: Extract<TemplatePart, { kind: 'field' }>, input: TemplateInput): string {
+function fieldText(
+  { field, lower, bare }: Extract<TemplatePart, { kind: 'field' }>,
+  input: TemplateInput,
+  source: string,
+): string {
   const given = input[field];
   if (given === undefined) {
-    throw invalidInput(
-      `template: it has {pair}, and the example ${JSON.stringify(input.text.slice(0, 40))} has no second text`,
-      {
-        at: 'template',
-      },
-    );
+    const start = source.search(/\{pair[|}]/);
+    const what = `the example ${JSON.stringify(input.text.slice(0, 40))} has no second text`;
+    throw templateError(source, what, start, start + '{pair}'.length);
   }
   let text = given.trim();
   if (bare) text = text.replace(/[\s\p{P}]+$/u, '');

@@ -19,11 +19,24 @@ const id = (token: string): number => tokenizer.tokenToId(token)!;
 
 describe('createVerbalizer', () => {
   it.each([
-    [{ no: ['bad'] }, 'label words: label "yes" has none; each of no, yes needs one'],
+    [{ no: ['bad'] }, 'label words: label "yes" has none; each of no, yes needs one\n  yes=\n  ^^^'],
     [{ no: ['bad'], yes: [] }, 'label words: label "yes" has none'],
-    [{ no: ['bad'], yes: ['good'], maybe: ['so'] }, 'label words: there is no label "maybe"; there are no, yes'],
-    [{ no: ['bad'], yes: ['\u6f22'] }, 'label words: "\u6f22" of label "yes" is not in the model\'s vocabulary'],
-    [{ no: ['bad'], yes: ['bad'] }, 'label words: "bad" stands for both "no" and "yes"'],
+    [
+      { no: ['bad'], yes: ['good'], maybe: ['so'] },
+      'label words: there is no label "maybe"; there are no, yes\n  maybe=so\n  ^^^^^',
+    ],
+    [
+      { no: ['bad'], yes: ['good', '\u6f22'] },
+      'label words: "\u6f22" of label "yes" is not in the model\'s vocabulary\n  yes=good,\u6f22\n           ^',
+    ],
+    [
+      { no: ['bad'], yes: ['good', 'bad'] },
+      'label words: "bad" stands for both "no" and "yes"\n  yes=good,bad\n           ^^^',
+    ],
+    [
+      { no: ['bad'], yes: [' '] },
+      'label words: " " of label "yes" is not in the model\'s vocabulary\n  yes= \n      ^',
+    ],
   ])('refuses %j', (words, message) => {
     expect(() => createVerbalizer(['no', 'yes'], words, tokenizer)).toThrow(message);
   });

@@ -36,29 +36,46 @@ export function createVerbalizer(
   tokenizer: Tokenizer,
   { severalTokens = 'mean' }: VerbalizerOptions = {},
 ): Verbalizer {
-  const fail = (what: string): never => {
-    throw invalidInput(`label words: ${what}`, { at: 'words' });
+  const fail = (what: string, label: string, word?: string): never => {
+    const own = Object.hasOwn(words, label) ? words[label]! : [];
+    throw invalidInput(`label words: ${what}\n${shownWords(label, own, word)}`, { at: 'words' });
   };
   const other = Object.keys(words).find((label) => !labels.includes(label));
-  if (other !== undefined) fail(`there is no label ${JSON.stringify(other)}; there are ${labels.join(', ')}`);
+  if (other !== undefined) fail(`there is no label ${JSON.stringify(other)}; there are ${labels.join(', ')}`, other);
   const owners = new Map<string, string>();
   const tokens = labels.map((label) => {
     const own = Object.hasOwn(words, label) ? words[label]! : [];
     if (own.length === 0)
-      return fail(`label ${JSON.stringify(label)} has none; each of ${labels.join(', ')} needs one`);
+      return fail(`label ${JSON.stringify(label)} has none; each of ${labels.join(', ')} needs one`, label);
     return own.map((word) => {
       const ids = wordTokens(tokenizer, word);
       if (ids === undefined)
-        return fail(`${JSON.stringify(word)} of label ${JSON.stringify(label)} is not in the model's vocabulary`);
+        return fail(
+          `${JSON.stringify(word)} of label ${JSON.stringify(label)} is not in the model's vocabulary`,
+          label,
+          word,
+        );
       const key = ids.join(' ');
       const owner = owners.get(key);
       if (owner !== undefined && owner !== label)
-        fail(`${JSON.stringify(word)} stands for both ${JSON.stringify(owner)} and ${JSON.stringify(label)}`);
+        fail(
+          `${JSON.stringify(word)} stands for both ${JSON.stringify(owner)} and ${JSON.stringify(label)}`,
+          label,
+          word,
+        );
       owners.set(key, label);
       return ids;
     });
   });
   return { labels, words: labels.map((label) => words[label]!), tokens, severalTokens };
+}
+
+/** The words of a label as they are given on the command line, with carets under one of them, or under the label. */
+function shownWords(label: string, own: readonly string[], word: string | undefined): string {
+  const at = word === undefined ? -1 : own.indexOf(word);
+  const start = at === -1 ? 0 : label.length + 1 + own.slice(0, at).reduce((sum, each) => sum + each.length + 1, 0);
+  const carets = '^'.repeat(Math.max(1, at === -1 ? label.length : word!.length));
+  return `  ${`${label}=${own.join(',')}`.replace(/\s/g, ' ')}\n  ${' '.repeat(start)}${carets}`;
 }
 
 /** The tokens of a word after a space; undefined where the vocabulary lacks some of it. */
