@@ -1,3 +1,4 @@
+import { actor } from './actor.ts';
 import type { Benchmark } from './benchmark.ts';
 import { compileBenchmark } from './compile.ts';
 import { forge } from './forge.ts';
@@ -26,6 +27,7 @@ export const benchmarks: Readonly<Record<string, Benchmark>> = {
   retrieval,
   tokenizer,
   sandbox,
+  actor,
   strategies,
   tuning,
 };

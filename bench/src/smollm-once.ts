@@ -57,7 +57,7 @@ async function lora(): Promise<Runner> {
     dropout: 0,
     rankStabilized: false,
   } as const;
-  const unused = { tokens: 0, start: 'random', text: '' } as const;
+  const unused = { tokens: 0, start: 'random', text: '', reparametrization: 'none', width: 128 } as const;
   const adapter = await newAdapter(
     { ...settings, ...unused },
     { base: weights, config: smolLm, head, seed: 1, encode: () => [] },

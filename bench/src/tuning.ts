@@ -1,8 +1,9 @@
 /**
  * The tuning lab in eight minutes: small models are pre-trained, and the questions that it is for are asked of them, each
- * with the interval of its answer. On SST-2 with books to pre-train on; without them, on the built-in world's reviews.
+ * with the interval of its answer. On SST-2, with books and its own training sentences, without their labels, to pre-train
+ * on; without these files on the built-in world's reviews.
  */
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type SavedModel, saveModel } from '@crucible/checkpoint';
@@ -62,7 +63,7 @@ export const tuning: Benchmark<Key> = {
     const home = mkdtempSync(join(tmpdir(), 'crucible-bench-tuning-'));
     try {
       const since = (): string => `${((performance.now() - start) / 1000).toFixed(0)} s`;
-      const text = { seed: 1, ...(isReal && { corpus: [books!] }) };
+      const text = isReal ? { seed: 1, corpus: [books!], more: withoutLabels(sstTrain!) } : { seed: 1 };
       const keep = (role: ComparedModel['role'], model: SavedModel, tokenizer: Tokenizer): ComparedModel => {
         const folder = join(home, role);
         mkdirSync(folder);
@@ -125,6 +126,14 @@ export const tuning: Benchmark<Key> = {
     }
   },
 };
+
+/** What is learned from, as plain text: the encoder is to know its words. */
+function withoutLabels(path: string): string[] {
+  return readFileSync(path, 'utf8')
+    .split('\n')
+    .map((line) => line.replace(/^\d+ /, ''))
+    .filter((line) => line.trim() !== '');
+}
 
 function cellsOf(seeds: readonly number[]): Cell[] {
   const [seed] = seeds as [number];

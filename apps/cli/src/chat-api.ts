@@ -29,7 +29,8 @@ export async function openChatApi(settings: Settings, url: string | undefined): 
   const own: Settings = {
     ...settings,
     bus: 'embedded:',
-    ports: { gateway: 0, policy: 0, reward: 0, trainer: 0, retriever: 0, sandbox: 0, actor: 0 },
+    // Those of services that do not run are where the gateway would look for them.
+    ports: { ...settings.ports, gateway: 0, policy: 0 },
   };
   const hosted = await host(own, ['policy', 'gateway'], 'error');
   return {

@@ -1,13 +1,10 @@
 /** Services in this process: what `crucible up` and `crucible serve` start. */
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { createBus, type Bus } from '@crucible/bus';
+import { consoleFolder } from '@crucible/console';
 import { targetFrom } from '@crucible/rpc';
 import { closeAll, createLogger, type LogLevel, type Service, type Settings } from '@crucible/service';
 import { registryOf } from './registry.ts';
-
-/** Where the console's build is in this installation. */
-const ownConsole = fileURLToPath(new URL('../../console/dist', import.meta.url));
 
 export const serviceNames = ['policy', 'reward', 'trainer', 'retriever', 'sandbox', 'actor', 'gateway'] as const;
 
@@ -106,7 +103,7 @@ async function start(
         actorTarget: others.actor?.target ?? targets.actor,
         trainerTarget: others.trainer?.target ?? targets.trainer ?? targetFrom(address, ports.trainer),
         ...settings.gateway,
-        console: settings.gateway.console ?? ownConsole,
+        console: settings.gateway.console ?? consoleFolder,
       });
     }
   }

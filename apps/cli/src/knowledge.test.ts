@@ -39,3 +39,25 @@ test('documents are put in, found with their places, listed and removed', { time
   const missing = await run('search', 'tea', '--collection', 'other');
   expect([missing.code, missing.stderr]).toEqual([2, 'crucible: collection other does not exist; there are default\n']);
 });
+
+test('a search is measured on judged questions, as a table or as JSON', { timeout: 60_000 }, async () => {
+  const folder = temporaryFolder();
+  const path = join(folder, 'questions.json');
+  const context = { title: ['Tea', 'Coffee'], sentences: [['Green tea likes water.'], ['Coffee is hot.']] };
+  const questions = [
+    { question: 'What likes water?', context, supporting_facts: { title: ['Tea'], sent_id: [0] } },
+    { question: 'What has coffee got?', context, supporting_facts: { title: ['Coffee'], sent_id: [0] } },
+  ];
+  writeFileSync(path, JSON.stringify(questions));
+  const { stdout } = await crucible(['eval', 'retrieval', path, '--split', 'dev', '--json']);
+  expect(JSON.parse(stdout)).toMatchObject({ documents: 2, queries: 2, bm25: { ndcg10: 1, recall2: 1, map: 1 } });
+  expect((await crucible(['eval', 'retrieval', path])).stdout).toMatch(
+    /^2 documents, 2 queries\n +nDCG@10 .*\nbm25 +1\.0000/,
+  );
+  const wrong = await crucible(['eval', 'retrieval', join(folder, 'none.zip')]);
+  expect([wrong.code, wrong.stderr]).toEqual([2, `crucible: ${join(folder, 'none.zip')} does not exist\n`]);
+  writeFileSync(join(folder, 'x.tar.gz'), '');
+  expect((await crucible(['eval', 'retrieval', join(folder, 'x.tar.gz')])).stderr).toContain(
+    'x.tar.gz: an archive needs --topics and --qrels beside it',
+  );
+});

@@ -74,6 +74,10 @@ const commands: Readonly<Record<string, readonly [summary: string, load: () => P
     async () => (await import('./commands/knowledge.ts')).knowledgeCommand(),
   ],
   run: ['run a Python program in the sandbox', async () => (await import('./commands/run.ts')).runCommand()],
+  mcp: [
+    'offer retrieve, run_python and ask to other programs, over standard streams',
+    async () => (await import('./commands/mcp.ts')).mcpCommand(),
+  ],
   jobs: ['list or cancel training jobs', async () => (await import('./commands/jobs.ts')).jobsCommand()],
   keys: ['list, make and revoke keys of the HTTP API', async () => (await import('./commands/keys.ts')).keysCommand()],
   serve: ['run one service, over NATS', async () => (await import('./commands/serve.ts')).serveCommand()],

@@ -42,7 +42,7 @@ interface Area {
 
 /** The first that fits; what fits none needs no key. */
 const areas: readonly Area[] = [
-  { path: /^\/v1\/(?:models|chat|completions|runs)(?:\/|$)/, scope: 'chat' },
+  { path: /^\/v1\/(?:models|chat|completions|classifications|runs)(?:\/|$)/, scope: 'chat' },
   { path: /^\/v1\/knowledge(?:\/|$)/, scope: 'knowledge' },
   { path: /^\/v1\/sandbox(?:\/|$)/, scope: 'sandbox' },
   { path: /^\/v1\/jobs(?:\/|$)/, scope: 'jobs' },

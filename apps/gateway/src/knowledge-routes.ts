@@ -99,7 +99,8 @@ export function createKnowledgeRoutes(retriever: Client<typeof RetrieverService>
   });
 
   app.get('/:collection/documents/:id{.+}', async (context) => {
-    const found = await retriever.getDocument(context.req.param(), callOptions(context));
+    const range = { start: characterAt(context, 'start'), end: characterAt(context, 'end') };
+    const found = await retriever.getDocument({ ...context.req.param(), ...range }, callOptions(context));
     const { text, textLength, passageCount } = found;
     return context.json({ ...documentJson(found.document!), text, text_length: textLength, passages: passageCount });
   });
@@ -110,6 +111,15 @@ export function createKnowledgeRoutes(retriever: Client<typeof RetrieverService>
     return context.json({ id, object: 'document', deleted: ids.length > 0 });
   });
   return app;
+}
+
+/** A place in a document's text; 0, for the retriever: not named. */
+function characterAt(context: Context, name: string): number {
+  const given = context.req.query(name) ?? '0';
+  const at = Number(given);
+  if (!/^\d+$/.test(given) || at > 0xffff_ffff)
+    throw invalidInput(`${name}: ${JSON.stringify(given)} is given; a number of characters is allowed`, { at: name });
+  return at;
 }
 
 async function searchOf(context: Context): Promise<z.infer<typeof searchBody>> {

@@ -1,5 +1,5 @@
 /** The process that holds the collections. */
-import { KnowledgeBase, loadEmbedder, Reranker } from '@crucible/retrieval';
+import { type Collection, KnowledgeBase, loadEmbedder, Reranker } from '@crucible/retrieval';
 import { serveWorker } from '@crucible/service';
 import { uriVariable } from './workers.ts';
 import type { EngineMethods } from './worker-protocol.ts';
@@ -16,32 +16,31 @@ serveWorker<EngineMethods>({
 
   has: async ({ collection, sources }) => {
     if (!(await base.names()).includes(collection)) return sources.map(() => false);
-    const open = await base.get(collection);
+    const open = await newest(collection);
     return sources.map(({ name, digest }) => open.has(name, digest));
   },
 
   remove: async ({ collection, ids, sources }) => {
-    const open = await base.get(collection);
+    const open = await newest(collection);
     return open.remove([...new Set([...ids, ...sources.flatMap((source) => open.documentsOf(source))])]);
   },
 
-  sources: async ({ collection, prefix }) => (await base.get(collection)).sources(prefix),
+  sources: async ({ collection, prefix }) => (await newest(collection)).sources(prefix),
 
   search: async ({ collection, request }) => (await base.get(collection)).search(request),
 
   get: async ({ collection, id, start, end }) => {
-    const { record, text, passages } = (await base.get(collection)).get(id);
+    const { record, text, passages } = (await newest(collection)).get(id);
     const last = Math.min(end === 0 ? text.length : end, start + mostCharacters);
     return { record, text: text.slice(start, last), textLength: text.length, passages };
   },
 
-  list: async ({ collection, after, limit }) => (await base.get(collection)).list(after, limit),
+  list: async ({ collection, after, limit }) => (await newest(collection)).list(after, limit),
 
   collections: async () => {
     const result = [];
     for (const name of await base.names()) {
-      const open = await base.get(name);
-      await open.refresh();
+      const open = await newest(name);
       result.push({ name, ...open.info });
     }
     return result;
@@ -52,3 +51,10 @@ serveWorker<EngineMethods>({
     return undefined;
   },
 });
+
+/** With what other processes have committed. */
+async function newest(name: string): Promise<Collection> {
+  const collection = await base.get(name);
+  await collection.refresh();
+  return collection;
+}

@@ -12,7 +12,7 @@ import { type EmbedderSpec, type IngestSpec, type JobSpec, JobSpecSchema } from 
 import type { PreparedSource } from '@crucible/retrieval';
 import type { Logger } from '@crucible/service';
 import type { Documents } from './documents.ts';
-import { findFiles, resolvePath } from './files.ts';
+import { FileTree, resolvePath } from './files.ts';
 import { assertJobId, isFinal, type Job, type JobCounts, type JobStore, noCounts } from './job-store.ts';
 import { assertJobSpec, checkedSettings, collectionOf } from './requests.ts';
 import type { FileToRead } from './worker-protocol.ts';
@@ -28,8 +28,6 @@ export interface JobRunnerOptions {
   readonly ackWait: number;
 }
 
-/** Files of a batch, which is read while the one before it is written. */
-const mostFiles = 64;
 const mostFailures = 100;
 /** Starts without an end before a job counts as failed. */
 const mostAttempts = 20;
@@ -173,9 +171,9 @@ export class JobRunner {
   async #ingest(id: string, collection: string, spec: IngestSpec, signal: AbortSignal): Promise<void> {
     const { documents } = this.#options;
     const settings = checkedSettings(spec);
-    const path = resolvePath(spec.path);
-    const { files, skipped, prefix } = findFiles(path);
-    const counts = { ...noCounts, total: files.length, skipped };
+    const tree = new FileTree(resolvePath(spec.path));
+    const { files: total, skipped } = await tree.count(signal);
+    const counts = { ...noCounts, total, skipped };
     const failures: { at: string; message: string }[] = [];
     const fail = (at: string, message: string): void => {
       counts.failed++;
@@ -184,34 +182,42 @@ export class JobRunner {
     const report = this.#reporter(id);
     await report('reading', counts, failures);
 
-    const batches = chunked(files, mostFiles);
-    const read = (batch: readonly FileToRead[]): Promise<Batch> => this.#read(collection, batch, settings);
-    let next: Promise<Batch> | undefined = batches[0] && read(batches[0]);
-    next?.catch(() => undefined);
-    for (const [i, batch] of batches.entries()) {
-      const { sources, unchanged, failed } = await next!;
-      throwIfCancelled(signal, 'the ingest');
-      const following = batches[i + 1];
-      next = following && read(following);
-      next?.catch(() => undefined);
-      for (const { name, message } of failed) fail(name, message);
-      if (sources.length > 0) {
-        const results = await documents.ingest(collection, sources, signal);
-        for (const [n, { passages, removed }] of results.entries()) {
-          counts.ingested++;
-          counts.passages += passages;
-          counts.removed += removed.length;
-          for (const { at, message } of sources[n]!.failures)
-            if (failures.length < mostFailures) failures.push({ at, message });
+    // A batch is read while the one before it is written.
+    const batches = tree.batches(signal);
+    const read = async (): Promise<Batch | undefined> => {
+      const next = await batches.next();
+      return next.done ? undefined : this.#read(collection, next.value, settings);
+    };
+    try {
+      let next = read();
+      for (let batch = await next; batch; batch = await next) {
+        const { sources, unchanged, failed } = batch;
+        throwIfCancelled(signal, 'the ingest');
+        next = read();
+        next.catch(() => undefined);
+        for (const { name, message } of failed) fail(name, message);
+        if (sources.length > 0) {
+          const results = await documents.ingest(collection, sources, signal);
+          for (const [n, { passages, removed }] of results.entries()) {
+            counts.ingested++;
+            counts.passages += passages;
+            counts.removed += removed.length;
+            for (const { at, message } of sources[n]!.failures)
+              if (failures.length < mostFailures) failures.push({ at, message });
+          }
         }
+        counts.unchanged += unchanged;
+        counts.done += batch.files;
+        await report('reading', counts, failures);
       }
-      counts.unchanged += unchanged;
-      counts.done += batch.length;
-      await report('reading', counts, failures, i === batches.length - 1);
+    } finally {
+      // Closes the folder that it is in.
+      await batches.return();
     }
+    for (const { name, message } of tree.unreadable) fail(name, message);
+    await report('reading', counts, failures, true);
     if (spec.prune) {
-      const there = new Set(files.map(({ name }) => name));
-      const gone = (await documents.sources(collection, prefix)).filter((name) => !there.has(name));
+      const gone = (await documents.sources(collection, tree.prefix)).filter((name) => !tree.has(name));
       counts.removed += (await documents.remove(collection, [], gone)).length;
       await report('reading', counts, failures, true);
     }
@@ -232,6 +238,7 @@ export class JobRunner {
     const wanted = batch.filter(({ name }) => !isThere.has(name) && !failed.some((failure) => failure.name === name));
     const prepared = wanted.length === 0 ? [] : await documents.reader.read('prepare', wanted, settings);
     return {
+      files: batch.length,
       sources: prepared.flatMap(({ value }) => value ?? []),
       unchanged: isThere.size,
       failed: [...failed, ...prepared.flatMap(({ failure }) => failure ?? [])],
@@ -308,6 +315,7 @@ export class JobRunner {
 }
 
 interface Batch {
+  readonly files: number;
   readonly sources: readonly PreparedSource[];
   readonly unchanged: number;
   readonly failed: readonly { readonly name: string; readonly message: string }[];
@@ -326,10 +334,6 @@ function specOf(json: unknown): JobSpec {
       },
     );
   }
-}
-
-function chunked<T>(items: readonly T[], size: number): T[][] {
-  return Array.from({ length: Math.ceil(items.length / size) }, (_, i) => items.slice(i * size, (i + 1) * size));
 }
 
 function cancellation(): CrucibleError {

@@ -3,10 +3,23 @@
  * along and nothing else.
  */
 import { readFileSync, statSync } from 'node:fs';
+import { Worker } from 'node:worker_threads';
 import { CrucibleError } from '@crucible/foundation';
 import { assertSourceSize, digestSource, prepareSource, type PrepareOptions } from '@crucible/retrieval';
 import { serveWorker } from '@crucible/service';
-import type { FileToRead, ReaderMethods, ReadResult, SourceSettings } from './worker-protocol.ts';
+import {
+  type FileToRead,
+  mostReaderMegabytes,
+  type ReaderMethods,
+  type ReadResult,
+  type SourceSettings,
+} from './worker-protocol.ts';
+
+// Buffers of a parser are outside of the heap whose limit Node keeps, and a parser leaves no turn for a timer: a thread looks.
+const watch = `setInterval(() => {
+  if (process.memoryUsage.rss() > ${mostReaderMegabytes * 1e6}) process.kill(process.pid, 'SIGKILL');
+}, 50)`;
+new Worker(watch, { eval: true }).unref();
 
 serveWorker<ReaderMethods>({
   digests: ({ files, settings }) =>

@@ -1,10 +1,14 @@
 /** Reads files in a process of its own, which may die of them. */
 import { CrucibleError } from '@crucible/foundation';
 import { RevivedWorker } from './workers.ts';
-import type { FileToRead, ReaderMethods, ReadResult, SourceSettings } from './worker-protocol.ts';
+import {
+  type FileToRead,
+  mostReaderMegabytes,
+  type ReaderMethods,
+  type ReadResult,
+  type SourceSettings,
+} from './worker-protocol.ts';
 
-/** Memory of the process: what a parser may take. */
-const mostMegabytes = 1536;
 /** Milliseconds that a batch of files may take; and one alone. */
 const batchDeadline = 300_000;
 const fileDeadline = 120_000;
@@ -12,7 +16,7 @@ const fileDeadline = 120_000;
 export class Reader {
   readonly #worker = new RevivedWorker<ReaderMethods>(new URL('./reader-worker.ts', import.meta.url), {
     name: 'the process that reads documents',
-    env: { NODE_OPTIONS: `--max-old-space-size=${mostMegabytes}` },
+    env: { NODE_OPTIONS: `--max-old-space-size=${mostReaderMegabytes}` },
   });
 
   /** A result for each file. When the process dies of them, each is tried alone. */
@@ -41,7 +45,7 @@ export class Reader {
       return result!;
     } catch (reason) {
       if (CrucibleError.from(reason).code !== 'unavailable') throw reason;
-      const message = `${file.name}: reading it takes more than ${mostMegabytes} MB or ${fileDeadline / 1000} s`;
+      const message = `${file.name}: reading it takes more than ${mostReaderMegabytes} MB or ${fileDeadline / 1000} s`;
       return { failure: { name: file.name, code: 'resource-exhausted', message } };
     }
   }

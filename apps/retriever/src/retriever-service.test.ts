@@ -1,14 +1,4 @@
-import {
-  copyFileSync,
-  cpSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  unlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { copyFileSync, cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -17,6 +7,7 @@ import { type Job, JobState, RetrieverService, SearchMode } from '@crucible/prot
 import { type Client, createClient } from '@crucible/rpc';
 import { createLogger, type Service } from '@crucible/service';
 import { createRetrieverService } from './retriever-service.ts';
+import { childrenRunning } from './testing/child-processes.ts';
 
 const home = mkdtempSync(join(tmpdir(), 'crucible-retriever-'));
 const fixture = (name: string): string => join(import.meta.dirname, '../../../libs/retrieval/fixtures', name);
@@ -53,7 +44,7 @@ afterAll(async () => {
   await stop();
   await bus.close();
   rmSync(home, { recursive: true });
-});
+}, 60_000);
 
 // eslint-disable-next-line @typescript-eslint/require-await -- a stream is asked for
 async function* parts(header: object, ...contents: (string | Uint8Array)[]) {
@@ -67,20 +58,6 @@ async function ended(jobId: string): Promise<Job> {
     .poll(async () => (job = (await client.getJob({ jobId })).job)!.state, { timeout: 25_000, interval: 50 })
     .toBeGreaterThanOrEqual(JobState.SUCCEEDED);
   return job!;
-}
-
-/** A process that this one has started, by the name of its module. */
-function childRunning(module: string): number {
-  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
-  const found = pids.find((pid) => {
-    try {
-      const parent = readFileSync(`/proc/${pid}/stat`, 'latin1').split(') ').at(-1)!.split(' ')[1];
-      return parent === String(process.pid) && readFileSync(`/proc/${pid}/cmdline`, 'latin1').includes(module);
-    } catch {
-      return false;
-    }
-  });
-  return Number(found);
 }
 
 const isWordAt =
@@ -230,7 +207,7 @@ describe('a job', () => {
     expect(documents.map(({ id }) => id)).toContain('library/rows.jsonl#a');
   });
 
-  test('is done by the next process when the first one is stopped, and nothing is doubled', async () => {
+  test('goes on in the next service when one is stopped, and when the process of the collections is killed; nothing is doubled', async () => {
     const many = join(home, 'many');
     mkdirSync(many);
     // Enough that the first process has not done all when it is stopped.
@@ -244,6 +221,7 @@ describe('a job', () => {
       .toBeGreaterThan(0n);
     await stop();
     await start();
+    process.kill(childrenRunning('engine-worker.ts')[0]!, 'SIGKILL');
     const job = await ended('long');
     expect(job).toMatchObject({ state: JobState.SUCCEEDED, done: 4000n, failed: 0n });
     expect(job.ingested + job.unchanged).toBe(4000n);
@@ -326,7 +304,7 @@ describe('a job', () => {
       if (collection === 'killed') {
         await expect.poll(stepsOf, { timeout: 25_000, interval: 20 }).toBeGreaterThan(40);
         const before = await stepsOf();
-        process.kill(childRunning('embedder-worker.ts'), 'SIGKILL');
+        process.kill(childrenRunning('embedder-worker.ts')[0]!, 'SIGKILL');
         await expect
           .poll(async () => (await client.getJob({ jobId: collection })).job!.attempts, {
             timeout: 25_000,

@@ -86,6 +86,9 @@ export interface EmbedderMethods {
   };
 }
 
+/** Memory of the process that reads documents: what a parser may take. */
+export const mostReaderMegabytes = 1536;
+
 export interface FileToRead {
   readonly path: string;
   readonly name: string;

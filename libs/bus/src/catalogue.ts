@@ -174,10 +174,10 @@ export const eventData = {
     .object({
       runId: name.describe('The run of the actor that took the step.'),
       strategy: name.describe('cot, rag, pal, react, …'),
-      step: z.int().min(1).describe('Steps of a run count up from 1.'),
-      kind: name.describe('thought, action, observation, answer, …'),
-      content: z.string(),
-      tool: name.optional().describe('The tool that an action calls or an observation comes from.'),
+      step: z.int().min(1).describe('Rises within a run; pieces of text, which are not published, count too.'),
+      kind: name.describe('prompt, completion, thought, action, observation, program, passages, answer, end, …'),
+      content: z.string().describe('For a person, at most 100,000 characters; the run itself has all of it.'),
+      tool: name.optional().describe('The tool that an action calls.'),
     })
     .describe('The actor has taken a step of a run.'),
 } as const satisfies Record<`crucible.${string}.${string}`, z.ZodObject>;

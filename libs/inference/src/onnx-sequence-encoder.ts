@@ -2,7 +2,7 @@
  * Like `SequenceEncoder`, by an encoder that somebody else has exported to ONNX (transformers, Optimum, our own export). Its
  * inputs are those of transformers; its output is a vector a sequence, or the states of the tokens, which are pooled here.
  */
-import type { CrucibleError} from '@crucible/foundation';
+import type { CrucibleError } from '@crucible/foundation';
 import { invalidInput } from '@crucible/foundation';
 import type { Pooling } from '@crucible/nn';
 import { ints, type NdArray, OnnxModel, type OnnxValue } from '@crucible/tensor';

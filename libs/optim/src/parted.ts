@@ -1,11 +1,11 @@
 /** One optimizer for several parts that have nothing to do with each other: each is clipped and moved by itself. */
-import { add, type NdArray, sqrt, square, type Tensor } from '@crucible/tensor';
+import type { NdArray, Tensor } from '@crucible/tensor';
 import type { Optimizer, OptimizerState } from './optimizer.ts';
 import type { TensorTree } from './tree.ts';
 
 /**
  * The parameters are an object whose entries are the parts; what becomes of one is the same as if it had been trained without
- * the others. The norm is that of all gradients.
+ * the others.
  */
 export function partedOptimizer(optimizer: Optimizer): Optimizer {
   const named = <Leaf>(part: string, state: OptimizerState<Leaf>) =>
@@ -15,7 +15,10 @@ export function partedOptimizer(optimizer: Optimizer): Optimizer {
       Object.fromEntries(
         partsOf(parameters).flatMap(([part, own]) => named<NdArray>(part, optimizer.init(own))),
       ) as OptimizerState<NdArray>,
-    update: (parameters, gradients, state, scalars) => {
+    // A part is clipped by its own norm, so none is updated without the whole of it.
+    elementRule: () => undefined,
+    update: (parameters, gradients, state, { rate, step, factor }) => {
+      const scalars = { rate, step, ...(factor && { factor }) };
       const gradientsOf = new Map(partsOf(gradients));
       const updated = partsOf(parameters).map(([part, own]) => {
         const before = Object.entries(state).flatMap(([path, moments]) =>
@@ -27,7 +30,6 @@ export function partedOptimizer(optimizer: Optimizer): Optimizer {
       return {
         parameters: Object.fromEntries(updated.map(({ part, parameters: own }) => [part, own])) as typeof parameters,
         state: Object.fromEntries(updated.flatMap(({ part, state: own }) => named<Tensor>(part, own))),
-        norm: sqrt(updated.map(({ norm }) => square(norm)).reduce((sum, each) => add(sum, each))),
       };
     },
   };

@@ -190,6 +190,10 @@ describe('of several processes', () => {
     await put(reader, 'dog.md', 'The dog is gone.');
     expect(await found(writer, 'guards')).toEqual([]);
     expect(reader.info.documents).toBe(3);
+    // What another one has put in is taken out by those that have not looked since.
+    await put(writer, 'fox.md', 'The fox is quick.');
+    expect(await reader.remove(['fox.md'])).toEqual(['fox.md']);
+    expect(await found(writer, 'fox')).toEqual([]);
   });
 
   test('the same document put in at once by six of them is there once', async () => {

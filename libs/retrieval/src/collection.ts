@@ -124,6 +124,8 @@ interface Entry {
 
 /** Candidates that a leg gives at least. */
 const leastCandidates = 100;
+/** Milliseconds between commits of new vectors, about: what is lost when the work is broken off. */
+const embeddingTime = 3000;
 /** Documents of one commit. */
 const mostPassagesPerCommit = 4000;
 const mostCharactersPerCommit = 16 * 1024 * 1024;
@@ -251,6 +253,9 @@ export class Collection {
 
   /** Takes documents out; returns the ids of those that were there. */
   async remove(ids: readonly string[]): Promise<string[]> {
+    if (ids.length === 0) return [];
+    // Others may have put them in.
+    await this.refresh();
     const known = ids.filter((id) => this.#entries.has(id));
     if (known.length > 0) {
       await this.#write(async () => {
@@ -406,14 +411,16 @@ export class Collection {
   async embedMissing(
     options: { readonly signal?: AbortSignal; readonly onProgress?: (done: number, total: number) => void } = {},
   ): Promise<boolean> {
+    let size = 256;
     for (;;) {
       const embedder = this.#embedder;
       if (!embedder) return true;
+      const begun = performance.now();
       const stale = [...this.#entries.values()].filter(({ document }) => document.embedder !== embedder.version);
       if (stale.length === 0) return true;
       if (options.signal?.aborted) return false;
       const batch: KnownDocument[] = [];
-      for (let count = 0; batch.length < stale.length && count < 2000;) {
+      for (let count = 0; batch.length < stale.length && count < size;) {
         const { document } = stale[batch.length]!;
         batch.push(document);
         count += document.passages.length;
@@ -424,6 +431,8 @@ export class Collection {
         // Replaced by its owner meanwhile: what is newer stays.
         ({ id }) => this.#entries.get(id)?.document.revision === still.get(id),
       );
+      const pace = embeddingTime / (performance.now() - begun);
+      size = Math.round(Math.min(mostPassagesPerCommit, Math.max(16, size * Math.min(4, pace))));
       const { embedded, passages } = this.info;
       options.onProgress?.(embedded, passages);
     }

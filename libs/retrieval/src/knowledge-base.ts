@@ -32,9 +32,10 @@ export class KnowledgeBase {
     try {
       return new KnowledgeBase(await connect(uri, { readConsistencyInterval: 0 }), options);
     } catch (reason) {
-      throw new CrucibleError('unavailable', `the store ${uri} cannot be opened: ${(reason as Error).message}`, {
-        cause: reason,
-      });
+      const { message } = reason as Error;
+      // Of an object store the answer is somewhere in the middle of the words of three libraries.
+      const told = /<Message>(.*?)<\/Message>/.exec(message)?.[1] ?? message.slice(0, 300);
+      throw new CrucibleError('unavailable', `the store ${uri} cannot be opened: ${told}`, { cause: reason });
     }
   }
 

@@ -1,11 +1,10 @@
 /** Tools that somebody has to allow: over the stream, over interruptions, and over restarts of the service. */
-import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ActorRun, RunEvent } from '@crucible/actor';
 import { RunState } from '@crucible/protos/actor/v1';
 import { temporaryFolder } from '@crucible/testing';
-import { acting, purse, type Scripts, startActor, startScripts } from './testing/actor.ts';
+import { acting, type Scripts, startActor, startScripts } from './testing/actor.ts';
+import { type Purse, startPurse } from './testing/purse.ts';
 
 const timeout = 60_000;
 let scripts: Scripts;
@@ -15,15 +14,8 @@ beforeAll(async () => {
 });
 afterAll(() => scripts[Symbol.asyncDispose]());
 
-function deeds(home: string): unknown[] {
-  const path = join(home, 'ledger');
-  if (!existsSync(path)) return [];
-  const lines = readFileSync(path, 'utf8').trim().split('\n');
-  return lines.map((line) => (line.startsWith('{') ? (JSON.parse(line) as unknown) : line));
-}
-
-function start(home: string, more: object = {}) {
-  return startActor({ home, scripts, config: { mcpServers: { purse: purse(home) }, approval: ['purse_*'], ...more } });
+function start(home: string, purse: Purse, more: object = {}) {
+  return startActor({ home, scripts, config: { mcpServers: { purse: purse.spec }, approval: ['purse_*'], ...more } });
 }
 
 const pay = (to: string, amount: number) => `purse_pay[${JSON.stringify({ to, amount })}]`;
@@ -39,7 +31,8 @@ function deciding(decide: (event: Extract<RunEvent, { kind: 'approval' }>, run: 
 describe('a tool that needs approval', () => {
   it('runs after a yes, with what was shown, and not after a no, of which the model is told', { timeout }, async () => {
     const home = temporaryFolder();
-    await using actor = await start(home);
+    const purse = await startPurse();
+    await using actor = await start(home, purse);
     scripts.on('Pay them both.', acting(pay('Ada', 3), pay('Mallory', 9), 'Finish[done]'));
     const asked: object[] = [];
     const run = await actor.run(
@@ -56,7 +49,7 @@ describe('a tool that needs approval', () => {
       { tool: 'purse_pay', input: { to: 'Ada', amount: 3 }, description: 'does pay' },
       { tool: 'purse_pay', input: { to: 'Mallory', amount: 9 }, description: 'does pay' },
     ]);
-    expect(deeds(home)).toEqual([{ to: 'Ada', amount: 3 }]);
+    expect(purse.deeds).toEqual([{ to: 'Ada', amount: 3 }]);
     expect(run.of('observation').map(({ text, failed }) => [text, failed])).toEqual([
       [expect.stringContaining('paid Ada'), false],
       ['purse_pay failed: purse_pay was not run: the user refused it: not her', true],
@@ -66,7 +59,8 @@ describe('a tool that needs approval', () => {
 
   it('does not run when nobody answers in time', { timeout }, async () => {
     const home = temporaryFolder();
-    await using actor = await start(home, { approvalTimeoutMs: 1000 });
+    const purse = await startPurse();
+    await using actor = await start(home, purse, { approvalTimeoutMs: 1000 });
     scripts.on('Pay Grace.', acting(pay('Grace', 1), 'Finish[no]'));
     // The waiting is none of the run's own time.
     const run = await actor.run({ ...react, question: 'Pay Grace.', limits: { timeMs: 900 } });
@@ -74,12 +68,13 @@ describe('a tool that needs approval', () => {
       { failed: true, text: 'purse_pay failed: purse_pay was not run: nobody allowed it in time' },
     ]);
     expect(run.of('end')).toMatchObject([{ reason: 'finished' }]);
-    expect(deeds(home)).toEqual([]);
+    expect(purse.deeds).toEqual([]);
   });
 
   it('is not allowed by an answer to another call, of this run or of another', { timeout }, async () => {
     const home = temporaryFolder();
-    await using actor = await start(home);
+    const purse = await startPurse();
+    await using actor = await start(home, purse);
     scripts.on('Pay Joan 1.', acting(pay('Joan', 1), 'Finish[done]'));
     scripts.on('Pay Joan 2.', acting(pay('Joan', 2), 'Finish[done]'));
     const ids = new Map<string, { readonly callId: string; readonly decide: ActorRun['decide'] }>();
@@ -103,20 +98,21 @@ describe('a tool that needs approval', () => {
     expect(await failure).toMatchObject({ code: 'invalid-input', at: 'approval.call_id' });
     two.decide(two.callId, { approved: true });
     expect((await runs[1]!).of('answer')).toMatchObject([{ text: 'done' }]);
-    expect(deeds(home)).toEqual([{ to: 'Joan', amount: 2 }]);
+    expect(purse.deeds).toEqual([{ to: 'Joan', amount: 2 }]);
   });
 });
 
 describe('a run that waits for approval', () => {
   it('goes on after a restart of the service, and does nothing twice', { timeout }, async () => {
     const home = temporaryFolder();
+    const purse = await startPurse();
     const question = 'Pay Alan, then Barbara.';
     scripts.on(question, acting(pay('Alan', 1), pay('Barbara', 2), 'Finish[both]'));
     const drawn = () => scripts.server.requests.filter(({ messages }) => JSON.stringify(messages).includes(question));
     let callId = '';
     let seen = 0;
     {
-      await using actor = await start(home);
+      await using actor = await start(home, purse);
       const waiting = Promise.withResolvers<undefined>();
       const broken = actor
         .run({ ...react, question, runId: 'wait' }, (event, { decide }) => {
@@ -136,17 +132,17 @@ describe('a run that waits for approval', () => {
       await actor.service.close();
       expect(await broken).toMatchObject({ code: 'unavailable' });
     }
-    expect(deeds(home)).toEqual([{ to: 'Alan', amount: 1 }]);
+    expect(purse.deeds).toEqual([{ to: 'Alan', amount: 1 }]);
     expect(drawn()).toHaveLength(2);
 
-    await using actor = await start(home);
+    await using actor = await start(home, purse);
     const { run: info } = await actor.client.getRun({ runId: 'wait' });
     expect(info).toMatchObject({ state: RunState.WAITING, approvalRequests: [{ callId, tool: 'purse_pay' }] });
     const run = await actor.run({ resume: 'wait', afterStep: seen }, (event, { decide }) => {
       // Before it is asked for again.
       if (event.kind === 'started') decide(callId, { approved: true });
     });
-    expect(deeds(home)).toEqual([
+    expect(purse.deeds).toEqual([
       { to: 'Alan', amount: 1 },
       { to: 'Barbara', amount: 2 },
     ]);
@@ -173,15 +169,16 @@ describe('a run that waits for approval', () => {
 
   it('does not begin a tool again that was begun before', { timeout }, async () => {
     const home = temporaryFolder();
+    const purse = await startPurse();
     const question = 'Pay slowly.';
     scripts.on(question, acting('purse_slowly[{"to": "Tony"}]', 'Finish[unknown]'));
-    await using actor = await start(home);
+    await using actor = await start(home, purse);
     const stop = new AbortController();
     const broken = actor.run({ ...react, question, runId: 'slow' }, (event, { decide }) => {
       if (event.kind === 'approval') decide(event.callId, { approved: true });
     });
     broken.catch(() => undefined);
-    await expect.poll(() => deeds(home), { timeout: 10_000 }).toEqual(['began {"to":"Tony"}']);
+    await expect.poll(() => purse.deeds, { timeout: 10_000 }).toEqual([['began', { to: 'Tony' }]]);
     // Whoever resumes sends the first listener away.
     const run = await actor.run({ resume: 'slow' });
     await expect(broken).rejects.toMatchObject({
@@ -196,6 +193,6 @@ describe('a run that waits for approval', () => {
       },
     ]);
     expect(run.of('answer')).toMatchObject([{ text: 'unknown' }]);
-    expect(deeds(home)).toEqual(['began {"to":"Tony"}']);
+    expect(purse.deeds).toEqual([['began', { to: 'Tony' }]]);
   });
 });

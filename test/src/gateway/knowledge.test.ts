@@ -94,6 +94,24 @@ test('documents go in, are found with their places, and are taken out, over HTTP
   expect(await call('DELETE', '/home')).toMatchObject({ status: 200 });
 });
 
+test('an upload of a gigabyte is cut off at the limit', { timeout: 60_000 }, async () => {
+  const piece = new Uint8Array(1024 * 1024);
+  let sent = 0;
+  const body = new ReadableStream<Uint8Array>({
+    pull: (controller) => {
+      if (sent++ < 1024) controller.enqueue(piece);
+      else controller.close();
+    },
+  });
+  const url = `http://${gateway.target}/v1/knowledge/home/sources/large.txt`;
+  const response = await fetch(url, { method: 'PUT', body, duplex: 'half' } as RequestInit);
+  expect(response.status).toBe(429);
+  expect(await response.json()).toMatchObject({
+    error: { message: 'large.txt: it is larger than 134217728 bytes' },
+  });
+  expect(sent).toBeLessThan(400);
+});
+
 test.each([
   ['POST', '/none/search', '{"query": "x"}', 404, 'collection none does not exist', 'collection'],
   ['POST', '/home/search', '{"query": "x", "top": 3}', 400, 'top: there is no such field', 'top'],

@@ -21,8 +21,10 @@ interface EvalOptions extends StrategiesOptions {
 
 /** Measures models on questions of the built-in world that they have never seen. */
 export function evalCommand(): Command {
-  return new Command('eval')
-    .addCommand(evalRetrievalCommand())
+  const evaluation = new Command('eval').addCommand(evalRetrievalCommand());
+  // Options that both have would be taken from the command within, wherever they stand.
+  if (process.argv[process.argv.indexOf('eval') + 1] === 'retrieval') return evaluation;
+  return evaluation
     .option('--model <model>', 'NAME or NAME@VERSION (default: every language model)')
     .addOption(
       new Option('--split <split>', 'held-out questions, or ones with unseen names too')

@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { setTimeout as delay } from 'node:timers/promises';
+import { ensureConsole } from '@crucible/console';
 import { CrucibleError, invalidInput } from '@crucible/foundation';
 import { createLogger, runUntilStopped, type Settings } from '@crucible/service';
 import { defaultPreset, presets } from '@crucible/training';
@@ -53,7 +54,7 @@ async function up(settings: Settings, options: UpOptions): Promise<void> {
   }
   const logLevel = settings.logLevel === 'info' ? 'error' : settings.logLevel;
   const log = createLogger('crucible', logLevel);
-  const hosted = await host(settings, serviceNames, logLevel);
+  const [hosted] = await Promise.all([host(settings, serviceNames, logLevel), buildConsole(settings)]);
   const { policy, reward, trainer, retriever, sandbox, actor, gateway } = hosted.services;
   writeRunFile(settings.home, {
     pid: process.pid,
@@ -65,6 +66,7 @@ async function up(settings: Settings, options: UpOptions): Promise<void> {
     actor: actor!.target,
     gateway: gateway!.target,
   });
+  note(`The console is at ${styled('bold', `http://${gateway!.target}`)}`);
   note(`Crucible serves at ${styled('bold', `http://${gateway!.target}/v1`)}  (chat: npx crucible chat)`);
   const stopping = new AbortController();
   const forging = showForge(settings, hosted, options, stopping.signal);
@@ -77,6 +79,16 @@ async function up(settings: Settings, options: UpOptions): Promise<void> {
     await hosted.close(graceMs);
   }
   await stopped;
+}
+
+/** The page is built where it is not yet, or is older than its sources. Without it all else is served. */
+async function buildConsole({ gateway }: Settings): Promise<void> {
+  if (gateway.console !== undefined) return;
+  try {
+    await ensureConsole();
+  } catch (reason) {
+    note(`The console is not there: ${CrucibleError.from(reason).message}`);
+  }
 }
 
 /** Follows the forge that is under way, or begins one when there is no finished chat model. Never throws. */

@@ -89,7 +89,7 @@ function paragraphsOf(question: Place): (readonly [title: string, text: string])
   const isRight =
     isStrings(titles) && Array.isArray(sentences) && sentences.length === titles.length && sentences.every(isStrings);
   if (!isRight) return question.fail('context', 'titles with their sentences are needed');
-  return titles.map((title, i) => [title, (sentences)[i]!.join('').trim()] as const);
+  return titles.map((title, i) => [title, sentences[i]!.join('').trim()] as const);
 }
 
 function supportingTitles(question: Place): readonly string[] {

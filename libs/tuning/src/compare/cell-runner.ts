@@ -15,7 +15,7 @@ import { parseTemplate } from '../template.ts';
 import { methods, prepareMethod, type TuneModel } from '../tune.ts';
 import type { LabelWords } from '../verbalizer.ts';
 import { causalBaseLoss, maskedBaseLoss } from './base-loss.ts';
-import { type EqualSizes, learns } from './cells.ts';
+import { type EqualSizes, learns, measuresBase } from './cells.ts';
 import {
   type Cell,
   type CellResult,
@@ -23,7 +23,6 @@ import {
   type ComparedTask,
   type Comparison,
   defaultTemplates,
-  measuresBase,
   type ModelRole,
   type TransferResult,
 } from './comparison.ts';

@@ -32,10 +32,16 @@ export function mainModels({ models }: Pick<Comparison, 'models'>): Partial<Reco
   return { ...(encoder && { encoder }), ...(decoder && { decoder }), ...(instructed && { instructed }) };
 }
 
-/** The number of examples that single figures are compared at: 16 of each label, or the nearest that is asked for. */
-export function comparedShots(shots: readonly Shots[]): number {
+/** What single figures are compared at: 16 examples of each label, or the nearest number that is asked for. */
+export function comparedShots(shots: readonly Shots[]): Shots {
   const few = shots.filter((one): one is number => one !== 'all');
-  return few.toSorted((a, b) => Math.abs(a - usualShots) - Math.abs(b - usualShots))[0] ?? usualShots;
+  return few.toSorted((a, b) => Math.abs(a - usualShots) - Math.abs(b - usualShots))[0] ?? 'all';
+}
+
+/** Whether it is measured what a training has done to the base task and to others: by one seed, with few examples and with all. */
+export function measuresBase({ part, shots, seed }: Cell, { seeds, shots: all }: ComparisonSettings): boolean {
+  const isShown = shots === 0 || shots === 'all' || shots === comparedShots(all);
+  return (part === 'curve' || part === 'cross') && seed === seeds[0] && isShown;
 }
 
 /** Trainings that look for learning rates; none where only one is tried. */

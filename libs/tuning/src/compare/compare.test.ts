@@ -93,7 +93,7 @@ describe('a cell', () => {
       const asked = await run({ method: 'zero-shot', shots: 0, rate: 1 });
       const prompt = await run({});
       const soft = await run({ model: 'dec', method: 'soft-prompt' });
-      const head = await run({ method: 'head-only', shots: 2 });
+      const head = await run({ method: 'head-only', shots: 2, seed: 21 });
 
       expect(prompt).toMatchObject({ model: 'encoder', learningRate: 0.002, steps: 3 });
       expect(prompt.right).toMatch(/^[01]{8}$/);
@@ -106,7 +106,7 @@ describe('a cell', () => {
       expect(prompt.baseLoss).toBeGreaterThan(0);
       expect(prompt.baseLoss).not.toBe(asked.baseLoss);
       expect(soft.baseLoss).toBeGreaterThan(0);
-      // Two examples are none of the numbers that the base task is measured for.
+      // Of several seeds the first alone is measured for it.
       expect(head.baseLoss).toBeUndefined();
       expect(prompt.transfer!.map(({ task, by }) => [task, by])).toEqual([
         ['others', 'trained'],

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { CrucibleError, writeFileAtomic } from '@crucible/foundation';
 import type { TuneContext } from '../method.ts';
 import type { MethodName } from '../tune.ts';
-import { type EqualSizes, measuredCells, rateCells } from './cells.ts';
+import { type EqualSizes, measuredCells, measuresBase, rateCells } from './cells.ts';
 import type { Cell, CellResult, Comparison, ComparedTask } from './comparison.ts';
 
 /** Measures one cell: in this process, or in another. */
@@ -144,14 +144,14 @@ class ResultStore {
 
   #fileOf({ part, ...cell }: Cell): string {
     const { models, settings } = this.#comparison;
-    const { steps, allSteps, rows, seeds } = settings;
+    const { steps, allSteps, rows } = settings;
     const { sha256, isImported, role } = models.find(({ name }) => name === cell.model)!;
     const depends = {
       ...{ cell, sha256, isImported, role, task: this.#taskDigest, rows },
       steps: cell.shots === 'all' ? allSteps : steps,
       // These alone measure something else, or more.
       isRate: part === 'rate',
-      isFirst: (part === 'curve' || part === 'cross') && cell.seed === seeds[0],
+      measuresBase: measuresBase({ part, ...cell }, settings),
     };
     const hash = createHash('sha256').update(JSON.stringify(depends)).digest('hex').slice(0, 12);
     return `${cell.model}.${cell.method}.${cell.shots}.${cell.seed}.${hash}.json`;

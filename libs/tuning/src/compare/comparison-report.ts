@@ -63,7 +63,7 @@ export function comparisonReport(outcome: ComparisonOutcome): Report {
 
 class View {
   readonly #outcome: ComparisonOutcome;
-  readonly #few: number;
+  readonly #few: Shots;
   readonly #shots: readonly Shots[];
 
   constructor(outcome: ComparisonOutcome) {

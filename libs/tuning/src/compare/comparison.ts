@@ -117,10 +117,3 @@ export interface CellResult {
   readonly baseLoss?: number;
   readonly transfer?: readonly TransferResult[];
 }
-
-/** How many examples of a few a method may show or learn at the least for the base task to be measured again. */
-export function measuresBase({ part, shots, seed }: Cell, { seeds }: ComparisonSettings): boolean {
-  return (
-    (part === 'curve' || part === 'cross') && seed === seeds[0] && (shots === 0 || shots === 'all' || shots === 16)
-  );
-}

@@ -1,6 +1,4 @@
 /** An actor for tests, over a model that says what the test tells it to. */
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { type ActorRun, openRun, type RunEvent, type RunStart } from '@crucible/actor';
 import { createActorService, parseActorConfig, type ActorDependencies } from '@crucible/actor-service';
 import type { Bus } from '@crucible/bus';
@@ -124,10 +122,4 @@ export function testRun(events: readonly RunEvent[]): TestRun {
       steps.filter((step): step is Extract<Step, { readonly kind: K }> => step.kind === kind),
     runId: events[0]?.kind === 'started' ? events[0].runId : '',
   };
-}
-
-/** The operator's entry for the server of `purse-process.ts`, whose deeds are in `HOME/ledger`. */
-export function purse(home: string): object {
-  const program = fileURLToPath(new URL('purse-process.ts', import.meta.url));
-  return { command: process.execPath, args: [program, join(home, 'ledger')] };
 }

@@ -22,7 +22,7 @@ export function saveKey(key: string): void {
 
 function readKept(): string {
   try {
-    return globalThis.sessionStorage?.getItem(kept) ?? '';
+    return sessionStorage.getItem(kept) ?? '';
   } catch {
     return '';
   }

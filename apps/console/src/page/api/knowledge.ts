@@ -104,7 +104,10 @@ export function uploadSource(
   return new Promise((resolve, reject) => {
     const upload = new XMLHttpRequest();
     const aborted = (): void => reject(new DOMException('The upload was stopped.', 'AbortError'));
-    if (signal.aborted) return aborted();
+    if (signal.aborted) {
+      aborted();
+      return;
+    }
     const stop = (): void => upload.abort();
     signal.addEventListener('abort', stop, { once: true });
     upload.upload.onprogress = ({ loaded, total }) => onProgress(total === 0 ? 1 : loaded / total);

@@ -14,7 +14,6 @@ export interface Run {
   readonly strategy: string;
   readonly model: string;
   readonly question: string;
-  readonly collection?: string | null;
   /** Seconds since 1970. */
   readonly created: number | null;
 }
@@ -81,6 +80,11 @@ export async function answerApproval(
     approved,
     ...(reason !== '' && { reason }),
   });
+}
+
+/** Goes on with one that was interrupted. */
+export async function resumeRun(runId: string): Promise<void> {
+  await postJson(`${at(runId)}/resume`, {});
 }
 
 export async function cancelRun(runId: string): Promise<void> {

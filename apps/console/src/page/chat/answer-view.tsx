@@ -67,7 +67,7 @@ export const AnswerView = memo(function AnswerView({ answer, hasTitle }: AnswerV
           {trace?.end && trace.end.reason in limitReasons && <span>{limitReasons[trace.end.reason]}</span>}
           <span>{duration(trace?.elapsedMs ?? elapsedMs)}</span>
           {tokensOf(trace, tokens)}
-          {runId !== undefined && <Link to={addressOf('runs', { run: runId })}>Run</Link>}
+          {runId !== undefined && <Link to={addressOf('runs', { run: runId, collection })}>Run</Link>}
           {text !== '' && <CopyButton text={text} />}
         </footer>
       )}
@@ -115,7 +115,7 @@ export function TracePanel({ trace, isRunning, isOpenAtFirst = isRunning, onPass
   const [chosen, setChosen] = useState<boolean>();
   const isOpen = chosen ?? isOpenAtFirst;
   return (
-    <section className="trace" aria-label="Trace">
+    <div className="trace" role="group" aria-label="Trace">
       <button type="button" className="trace-head" aria-expanded={isOpen} onClick={() => setChosen(!isOpen)}>
         <span className={isRunning ? 'pulse' : 'pulse still'} aria-hidden="true" />
         <span className="step-name">Trace</span>
@@ -124,7 +124,7 @@ export function TracePanel({ trace, isRunning, isOpenAtFirst = isRunning, onPass
         </span>
       </button>
       {isOpen && <TraceList trace={trace} onPassage={onPassage} />}
-    </section>
+    </div>
   );
 }
 

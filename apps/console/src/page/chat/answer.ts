@@ -2,6 +2,7 @@
 import { type Approval, type ChatBody, streamChat } from '../api/chat.ts';
 import { isAbort, messageOf } from '../api/http.ts';
 import { answerApproval, cancelRun } from '../api/runs.ts';
+import { announce } from '../shell/announcer.tsx';
 import { Store } from '../store.ts';
 import { Trace, type TraceView } from '../trace/trace.ts';
 import type { Lane } from './lane.ts';
@@ -95,6 +96,7 @@ export class Answer {
             // One that is told again is the same.
             const others = this.state.get().approvals.filter(({ id }) => id !== asked.id);
             this.#change({ approvals: [...others, asked] });
+            announce(`The model asks whether it may use ${asked.tool}.`);
             break;
           }
           case 'finish':

@@ -21,12 +21,12 @@ export function ApprovalCard({ approval, onDecision }: ApprovalCardProps) {
   const id = useId();
   const isOpen = state === 'open' || state === 'sending';
   return (
-    <section className={isOpen ? 'approval open' : 'approval'} aria-labelledby={`${id}-title`}>
-      <h3 id={`${id}-title`}>
+    <div className={isOpen ? 'approval open' : 'approval'} role="group" aria-labelledby={`${id}-title`}>
+      <h2 id={`${id}-title`}>
         {isOpen ? 'May the model use ' : 'The model asked for '}
         <code dir="ltr">{tool}</code>
         {isOpen ? '?' : ''}
-      </h3>
+      </h2>
       {description !== '' && (
         <p className="muted" dir="auto">
           {description}
@@ -67,6 +67,6 @@ export function ApprovalCard({ approval, onDecision }: ApprovalCardProps) {
           {state === 'refused' && approval.reason !== '' && <> “{approval.reason}”</>}
         </p>
       )}
-    </section>
+    </div>
   );
 }

@@ -1,4 +1,4 @@
-import { type FormEvent, type KeyboardEvent, useEffect, useId, useRef, useState } from 'react';
+import { type SubmitEvent, type KeyboardEvent, useEffect, useId, useRef, useState } from 'react';
 import { messageOf } from '../api/http.ts';
 import { Icon } from '../shell/icons.tsx';
 import { useStore } from '../store.ts';
@@ -31,7 +31,7 @@ export function Composer() {
       setError(messageOf(reason));
     }
   };
-  const submit = (event: FormEvent): void => {
+  const submit = (event: SubmitEvent): void => {
     event.preventDefault();
     send();
   };

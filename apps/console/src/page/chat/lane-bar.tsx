@@ -165,16 +165,7 @@ function Options({
           {way.takesTools && (
             <>
               <Field label="Tools" hint="names; empty: as suits" value={options.tools} onChange={set('tools')} isText />
-              <Select
-                label="Actions"
-                value={options.actions}
-                options={[
-                  ['', 'as suits'],
-                  ['text', 'in text'],
-                  ['native', 'tool calls'],
-                ]}
-                onChange={(value) => set('actions')(value as LaneOptions['actions'])}
-              />
+              <Field label="Actions" hint="at most" value={options.mostActions} onChange={set('mostActions')} />
             </>
           )}
           <Field label="Steps" hint="at most" value={options.mostSteps} onChange={set('mostSteps')} />

@@ -28,6 +28,7 @@ test('a strategy gets the question and what concerns it', () => {
       answerKind: 'number',
       samples: '3',
       tools: 'search, python',
+      mostActions: '4',
       mostSeconds: '1.5',
       mostSteps: '9',
       examples:
@@ -59,6 +60,7 @@ test('a strategy gets the question and what concerns it', () => {
     documents: ['a.md'],
     answer: { kind: 'number' },
     tools: ['search', 'python'],
+    actions: 4,
     limits: { steps: 9, time_ms: 1500 },
   });
 });

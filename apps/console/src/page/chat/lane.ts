@@ -18,7 +18,8 @@ export interface LaneOptions {
   readonly samples: string;
   /** Names, with commas or blanks between; '': as suits the strategy. */
   readonly tools: string;
-  readonly actions: '' | 'text' | 'native';
+  /** Of react, until an answer is demanded. */
+  readonly mostActions: string;
   readonly mostSteps: string;
   readonly mostSeconds: string;
   readonly mostTokens: string;
@@ -49,7 +50,7 @@ export const defaultOptions: LaneOptions = {
   examples: '',
   samples: '',
   tools: '',
-  actions: '',
+  mostActions: '',
   mostSteps: '',
   mostSeconds: '',
   mostTokens: '',
@@ -96,6 +97,7 @@ export function bodyFrom(lane: Lane, history: readonly Said[], question: string)
     const samples = way.takesSamples ? wholeFrom(options.samples, 'Samples', 1, 64) : undefined;
     const examples = way.takesExamples ? examplesFrom(options.examples) : [];
     const tools = way.takesTools ? options.tools.split(/[\s,]+/).filter((each) => each !== '') : [];
+    const actions = way.takesTools ? wholeFrom(options.mostActions, 'Most actions', 1, 1000) : undefined;
     const limits = limitsFrom(options);
     const searches = way.searches !== 'never' && collection !== '';
     return {
@@ -106,7 +108,7 @@ export function bodyFrom(lane: Lane, history: readonly Said[], question: string)
       ...(examples.length > 0 && { examples }),
       ...(samples !== undefined && { samples }),
       ...(tools.length > 0 && { tools }),
-      ...(way.takesTools && options.actions !== '' && { actions: options.actions }),
+      ...(actions !== undefined && { actions }),
       ...(Object.keys(limits).length > 0 && { limits }),
     };
   }
@@ -186,7 +188,7 @@ export function queryFrom(lanes: readonly Lane[]): Record<string, string | undef
         [`document${end}`, documents[0]],
       ];
     }),
-  ) as Record<string, string | undefined>;
+  );
 }
 
 export function lanesFrom(query: Readonly<Record<string, string>>, before: readonly Lane[]): readonly Lane[] {

@@ -40,7 +40,7 @@ async function follow(id: string, signal: AbortSignal, tell: (part: Partial<Foll
     tell({ stages: curves.view() });
   };
   signal.addEventListener('abort', () => clearTimeout(timer), { once: true });
-  while (!signal.aborted) {
+  for (;;) {
     try {
       let job = await getJob(id, signal);
       tell({ job, error: undefined });
@@ -57,9 +57,10 @@ async function follow(id: string, signal: AbortSignal, tell: (part: Partial<Foll
       tell({ job });
       if (isFinal(job.state)) return;
     } catch (reason) {
-      if (isAbort(reason) || signal.aborted) return;
+      if (isAbort(reason)) return;
       tell({ error: messageOf(reason) });
     }
     await new Promise((resolve) => setTimeout(resolve, pause));
+    if (signal.aborted) return;
   }
 }

@@ -1,4 +1,4 @@
-import { type FormEvent, useCallback, useEffect, useId, useState } from 'react';
+import { type SubmitEvent, useCallback, useEffect, useId, useState } from 'react';
 import { messageOf } from '../api/http.ts';
 import {
   type Collection,
@@ -65,7 +65,7 @@ function CollectionBar({ collection, collections, onDeleted }: CollectionBarProp
   const id = useId();
   const known = collections.find((each) => each.id === collection);
   const names = collections.map((each) => each.id);
-  const open = (event: FormEvent): void => {
+  const open = (event: SubmitEvent): void => {
     event.preventDefault();
     setNaming(false);
     navigate(addressOf('knowledge', { collection: name.trim() }));
@@ -142,7 +142,7 @@ function SearchPanel({ collection, query }: { readonly collection: string; reado
   const [text, setText] = useState(query);
   const id = useId();
   useEffect(() => setText(query), [query]);
-  const search = (event: FormEvent): void => {
+  const search = (event: SubmitEvent): void => {
     event.preventDefault();
     navigate(addressOf('knowledge', { collection, q: text.trim() }));
   };

@@ -2,7 +2,7 @@ import { useCallback, useState } from 'react';
 import type { Citation, Passage } from '@crucible/prompting';
 import { messageOf } from '../api/http.ts';
 import type { Approval } from '../api/chat.ts';
-import { answerApproval, cancelRun, listRuns, type Run } from '../api/runs.ts';
+import { answerApproval, cancelRun, listRuns, resumeRun, type Run } from '../api/runs.ts';
 import type { AskedApproval } from '../chat/answer.ts';
 import { Sources, TracePanel } from '../chat/answer-view.tsx';
 import { ApprovalCard } from '../chat/approval-card.tsx';
@@ -26,7 +26,7 @@ export function RunsPage() {
         <h1>Runs</h1>
         {id !== undefined && <Link to={addressOf('runs')}>All runs</Link>}
       </header>
-      {id === undefined ? <RunList /> : <RunView key={id} id={id} />}
+      {id === undefined ? <RunList /> : <RunView key={id} id={id} collection={query['collection'] ?? ''} />}
     </div>
   );
 }
@@ -77,15 +77,23 @@ function RunList() {
 
 type Decided = Pick<AskedApproval, 'state' | 'reason' | 'error'>;
 
-function RunView({ id }: { readonly id: string }) {
-  const { run, trace, approvals, error } = useWatchedRun(id);
+interface RunViewProps {
+  readonly id: string;
+  /** What the run searched; '': the link does not say. */
+  readonly collection: string;
+}
+
+function RunView({ id, collection }: RunViewProps) {
+  const { run, trace, approvals, error, reload } = useWatchedRun(id);
   const [passage, setPassage] = useState<Passage>();
   const [problem, setProblem] = useState<string>();
   const [decided, setDecided] = useState<ReadonlyMap<string, Decided>>(new Map());
   const openCitation = useCallback((citation: Citation) => setPassage(citation.passage), []);
   if (!run) return error === undefined ? <p className="muted">Loading the run …</p> : <Problem text={error} />;
 
-  const isRunning = !trace?.end && (run.state === 'running' || run.state === 'waiting');
+  // One that was interrupted waits for its approvals, too: an answer goes on with it.
+  const isOpen = !trace?.end && run.state !== 'ended';
+  const isRunning = isOpen && run.state !== 'interrupted';
   const answer = trace?.answer;
   const citations = answer?.citations ?? [];
   const decide = async (approval: Approval, approved: boolean, reason: string): Promise<void> => {
@@ -94,13 +102,14 @@ function RunView({ id }: { readonly id: string }) {
     try {
       await answerApproval(id, approval.id, approved, reason);
       note({ state: approved ? 'allowed' : 'refused', reason, error: undefined });
+      if (!isRunning) reload();
     } catch (caught) {
       note({ state: 'open', reason, error: messageOf(caught) });
     }
   };
-  const cancel = (): void => {
+  const change = (how: (id: string) => Promise<void>): void => {
     setProblem(undefined);
-    cancelRun(id).catch((reason: unknown) => setProblem(messageOf(reason)));
+    how(id).then(reload, (reason: unknown) => setProblem(messageOf(reason)));
   };
   return (
     <article className="answer" aria-label="Run">
@@ -110,11 +119,18 @@ function RunView({ id }: { readonly id: string }) {
           {run.created !== null && ` · ${moment(run.created)}`}{' '}
           <span className={`badge ${run.state}`}>{run.state}</span>
         </p>
-        {isRunning && (
-          <button type="button" onClick={cancel}>
-            Stop the run
-          </button>
-        )}
+        <div className="row">
+          {run.state === 'interrupted' && (
+            <button type="button" onClick={() => change(resumeRun)}>
+              Go on
+            </button>
+          )}
+          {isOpen && (
+            <button type="button" onClick={() => change(cancelRun)}>
+              Stop the run
+            </button>
+          )}
+        </div>
       </div>
       <div className="question">
         <p dir="auto">{run.question}</p>
@@ -127,7 +143,7 @@ function RunView({ id }: { readonly id: string }) {
         return (
           <ApprovalCard
             key={approval.id}
-            approval={{ ...approval, ...rest, state: state === 'open' && !isRunning ? 'over' : state }}
+            approval={{ ...approval, ...rest, state: state === 'open' && !isOpen ? 'over' : state }}
             onDecision={(approved, reason) => void decide(approval, approved, reason)}
           />
         );
@@ -137,9 +153,7 @@ function RunView({ id }: { readonly id: string }) {
       )}
       {citations.length > 0 && <Sources citations={citations} onCitation={openCitation} />}
       {trace?.end?.error && <Problem text={trace.end.error.message} />}
-      {passage && (
-        <PassageDialog collection={run.collection ?? ''} passage={passage} onClose={() => setPassage(undefined)} />
-      )}
+      {passage && <PassageDialog collection={collection} passage={passage} onClose={() => setPassage(undefined)} />}
     </article>
   );
 }

@@ -1,5 +1,5 @@
 /** A run and its trace, kept up to date while somebody looks. */
-import { useEffect, useState } from 'react';
+import { useCallback, useEffect, useState } from 'react';
 import { apiKey, isAbort, messageOf } from '../api/http.ts';
 import type { Approval } from '../api/chat.ts';
 import { followRun, getRun, type RunWithSteps } from '../api/runs.ts';
@@ -11,9 +11,10 @@ export interface WatchedRun {
   readonly trace: TraceView | undefined;
   readonly approvals: readonly Approval[];
   readonly error: string | undefined;
+  readonly reload: () => void;
 }
 
-const nothing: WatchedRun = { run: undefined, trace: undefined, approvals: [], error: undefined };
+const nothing: Omit<WatchedRun, 'reload'> = { run: undefined, trace: undefined, approvals: [], error: undefined };
 
 /** Milliseconds between two drawings. */
 const pace = 100;
@@ -22,16 +23,21 @@ const pace = 100;
 export function useWatchedRun(id: string): WatchedRun {
   const key = useStore(apiKey);
   const [state, setState] = useState(nothing);
+  const [turn, setTurn] = useState(0);
   useEffect(() => {
     const left = new AbortController();
-    setState(nothing);
     void watch(id, left.signal, (part) => setState((before) => ({ ...before, ...part })));
     return () => left.abort();
-  }, [id, key]);
-  return state;
+  }, [id, key, turn]);
+  const reload = useCallback(() => setTurn((before) => before + 1), []);
+  return { ...state, reload };
 }
 
-async function watch(id: string, signal: AbortSignal, tell: (part: Partial<WatchedRun>) => void): Promise<void> {
+async function watch(
+  id: string,
+  signal: AbortSignal,
+  tell: (part: Partial<Omit<WatchedRun, 'reload'>>) => void,
+): Promise<void> {
   const trace = new Trace();
   let timer: ReturnType<typeof setTimeout> | undefined;
   const draw = (): void => {
@@ -43,7 +49,7 @@ async function watch(id: string, signal: AbortSignal, tell: (part: Partial<Watch
     const run = await getRun(id, signal);
     for (const step of run.steps) trace.add(step);
     let approvals = run.approvals;
-    tell({ run, approvals });
+    tell({ run, approvals, error: undefined });
     draw();
     if (run.state !== 'running' && run.state !== 'waiting') return;
     for await (const update of followRun(id, trace.lastStep, signal)) {

@@ -1,4 +1,4 @@
-import { type FormEvent, useId, useState } from 'react';
+import { type SubmitEvent, useId, useState } from 'react';
 import { apiKey, keyWanted, saveKey } from '../api/http.ts';
 import { useStore } from '../store.ts';
 import { Dialog } from './dialog.tsx';
@@ -12,7 +12,7 @@ function KeyForm() {
   const [key, setKey] = useState('');
   const id = useId();
   const isKept = useStore(apiKey) !== '';
-  const save = (event: FormEvent): void => {
+  const save = (event: SubmitEvent): void => {
     event.preventDefault();
     saveKey(key.trim());
   };

@@ -325,7 +325,7 @@ export function inputText(input: unknown): string {
     const values = Object.values(input);
     if (values.length === 1 && typeof values[0] === 'string') return values[0];
   }
-  return JSON.stringify(input, undefined, 2) ?? '';
+  return input === undefined ? '' : JSON.stringify(input, undefined, 2);
 }
 
 function Votes({

@@ -132,7 +132,7 @@ export class Trace {
           const before = completions[answer] ?? blank;
           completions[answer] = { ...before, text: before.text + pieces.join('') };
         }
-        return { ...entry, completions: Array.from(completions, (each) => each ?? blank) };
+        return { ...entry, completions: filled(completions) };
       });
     }
     this.#growing.clear();
@@ -173,7 +173,7 @@ export class Trace {
     this.#changeCall(call, (entry) => {
       const completions = [...entry.completions];
       completions[answer] = { text, finish, toolCalls };
-      return { ...entry, completions: Array.from(completions, (each) => each ?? blank) };
+      return { ...entry, completions: filled(completions) };
     });
   }
 
@@ -210,6 +210,11 @@ export class Trace {
     this.#rows[group] = { ...owner, entries: [...owner.entries, entry] };
     return { group, index: owner.entries.length };
   }
+}
+
+/** Of several answers a later one may have begun before an earlier one. */
+function filled(completions: readonly (Completion | undefined)[]): readonly Completion[] {
+  return Array.from(completions, (each) => each ?? blank);
 }
 
 const blank: Completion = { text: '', finish: undefined, toolCalls: [] };
