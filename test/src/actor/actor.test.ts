@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createCrucibleTools, openRun, type RunStart } from '@crucible/actor';
 import { type Bus, createBus, type EventData } from '@crucible/bus';
@@ -243,6 +244,8 @@ describe('strategies', () => {
       });
       expect(cut.of('end')).toMatchObject([{ reason: 'time' }]);
       expect(cut.of('answer')).toMatchObject([{ partial: true, status: 'none' }]);
+      const connections = promisify(pages.getConnections.bind(pages));
+      await expect.poll(connections, patient).toBe(0);
     },
   );
 
