@@ -245,7 +245,7 @@ describe('strategies', () => {
       expect(cut.of('end')).toMatchObject([{ reason: 'time' }]);
       expect(cut.of('answer')).toMatchObject([{ partial: true, status: 'none' }]);
       const connections = promisify(pages.getConnections.bind(pages));
-      await expect.poll(connections, patient).toBe(0);
+      await expect.poll(() => connections(), patient).toBe(0);
     },
   );
 
