@@ -80,7 +80,7 @@ export class ToolSources implements AsyncDisposable {
     ];
     const { tools: known, missing } = await this.list(
       signal,
-      this.#servers.filter(({ name }) => wanted.some((each) => each.startsWith(name))),
+      this.#servers.filter(({ name }) => wanted.some((pattern) => mayName(pattern, `${name}_`))),
     );
     const isWanted = (name: string): boolean =>
       wanted.some(
@@ -100,7 +100,8 @@ export class ToolSources implements AsyncDisposable {
       );
     }
     const chosen = new Set(known.map(({ tool }) => tool.name).filter(isWanted));
-    if (!hasKnowledge && pageToolNames.some((name) => chosen.has(name)))
+    if (!hasKnowledge) for (const name of pageToolNames) chosen.delete(name);
+    if (!hasKnowledge && pageToolNames.some((name) => wanted.includes(name)))
       throw new CrucibleError('failed-precondition', 'tools: search and lookup need knowledge, and none is named', {
         at: 'knowledge',
       });
@@ -173,6 +174,11 @@ export class ToolSources implements AsyncDisposable {
     this.#log.debug('a browser session was opened');
     return session;
   }
+}
+
+/** Whether a tool whose name begins so can be meant. */
+function mayName(pattern: string, prefix: string): boolean {
+  return pattern.startsWith(prefix) || (pattern.endsWith('*') && prefix.startsWith(pattern.slice(0, -1)));
 }
 
 /** What one run has for itself: connections, and a session of the browser from its first use on. */

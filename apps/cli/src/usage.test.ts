@@ -248,7 +248,7 @@ describe('a wrong word', () => {
     ],
     [
       ['serve', 'polcy'],
-      "crucible: command-argument value 'polcy' is invalid for argument 'service'. Allowed choices are policy, reward, trainer, retriever, sandbox, gateway.\n",
+      "crucible: command-argument value 'polcy' is invalid for argument 'service'. Allowed choices are policy, reward, trainer, retriever, sandbox, actor, gateway.\n",
     ],
   ])('in crucible %j is named, with what was meant', async (args, message) => {
     expect(await crucible(args)).toMatchObject({ code: 2, stdout: '', stderr: `${message}(see --help)\n` });

@@ -172,11 +172,7 @@ function compileRest(
   );
 }
 
-function advanced(
-  rule: ElementRule,
-  pieces: readonly { readonly [K in keyof Piece]: Tensor }[],
-  scalars: StepScalars<Tensor>,
-) {
+function advanced(rule: ElementRule, pieces: readonly { readonly [K in keyof Piece]: Tensor }[], scalars: StepScalars) {
   return pieces.map(({ parameter, gradient, first, second }) => {
     const next = rule.update(parameter, gradient, { first, second }, scalars);
     return { parameter: next.parameter, ...next.state };
