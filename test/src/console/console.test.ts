@@ -71,17 +71,19 @@ describe.skipIf(!isThere)(isThere ? 'the console' : `the console (skipped: ${chr
   test('a chat streams, and can be stopped', { timeout }, async () => {
     const page = await open('/?model=chat');
     await page.getByRole('button', { name: 'Options' }).click();
+    await page.getByLabel('Temperature').fill('0');
     await page.getByLabel('Tokens of an answer').fill('24');
     await ask(page, 'Is the iron hot?');
     await finished(page);
     expect(await page.locator('.question p').textContent()).toBe('Is the iron hot?');
     expect(await page.locator('.answer .markdown').textContent()).not.toBe('');
-    expect(await page.locator('.answer-foot').textContent()).toContain('cut at the most tokens');
+    expect(await page.locator('.answer-foot').textContent()).toMatch(/\d+ tokens/);
 
-    await page.getByLabel('Tokens of an answer').fill('1500');
-    await page.getByLabel('Temperature').fill('2');
-    await ask(page, 'Go on.');
-    await page.locator('.turn').nth(1).locator('.markdown').waitFor();
+    // It has no conversations, and is asked by a strategy.
+    await page.getByLabel('Model').selectOption('oracle');
+    expect(await page.getByLabel('Way to ask').inputValue()).toBe('direct');
+    await ask(page, 'Count to a thousand.');
+    await page.locator('.turn').nth(1).locator('.completion', { hasText: '1 2 3' }).waitFor();
     await page.getByRole('button', { name: 'Stop' }).click();
     await page.getByText('stopped', { exact: true }).waitFor();
     await page.getByRole('button', { name: 'Send' }).waitFor();
@@ -198,7 +200,7 @@ describe.skipIf(!isThere)(isThere ? 'the console' : `the console (skipped: ${chr
       .getByRole('button', { name: /^Trace/ })
       .nth(1)
       .click();
-    await page.locator('.step.tool', { hasText: 'Observation' }).getByText('42').waitFor();
+    await page.locator('.step.tool', { hasText: 'Observation' }).getByText('42', { exact: true }).waitFor();
   });
 
   test('two ways to ask stand side by side on one question, and stop ends both', { timeout }, async () => {
