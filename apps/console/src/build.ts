@@ -1,4 +1,4 @@
-/** `npm run build -w @crucible/console`. */
-import { ensureConsole } from './build-console.ts';
+/** `npm run build -w @crucible/console`; and how `ensureConsole` builds. */
+import { buildConsole } from './build-console.ts';
 
-process.stdout.write(`${await ensureConsole()}\n`);
+await buildConsole();

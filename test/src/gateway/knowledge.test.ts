@@ -89,6 +89,13 @@ test('documents go in, are found with their places, and are taken out, over HTTP
   expect(await call('GET', '/home/documents/guide/tea.md')).toMatchObject({
     body: { text, text_length: text.length, passages: 2 },
   });
+  expect(await call('GET', '/home/documents/guide/tea.md?start=2&end=9')).toMatchObject({
+    body: { text: text.slice(2, 9), text_length: text.length },
+  });
+  expect(await call('GET', '/home/documents/guide/tea.md?start=-1')).toMatchObject({
+    status: 400,
+    body: { error: { message: 'start: "-1" is given; a number of characters is allowed', param: 'start' } },
+  });
   expect(await call('DELETE', '/home/documents/guide/tea.md')).toMatchObject({ body: { deleted: true } });
   expect(await call('GET', '/home/documents/guide/tea.md')).toMatchObject({ status: 404 });
   expect(await call('DELETE', '/home')).toMatchObject({ status: 200 });

@@ -1,11 +1,8 @@
 /** Chromium for the tests of the console, and what it may not complain about. */
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import axe from 'axe-core';
 import { expect } from 'vitest';
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
 import { findChromium } from '@crucible/tools';
-
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
 export function launchChromium(): Promise<Browser> {
   const executablePath = findChromium();
@@ -51,7 +48,7 @@ interface Violation {
 /** By axe-core: names, roles, contrast, landmarks, order of headings. */
 export async function assertAccessible(page: Page): Promise<void> {
   // Run as a debugger does, which the content security policy says nothing about.
-  await page.evaluate(axe);
+  await page.evaluate(axe.source);
   const violations = await page.evaluate(async () => {
     const { axe: loaded } = globalThis as unknown as { axe: { run: () => Promise<{ violations: unknown[] }> } };
     return (await loaded.run()).violations;

@@ -38,7 +38,7 @@ interface Message {
 }
 
 /** Everything that a model may try on a page. */
-export const hostileText = [
+const hostileText = [
   '<img src="x" onerror="document.title=\'owned\'"><script>document.title="owned"</script>',
   '[click](javascript:document.title=1) [data](data:text/html,x) ![picture](https://evil.example/x.png)',
   '\u202eesrever\u202c \u2066isolated\u2069 <svg/onload=document.title=1> <iframe src="//evil.example"></iframe>',

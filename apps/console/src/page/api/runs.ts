@@ -6,7 +6,7 @@ import { eventsOf } from './event-stream.ts';
 import { ApiError, getJson, postJson, request } from './http.ts';
 
 /** `waiting`: for an approval. `interrupted`: nobody listened any more, or the service was restarted. */
-export type RunState = 'running' | 'waiting' | 'interrupted' | 'ended';
+type RunState = 'running' | 'waiting' | 'interrupted' | 'ended';
 
 export interface Run {
   readonly id: string;

@@ -351,7 +351,7 @@ function Votes({
   );
 }
 
-export function Passages({
+function Passages({
   passages,
   onPassage,
 }: {

@@ -9,7 +9,7 @@ type Kind = Step['kind'];
 type StepOf<K extends Kind> = Extract<Step, { readonly kind: K }>;
 
 /** One of the answers to one prompt. */
-export interface Completion {
+interface Completion {
   readonly text: string;
   /** Undefined: it is being written. */
   readonly finish: StepOf<'completion'>['finish'] | undefined;
@@ -60,15 +60,6 @@ export interface TraceView {
   readonly doing: string;
 }
 
-export const emptyTrace: TraceView = {
-  rows: [],
-  steps: 0,
-  elapsedMs: 0,
-  answer: undefined,
-  end: undefined,
-  doing: 'Starting',
-};
-
 /** Where an entry is: in the rows, or in a group among them. */
 interface Slot {
   readonly group: number | undefined;
@@ -87,7 +78,7 @@ export class Trace {
   #elapsedMs = 0;
   #answer: StepOf<'answer'> | undefined;
   #end: StepOf<'end'> | undefined;
-  #doing = emptyTrace.doing;
+  #doing = 'Starting';
   /** Texts that grow, by call and answer, joined when somebody looks. */
   readonly #growing = new Map<number, Map<number, string[]>>();
 
