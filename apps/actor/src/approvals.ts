@@ -111,7 +111,7 @@ export class Approvals {
           this.#record({ callId, approved: false, reason: '', expired: true });
         } catch (reason) {
           // What cannot be written down is no answer, and never a yes.
-          reject(reason as Error);
+          reject(reason);
         }
       };
       const timer = setTimeout(expire, Math.max(0, asked.expiresAt - Date.now()));

@@ -211,7 +211,7 @@ class OwnTools {
 
 /** A session that is opened by the first thing that is done with it. */
 function lazySession(opened: () => Promise<BrowserSession>): BrowserSession {
-  const { promise: closed } = Promise.withResolvers<void>();
+  const closed = new Promise<never>(() => undefined);
   const close = (): Promise<void> => opened().then((session) => session.close());
   return {
     open: async (...given) => (await opened()).open(...given),
@@ -269,7 +269,7 @@ class McpSource {
         } catch (reason) {
           const { code, message } = CrucibleError.from(reason);
           // Runs under way are held to what they were offered.
-          if (code === 'unavailable' || /connect again/.test(message)) this.#forget(connection);
+          if (code === 'unavailable' || message.includes('connect again')) this.#forget(connection);
           throw reason;
         }
       },

@@ -26,8 +26,7 @@ export class Documents {
     this.#log = log;
     this.#engine = new RevivedWorker(new URL('./engine-worker.ts', import.meta.url), {
       name: 'the process of the collections',
-      // Collections are held in memory: Node would stop at four gigabytes of it.
-      env: { [uriVariable]: uri, NODE_OPTIONS: `--max-old-space-size=${heapMegabytes()}` },
+      env: environment(uri),
     });
   }
 
@@ -84,7 +83,7 @@ export class Documents {
   ): Promise<void> {
     await using worker = await WorkerProcess.start<EmbedderMethods>(new URL('./embedder-worker.ts', import.meta.url), {
       name: 'the process of the embedder',
-      env: { [uriVariable]: this.#uri },
+      env: environment(this.#uri),
       startDeadline: 120_000,
     });
     await worker.call(method, args, { signal, onItem: onProgress });
@@ -105,10 +104,11 @@ export class Documents {
   }
 }
 
-function heapMegabytes(): number {
+/** Of a process that holds collections in memory: Node would stop at four gigabytes of it. */
+function environment(uri: string): Readonly<Record<string, string>> {
   // Of the container, where there is one.
   const memory = Math.min(totalmem(), process.constrainedMemory() || Infinity);
-  return Math.round((memory * heapShare) / 2 ** 20);
+  return { [uriVariable]: uri, NODE_OPTIONS: `--max-old-space-size=${Math.round((memory * heapShare) / 2 ** 20)}` };
 }
 
 function deleted(collection: string, documentId: string) {

@@ -4,6 +4,7 @@ import { type FloatArray, flatten, floats, isNdArray, mapTree, type NdArray, sca
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { HostUpdate } from './host-update.ts';
 import { createOptimizer, type Optimizer } from './optimizer.ts';
+import { partedOptimizer } from './parted.ts';
 import { advance } from './testing/advance.ts';
 import { normalArray } from './testing/normal-array.ts';
 
@@ -60,6 +61,22 @@ describe('an update on the host', () => {
     ) as [ReturnType<typeof valuesAt>, ReturnType<typeof valuesAt>];
     expect(Object.keys(found)).toEqual(Object.keys(wanted));
     for (const [path, values] of Object.entries(found))
+      expect(values, path).toBeAllClose(wanted[path]!, { rtol: 1e-5, atol: 1e-6 });
+  });
+
+  it('updates as wholes what has no rule for elements', async () => {
+    const optimizer = partedOptimizer(createOptimizer({ clipNorm: 0.5, adamW: { weightDecay: 0.1 } }));
+    const part = () => ({ a: normalArray([3, 2], random), b: [{ c: normalArray([4], random) }] });
+    const parameters = { one: part(), two: part() };
+    const steps = [0.1, 0.2].map((rate) => ({ gradients: { one: part(), two: part() }, rate }));
+    const update = updateOf(optimizer, parameters);
+    for (const [i, { gradients, rate }] of steps.entries()) {
+      fillGradients(update, gradients);
+      await update.apply({ rate: scalar(rate), step: scalar(i + 1), norm: scalar(1) });
+    }
+    const expected = await advance(optimizer, { parameters, state: optimizer.init(parameters) }, steps);
+    const wanted = valuesAt(expected.parameters);
+    for (const [path, values] of Object.entries(valuesAt(update.parameters)))
       expect(values, path).toBeAllClose(wanted[path]!, { rtol: 1e-5, atol: 1e-6 });
   });
 

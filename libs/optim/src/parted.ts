@@ -1,52 +1,38 @@
 /** One optimizer for several parts that have nothing to do with each other: each is clipped and moved by itself. */
-import { flatten, isTensor, type NdArray, type Tensor } from '@crucible/tensor';
+import type { NdArray, Tensor } from '@crucible/tensor';
 import type { Optimizer, OptimizerState } from './optimizer.ts';
-import { leavesOf, withLeaves } from './tree.ts';
+import type { TensorTree } from './tree.ts';
 
 /**
  * The parameters are an object whose entries are the parts; what becomes of one is the same as if it had been trained without
  * the others.
  */
 export function partedOptimizer(optimizer: Optimizer): Optimizer {
+  const named = <Leaf>(part: string, state: OptimizerState<Leaf>) =>
+    Object.entries(state).map(([path, moments]) => [`${part}.${path}`, moments] as const);
   return {
     init: (parameters) =>
-      Object.fromEntries(
-        Object.entries(parameters).flatMap(([part, own]) =>
-          Object.entries<OptimizerState<NdArray>[string]>(optimizer.init(own as object)).map(
-            ([path, moments]) => [`${part}.${path}`, moments] as const,
-          ),
-        ),
-      ),
-    // Clipping goes by all of a part.
+      Object.fromEntries(partsOf(parameters).flatMap(([part, own]) => named<NdArray>(part, optimizer.init(own)))),
+    // A part is clipped by its own norm, so none is updated without the whole of it.
     elementRule: () => undefined,
     update: (parameters, gradients, state, { rate, step, factor }) => {
-      // Without the norm of all gradients: each part has its own.
       const scalars = { rate, step, ...(factor && { factor }) };
-      const gradientAt = leavesOf(gradients);
-      const stateAt = leavesOf(state);
-      const parts = Map.groupBy(flatten(parameters, isTensor), ({ path }) => path.slice(0, path.indexOf('.')));
-      const next = new Map<string, Tensor>();
-      const states: Record<string, OptimizerState<Tensor>[string]> = {};
-      for (const leaves of parts.values()) {
-        const of = <T>(value: (path: string, leaf: Tensor) => T): Record<string, T> =>
-          Object.fromEntries(leaves.map(({ path, leaf }) => [path, value(path, leaf)]));
-        const moved = optimizer.update(
-          of((_path, leaf) => leaf),
-          of((path) => gradientAt.get(path)!),
-          of((path) => momentsAt(stateAt, path)),
-          scalars,
+      const gradientsOf = new Map(partsOf(gradients));
+      const updated = partsOf(parameters).map(([part, own]) => {
+        const before = Object.entries(state).flatMap(([path, moments]) =>
+          path.startsWith(`${part}.`) ? [[path.slice(part.length + 1), moments] as const] : [],
         );
-        for (const [path, leaf] of Object.entries(moved.parameters)) next.set(path, leaf);
-        Object.assign(states, moved.state);
-      }
-      return { parameters: withLeaves(parameters, (path) => next.get(path)!), state: states };
+        const next = optimizer.update(own, gradientsOf.get(part)!, Object.fromEntries(before), scalars);
+        return { part, ...next };
+      });
+      return {
+        parameters: Object.fromEntries(updated.map(({ part, parameters: own }) => [part, own])) as typeof parameters,
+        state: Object.fromEntries(updated.flatMap(({ part, state: own }) => named<Tensor>(part, own))),
+      };
     },
   };
 }
 
-function momentsAt(stateAt: ReadonlyMap<string, Tensor>, path: string): OptimizerState<Tensor>[string] {
-  const names = ['momentum', 'first', 'second'].filter((name) => stateAt.has(`${path}.${name}`));
-  return Object.fromEntries(
-    names.map((name) => [name, stateAt.get(`${path}.${name}`)!]),
-  ) as unknown as OptimizerState<Tensor>[string];
+function partsOf(tree: object): [string, TensorTree][] {
+  return Object.entries(tree) as [string, TensorTree][];
 }

@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createCrucibleTools, openRun, type RunStart } from '@crucible/actor';
 import { type Bus, createBus, type EventData } from '@crucible/bus';
@@ -64,6 +65,7 @@ beforeAll(async () => {
   using documents = createClient(RetrieverService, retriever.target, { deadlineMs: timeout });
   await documents.ingest(
     (async function* () {
+      await Promise.resolve();
       const rows = [
         { id: '1', title: 'Ada Lovelace', text: 'Ada Lovelace was born in London. She wrote the first program.' },
         { id: '2', title: 'London', text: 'London lies on the Thames. Its market day is Monday.' },
@@ -242,6 +244,8 @@ describe('strategies', () => {
       });
       expect(cut.of('end')).toMatchObject([{ reason: 'time' }]);
       expect(cut.of('answer')).toMatchObject([{ partial: true, status: 'none' }]);
+      const connections = promisify(pages.getConnections.bind(pages));
+      await expect.poll(() => connections(), patient).toBe(0);
     },
   );
 
@@ -426,7 +430,7 @@ describe('bad input', () => {
     'is named (%i): %s',
     { timeout },
     async (_i, at, code, message, start) => {
-      const reason = await bad(start as never);
+      const reason = await bad(start);
       // What only the model can say is said by the run.
       if (code === undefined) expect(reason).toBeUndefined();
       else expect(reason).toMatchObject({ code, at, message: expect.stringContaining(message) as string });
@@ -526,15 +530,16 @@ describe('bad input', () => {
       await new Promise(() => undefined);
     })();
     const all = async (): Promise<void> => {
-      for await (const response of actor.client.run(requests)) void response;
+      for await (const response of actor.client.run(requests)) expect(response).toBeDefined();
     };
     await expect(all()).rejects.toMatchObject({ code: 'invalid-input', at: 'request' });
     const first = (async function* () {
+      await Promise.resolve();
       yield { request: { case: 'cancel' as const, value: {} } };
     })();
     await expect(
       (async () => {
-        for await (const response of actor.client.run(first)) void response;
+        for await (const response of actor.client.run(first)) expect(response).toBeDefined();
       })(),
     ).rejects.toMatchObject({ code: 'invalid-input', at: 'request' });
   });
