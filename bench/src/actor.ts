@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { openRun, type RunSpec } from '@crucible/actor';
 import { createActorService, parseActorConfig } from '@crucible/actor-service';
 import { createBus } from '@crucible/bus';
-import { type ScriptedServer, type ServedRequest, startScriptedServer } from '@crucible/chat-models/testing';
+import { type ServedRequest, startScriptedServer } from '@crucible/chat-models/testing';
 import { ModelRegistry, saveModel } from '@crucible/checkpoint';
 import { Random } from '@crucible/foundation';
 import { initLanguageModel } from '@crucible/nn';
@@ -119,12 +119,7 @@ async function startSystem() {
   const bus = await createBus(`embedded:${join(home, 'bus')}`);
   const log = createLogger('bench', 'error');
   const common = { bus, log, host: '127.0.0.1', port: 0 };
-  let modelMs = 0;
-  const model = await startScriptedServer(async (request) => {
-    const text = answerTo(request);
-    modelMs += Math.ceil(text.length / 24) * pieceMs;
-    return Promise.resolve({ text, delayMs: pieceMs });
-  });
+  const model = await startScriptedServer((request) => ({ text: answerTo(request), delayMs: pieceMs }));
   const registry = new ModelRegistry(join(home, 'models'));
   await addModel(registry);
   const policy = await createPolicyService({ ...common, source: registry });
@@ -142,11 +137,11 @@ async function startSystem() {
   const client = createClient(ActorService, service.target, { deadlineMs: longest });
   return {
     client,
-    modelMs: () => modelMs,
+    modelMs: () => model.answeringMs,
     [Symbol.asyncDispose]: async () => {
       client.close();
       for (const each of [service, policy, retriever, sandbox]) await each.close(1000);
-      await (model satisfies ScriptedServer)[Symbol.asyncDispose]();
+      await model[Symbol.asyncDispose]();
       await bus.close();
       rmSync(home, { recursive: true, force: true });
     },

@@ -106,7 +106,14 @@ export class Approvals {
       const { promise, resolve, reject } = Promise.withResolvers<Decided>();
       const leave = (): void => reject(signal.reason as Error);
       signal.addEventListener('abort', leave, { once: true });
-      const expire = (): void => this.#record({ callId, approved: false, reason: '', expired: true });
+      const expire = (): void => {
+        try {
+          this.#record({ callId, approved: false, reason: '', expired: true });
+        } catch (reason) {
+          // What cannot be written down is no answer, and never a yes.
+          reject(reason);
+        }
+      };
       const timer = setTimeout(expire, Math.max(0, asked.expiresAt - Date.now()));
       this.#waiting.set(callId, resolve);
       try {

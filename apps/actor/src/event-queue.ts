@@ -15,8 +15,7 @@ export class EventQueue<T> implements AsyncIterable<T> {
     if (this.#closed) return;
     this.#items.push(item);
     this.#wakeReader?.();
-    while (this.#items.length > room && !this.#closed)
-      await new Promise<void>((resolve) => this.#waitingWriters.push(resolve));
+    while (this.#mustWait()) await new Promise<void>((resolve) => this.#waitingWriters.push(resolve));
   }
 
   /** What was pushed is still read; then comes the end, or the error. The first call counts. */
@@ -39,6 +38,10 @@ export class EventQueue<T> implements AsyncIterable<T> {
       if (this.#closed) return;
       await new Promise<void>((resolve) => (this.#wakeReader = resolve));
     }
+  }
+
+  #mustWait(): boolean {
+    return this.#items.length > room && !this.#closed;
   }
 
   #wakeWriters(): void {

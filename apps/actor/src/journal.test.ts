@@ -148,14 +148,14 @@ describe('the runs that are kept', () => {
         .map(({ runId }) => runId)
         .sort(),
     ).toEqual(['e3', 'i', 'w']);
-    using _open = store.create(start('o1'));
-    using _other = store.create(start('o2'));
+    const open = [store.create(start('o1')), store.create(start('o2'))];
     expect(
       store
         .list()
         .map(({ runId }) => runId)
         .sort(),
     ).toEqual(['o1', 'o2', 'w']);
+    for (const run of open) run[Symbol.dispose]();
     const small = new RunStore(temporaryFolder(), log, { mostBytes: 3000 });
     for (let i = 0; i < 30; i++) {
       using run = small.create(start(`r${i}`));

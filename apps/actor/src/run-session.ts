@@ -133,7 +133,6 @@ export class RunSession {
   /** Works until the run has ended or is interrupted; never throws. */
   async work(): Promise<void> {
     const { open, afterStep, onStep } = this.#init;
-    using _clock = this.#clock;
     try {
       const told = stepsOf(open);
       for (const step of told) if (step.number > afterStep) await this.events.push({ kind: 'step', step });
@@ -154,6 +153,7 @@ export class RunSession {
       // A full disk, for example: what is not written down is not done.
       this.interrupt(CrucibleError.from(reason));
     } finally {
+      this.#clock[Symbol.dispose]();
       // Its work is told to stop, and not waited for.
       void this.#run.return(undefined as never).catch(() => undefined);
     }
@@ -184,9 +184,8 @@ function stepsOf(open: OpenRun): Step[] {
 
 /** Tools may be anybody's: megabytes are cut, and what is no text becomes one. */
 function bounded(result: ToolResult): ToolResult {
-  const given: unknown = (result as Partial<ToolResult> | undefined)?.text;
-  const text = typeof given === 'string' ? given : (JSON.stringify(given) ?? '');
-  const passages = (result as Partial<ToolResult> | undefined)?.passages;
+  const { text: given, passages }: { text?: unknown; passages?: ToolResult['passages'] } = result;
+  const text = typeof given === 'string' ? given : JSON.stringify({ text: given });
   return {
     text: text.length > mostToolCharacters ? text.slice(0, mostToolCharacters).toWellFormed() : text,
     ...(passages && { passages }),

@@ -191,8 +191,8 @@ function applyEntry(record: RunRecord, entry: Dated): void {
       const { step } = entry;
       record.lastStep = step.number;
       if (step.kind === 'answer') {
-        const { citations: _citations, text, ...rest } = step;
-        record.answer = { ...rest, text: text.slice(0, shownCharacters).toWellFormed() };
+        const text = step.text.slice(0, shownCharacters).toWellFormed();
+        record.answer = { ...step, text, citations: [] };
       }
       if (step.kind === 'end') {
         record.end = step;

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { RunSpec } from '@crucible/actor';
 import { CrucibleError } from '@crucible/foundation';
 import type { Logger } from '@crucible/service';
+import { EventQueue } from './event-queue.ts';
 import { type PlanServices, resolvePlan } from './run-plan.ts';
 import { RunSession, type SessionEvent } from './run-session.ts';
 import { assertRunId, type OpenRun, type RunStore } from './run-store.ts';
@@ -81,9 +82,12 @@ export class Runs {
     });
   }
 
-  async *#told(runId: string, afterStep: number): AsyncGenerator<SessionEvent, void, undefined> {
+  #told(runId: string, afterStep: number): EventQueue<SessionEvent> {
+    const events = new EventQueue<SessionEvent>();
     for (const entry of this.#init.store.entries(runId))
-      if (entry.kind === 'step' && entry.step.number > afterStep) yield { kind: 'step', step: entry.step };
+      if (entry.kind === 'step' && entry.step.number > afterStep) void events.push({ kind: 'step', step: entry.step });
+    events.close();
+    return events;
   }
 
   prepareToClose(): void {

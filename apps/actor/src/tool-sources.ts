@@ -80,7 +80,7 @@ export class ToolSources implements AsyncDisposable {
     ];
     const { tools: known, missing } = await this.list(
       signal,
-      this.#servers.filter(({ name }) => wanted.some((each) => each.startsWith(name))),
+      this.#servers.filter(({ name }) => wanted.some((pattern) => mayName(pattern, `${name}_`))),
     );
     const isWanted = (name: string): boolean =>
       wanted.some(
@@ -100,7 +100,8 @@ export class ToolSources implements AsyncDisposable {
       );
     }
     const chosen = new Set(known.map(({ tool }) => tool.name).filter(isWanted));
-    if (!hasKnowledge && pageToolNames.some((name) => chosen.has(name)))
+    if (!hasKnowledge) for (const name of pageToolNames) chosen.delete(name);
+    if (!hasKnowledge && pageToolNames.some((name) => wanted.includes(name)))
       throw new CrucibleError('failed-precondition', 'tools: search and lookup need knowledge, and none is named', {
         at: 'knowledge',
       });
@@ -175,6 +176,11 @@ export class ToolSources implements AsyncDisposable {
   }
 }
 
+/** Whether a tool whose name begins so can be meant. */
+function mayName(pattern: string, prefix: string): boolean {
+  return pattern.startsWith(prefix) || (pattern.endsWith('*') && prefix.startsWith(pattern.slice(0, -1)));
+}
+
 /** What one run has for itself: connections, and a session of the browser from its first use on. */
 class OwnTools {
   readonly tools: readonly Tool[];
@@ -205,7 +211,7 @@ class OwnTools {
 
 /** A session that is opened by the first thing that is done with it. */
 function lazySession(opened: () => Promise<BrowserSession>): BrowserSession {
-  const { promise: closed } = Promise.withResolvers<void>();
+  const closed = new Promise<never>(() => undefined);
   const close = (): Promise<void> => opened().then((session) => session.close());
   return {
     open: async (...given) => (await opened()).open(...given),
@@ -263,7 +269,7 @@ class McpSource {
         } catch (reason) {
           const { code, message } = CrucibleError.from(reason);
           // Runs under way are held to what they were offered.
-          if (code === 'unavailable' || /connect again/.test(message)) this.#forget(connection);
+          if (code === 'unavailable' || message.includes('connect again')) this.#forget(connection);
           throw reason;
         }
       },

@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { temporaryFolder } from '@crucible/testing';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { crucible, startCrucible } from './testing/crucible.ts';
+import { crucible, freePorts, startCrucible } from './testing/crucible.ts';
 
 interface Body {
   readonly messages: readonly { readonly role: string; readonly content: string }[];
@@ -127,6 +127,41 @@ describe('crucible ask', { timeout }, () => {
     expect(steps.find(({ kind }) => kind === 'vote')).toMatchObject({ votes: [{ key: 'B', count: 2 }] });
     expect(steps.find(({ kind }) => kind === 'answer')).toMatchObject({ key: 'B', confidence: 1 });
     expect(stdout).not.toContain(key);
+  });
+
+  it('asks the services: their models, collections and tools; what has to be allowed is refused without a terminal', async () => {
+    const url = await serve((body) =>
+      body.messages.some(({ content }) => content.includes('calculate'))
+        ? ['Thought 1: so.\nAction 1: Python[6 * 7]', 'Thought 2: no.\nAction 2: Finish[none]'][
+            body.messages.filter(({ role }) => role === 'assistant').length
+          ]
+        : turns(body),
+    );
+    const home = temporaryFolder();
+    const model = { url, key: '${OPENAI_API_KEY}', wording: 'general', nativeTools: false };
+    writeFileSync(join(home, 'actor.json'), JSON.stringify({ models: { oracle: model }, approval: ['python'] }));
+    const own = (...args: readonly string[]) => crucible(['--home', home, ...args], { env: { ...env, ...freePorts } });
+    expect((await own('ingest', documents(), '--collection', 'people')).code).toBe(0);
+    const react = ['--model', 'oracle', '--strategy', 'react'];
+    const found = await own('ask', 'Where was he born?', ...react, '--collection', 'people');
+    expect({ code: found.code, stdout: found.stdout }).toEqual({ code: 0, stdout: 'Teladal\n' });
+    expect(found.stderr).toMatch(/^sees {4}.*His birthplace is Teladal/m);
+    const refused = await own('ask', 'calculate', ...react, '--tool', 'python');
+    expect({ code: refused.code, stdout: refused.stdout }).toEqual({ code: 0, stdout: 'none\n' });
+    expect(refused.stderr).toMatch(/^sees {4}.*nobody is at the terminal to allow it/m);
+  });
+
+  it.each([
+    [['--strategy', 'rag'], 'crucible: --strategy rag searches texts: name some with --documents, or a --collection\n'],
+    [
+      ['--collection', 'a', '--strategy', 'rag', '--url', 'http://127.0.0.1:1/v1'],
+      /^crucible: --collection is for the services, and --url does without them; /,
+    ],
+    [['--tool', 'python'], 'crucible: --tool: direct uses no tools; react does\n'],
+  ])('refuses %j before anything is started', async (args, message) => {
+    const refused = await crucible(['--home', temporaryFolder(), 'ask', 'x', ...args]);
+    expect(refused).toMatchObject({ code: 2, stdout: '' });
+    expect(refused.stderr).toMatch(message);
   });
 
   it('has another exit code where no answer came out', async () => {

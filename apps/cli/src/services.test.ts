@@ -36,7 +36,14 @@ describe('crucible up', () => {
     const url = await addressOf(first);
     expect((await get(`${url}/healthz`)).body).toHaveProperty('status');
     await expect.poll(() => get(`${url}/healthz`), wait).toMatchObject({ status: 200, body: { status: 'ok' } });
-    expect((await get(`${url}/v1/models`)).body).toMatchObject({ data: [{ id: 'crucible' }, { id: 'crucible-a' }] });
+    const { data } = (await get(`${url}/v1/models`)).body as { data: { id: string }[] };
+    expect(data.slice(0, 2)).toMatchObject([{ id: 'crucible' }, { id: 'crucible-a' }]);
+    expect(data.map(({ id }) => id)).toContain('crucible/react');
+    // The forge's curves are there from the beginning.
+    const jobs = (await get(`${url}/v1/jobs`)).body as { data: { id: string; kind: string }[] };
+    expect(jobs.data).toMatchObject([{ kind: 'forge', state: expect.stringMatching(/running|succeeded/) as string }]);
+    const curves = (await get(`${url}/v1/jobs/${jobs.data[0]!.id}/metrics`)).body as { data: unknown[] };
+    expect(curves.data.length).toBeGreaterThan(0);
 
     // The other commands find it.
     const answer = await crucible(['--home', home, 'chat', 'Hello?', '--max-tokens', '4', '--json']);

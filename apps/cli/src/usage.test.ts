@@ -43,6 +43,7 @@ describe('--help', () => {
         'pull',
         'export',
         'run',
+        'mcp',
         'jobs',
         'keys',
         'serve',
@@ -248,7 +249,7 @@ describe('a wrong word', () => {
     ],
     [
       ['serve', 'polcy'],
-      "crucible: command-argument value 'polcy' is invalid for argument 'service'. Allowed choices are policy, reward, trainer, retriever, sandbox, gateway.\n",
+      "crucible: command-argument value 'polcy' is invalid for argument 'service'. Allowed choices are policy, reward, trainer, retriever, sandbox, actor, gateway.\n",
     ],
   ])('in crucible %j is named, with what was meant', async (args, message) => {
     expect(await crucible(args)).toMatchObject({ code: 2, stdout: '', stderr: `${message}(see --help)\n` });
@@ -258,7 +259,10 @@ describe('a wrong word', () => {
     [['up', '--preset', 'huge'], /^crucible: --preset huge does not exist; there are tiny, .*smoke\n$/],
     [['up', '--port', '99999'], /^crucible: --port 99999: .*65535/],
     [['chat', 'hi', '--temperature', '3'], '--temperature 3: it must be a number from 0 to 2'],
-    [['ask', 'hi', '--strategy', 'rag'], '--strategy rag searches texts: name some with --documents'],
+    [
+      ['ask', 'hi', '--strategy', 'rag'],
+      '--strategy rag searches texts: name some with --documents, or a --collection',
+    ],
     [['ask', 'hi', '--strategy', 'cot'], '--strategy cot shows solved examples: name a file with --examples'],
     [['serve', 'trainer', '--bus', 'foo://x'], /^crucible: --bus foo:\/\/x: .*nats:\/\/HOST:PORT/],
     [['forge', '--preset', 'huge'], /^crucible: preset huge does not exist; there are tiny, .*smoke\n$/],

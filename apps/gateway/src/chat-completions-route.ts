@@ -1,12 +1,12 @@
 /** POST /v1/chat/completions: OpenAI's chat API, whole or as server-sent events. */
 import { randomUUID } from 'node:crypto';
 import { streamSSE } from 'hono/streaming';
-import { CrucibleError } from '@crucible/foundation';
+import { CrucibleError, invalidInput } from '@crucible/foundation';
 import type { ModelInfo } from '@crucible/protos/model/v1';
 import type { PolicyService } from '@crucible/protos/policy/v1';
 import type { Client } from '@crucible/rpc';
 import type { Logger } from '@crucible/service';
-import { applyChatTemplate } from '@crucible/tokenizer';
+import { applyChatTemplate, type Tokenizer } from '@crucible/tokenizer';
 import type { GatewayContext } from './access.ts';
 import { answerAll, type AnswerPart, collectAnswer, type ContentLogprob, streamAnswer, usageOf } from './answer.ts';
 import { type ChatRequest, parseChatRequest } from './chat-request.ts';
@@ -65,7 +65,7 @@ async function prepare(
   const { signal } = context.req.raw;
   const caller = context.get('caller');
   const { info, tokenizer } = await models.find(request.model, signal);
-  const prompt = applyChatTemplate(tokenizer, request.messages, { addGenerationPrompt: true });
+  const prompt = promptOf(request, info, tokenizer);
   assertFits(request, prompt.length, info);
   const id = `chatcmpl-${randomUUID()}`;
   return {
@@ -88,6 +88,17 @@ async function prepare(
         caller,
       }),
   };
+}
+
+function promptOf({ messages }: ChatRequest, { name }: ModelInfo, tokenizer: Tokenizer): readonly number[] {
+  try {
+    return applyChatTemplate(tokenizer, messages, { addGenerationPrompt: true });
+  } catch (reason) {
+    const error = CrucibleError.from(reason);
+    if (error.code !== 'failed-precondition') throw error;
+    // It has no template for chats, and waiting brings none.
+    throw invalidInput(`model: ${name} does not chat: ${error.message}`, { at: 'model', cause: reason });
+  }
 }
 
 function assertFits(request: ChatRequest, promptTokens: number, { name, contextLength }: ModelInfo): void {

@@ -25,6 +25,7 @@ import { createChatCompletionsRoute } from './chat-completions-route.ts';
 import { createCompletionsRoute } from './completions-route.ts';
 import { createConsoleFiles } from './console-files.ts';
 import { createExecuteRoute, sandboxInfo } from './execute-route.ts';
+import { createMcpRoute } from './mcp-route.ts';
 import { createJobRoutes } from './job-routes.ts';
 import { createKnowledgeRoutes, isUpload } from './knowledge-routes.ts';
 import { LiveRuns } from './live-runs.ts';
@@ -118,7 +119,7 @@ export async function createGatewayService({
     loadBalancing: 'round_robin',
   });
   const actor = createClient(ActorService, actorTarget, {
-    retry: ['getRun', 'listRuns', 'listTools'],
+    retry: ['getRun', 'listRuns'],
     loadBalancing: 'round_robin',
   });
   const closeClients = (): void => {
@@ -198,6 +199,8 @@ export async function createGatewayService({
   app.get('/v1/sandbox', async (context) => context.json(await sandboxInfo(sandbox, context.req.raw.signal)));
   app.post('/v1/sandbox/execute', createExecuteRoute({ sandbox, closing: closing.signal }));
   app.route('/v1/jobs', createJobRoutes({ trainer, closing: closing.signal }));
+  const mcp = createMcpRoute({ actor, retriever, sandbox });
+  app.all('/mcp', mcp.handle);
   app.get('/v1/*', (context) => context.notFound());
   app.get('*', createConsoleFiles(consoleFolder));
   app.notFound((context) => {
@@ -230,6 +233,7 @@ export async function createGatewayService({
       await withDeadline(closed, goodbyeMs, 'open connections').catch(() => server.closeAllConnections());
       await closed;
       clearInterval(sweep);
+      await mcp.close();
       closeClients();
     },
   };

@@ -28,13 +28,6 @@ export class Models {
     return { models, newest: defaultModel };
   }
 
-  /** As the policy, or else the actor, knows it; '' where there is no newest one. */
-  async nameOf(name: string, signal?: AbortSignal): Promise<string> {
-    if (name !== newestModel) return name;
-    const { models, newest } = await this.list(signal);
-    return models.some((model) => model.name === name) ? name : newest;
-  }
-
   async find(name: string, signal?: AbortSignal): Promise<{ readonly info: ModelInfo; readonly tokenizer: Tokenizer }> {
     const { models, newest } = await this.list(signal);
     if (models.length === 0)

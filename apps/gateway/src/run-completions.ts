@@ -56,6 +56,7 @@ export async function respondByStrategy(
   const cancel = (): void => run.cancel();
   const signal = AbortSignal.any([context.req.raw.signal, left.signal]);
   signal.addEventListener('abort', cancel, { once: true });
+  if (signal.aborted) cancel();
   const { model } = await run.started(signal).catch((reason: unknown) => {
     throw inWordsOfTheRequest(CrucibleError.from(reason));
   });

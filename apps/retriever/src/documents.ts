@@ -1,4 +1,5 @@
 /** The collections, as the rest of the service sees them: the engine's process, the reader's, and the events of documents. */
+import { totalmem } from 'node:os';
 import { type Bus, createEvent } from '@crucible/bus';
 import { CrucibleError, throwIfCancelled } from '@crucible/foundation';
 import type { IngestResult, PreparedSource, SearchRequest, SearchResult } from '@crucible/retrieval';
@@ -7,6 +8,8 @@ import { Reader } from './reader.ts';
 import { RevivedWorker, uriVariable } from './workers.ts';
 import type { EmbedderMethods, EmbedProgress, EngineMethods, NamedDigest } from './worker-protocol.ts';
 
+/** Of the machine's memory, that the collections may take. */
+const heapShare = 0.75;
 /** Events that are published side by side. */
 const mostAtOnce = 256;
 
@@ -23,7 +26,7 @@ export class Documents {
     this.#log = log;
     this.#engine = new RevivedWorker(new URL('./engine-worker.ts', import.meta.url), {
       name: 'the process of the collections',
-      env: { [uriVariable]: uri },
+      env: environment(uri),
     });
   }
 
@@ -80,7 +83,7 @@ export class Documents {
   ): Promise<void> {
     await using worker = await WorkerProcess.start<EmbedderMethods>(new URL('./embedder-worker.ts', import.meta.url), {
       name: 'the process of the embedder',
-      env: { [uriVariable]: this.#uri },
+      env: environment(this.#uri),
       startDeadline: 120_000,
     });
     await worker.call(method, args, { signal, onItem: onProgress });
@@ -99,6 +102,13 @@ export class Documents {
       this.#log.error({ error: CrucibleError.from(reason).message }, 'events of documents cannot be published');
     }
   }
+}
+
+/** Of a process that holds collections in memory: Node would stop at four gigabytes of it. */
+function environment(uri: string): Readonly<Record<string, string>> {
+  // Of the container, where there is one.
+  const memory = Math.min(totalmem(), process.constrainedMemory() || Infinity);
+  return { [uriVariable]: uri, NODE_OPTIONS: `--max-old-space-size=${Math.round((memory * heapShare) / 2 ** 20)}` };
 }
 
 function deleted(collection: string, documentId: string) {

@@ -55,7 +55,7 @@ async function* parts(header: object, ...contents: (string | Uint8Array)[]) {
 async function ended(jobId: string): Promise<Job> {
   let job: Job | undefined;
   await expect
-    .poll(async () => (job = (await client.getJob({ jobId })).job)!.state, { timeout: 25_000, interval: 50 })
+    .poll(async () => (job = (await client.getJob({ jobId })).job)!.state, { timeout: 60_000, interval: 50 })
     .toBeGreaterThanOrEqual(JobState.SUCCEEDED);
   return job!;
 }
@@ -231,7 +231,7 @@ describe('a job', () => {
       documentCount: 4000n,
       passageCount: 4000n,
     });
-  }, 60_000);
+  }, 120_000);
 
   test('is cancelled, and repeated submissions are one', async () => {
     const spec = { collection: 'many2', kind: { case: 'ingest' as const, value: { path: join(home, 'many') } } };

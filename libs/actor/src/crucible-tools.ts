@@ -68,18 +68,13 @@ export function createCrucibleTools({ actor, retriever, sandbox }: CrucibleClien
         required: ['question'],
         additionalProperties: false,
       },
-      run: async ({ question, strategy = 'direct', model, collection: name }, { signal }) => ({
-        text: await answerTo(
-          actor,
-          {
-            question: String(question),
-            strategy: String(strategy),
-            ...(model !== undefined && { model: String(model) }),
-            ...(name !== undefined && { knowledge: { collection: String(name) } }),
-          },
-          signal,
-        ),
-      }),
+      run: async (input, { signal }) => {
+        // It fits the schema.
+        const { question, strategy = 'direct', model, collection: name } = input as Readonly<Record<string, string>>;
+        const spec = { question: question!, strategy, ...(model !== undefined && { model }) };
+        const knowledge = name === undefined ? {} : { knowledge: { collection: name } };
+        return { text: await answerTo(actor, { ...spec, ...knowledge }, signal) };
+      },
     },
   ];
 }

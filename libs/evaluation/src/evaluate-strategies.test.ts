@@ -145,6 +145,7 @@ describe('planStrategies', () => {
     const greetings = questionsOf('smalltalk', 1000);
     expect(greetings.length).toBeLessThan(120);
     expect(new Set(greetings.map(({ question }) => question)).size).toBe(greetings.length);
+    expect(drawExamples(world, 'smalltalk', 1, 1000).length).toBeLessThan(200);
   });
 
   it('asks so many at a time, question by question, and goes on where it was stopped', async () => {

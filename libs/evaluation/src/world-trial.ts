@@ -37,18 +37,19 @@ export interface QuestionsOptions {
   readonly count: number;
 }
 
-/** Solved questions of the train split; of labels, no more of one than its share. */
+/** Solved questions of the train split, as many as asked for or as there are; of labels, no more of one than its share. */
 export function drawExamples(world: World, task: TaskName, seed: number, count: number): Example[] {
   const random = Random.seeded(seed).fork(`examples ${task}`);
   const examples = new Map<string, Example>();
   const ofLabel = new Map<string, number>();
-  while (examples.size < count) {
+  for (let failed = 0; examples.size < count && failed < attempts;) {
     const { question, text, answer, reasoning, program, expected } = world.question({ task, split: 'train', random });
     if (expected.kind === 'label') {
       const known = ofLabel.get(answer) ?? 0;
       if (known >= Math.ceil(count / expected.labels.length)) continue;
       ofLabel.set(answer, known + 1);
     }
+    failed = examples.has(question) ? failed + 1 : 0;
     examples.set(question, {
       question: text ?? question,
       answer,

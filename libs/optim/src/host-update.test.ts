@@ -4,6 +4,7 @@ import { type FloatArray, flatten, floats, isNdArray, mapTree, type NdArray, sca
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { HostUpdate } from './host-update.ts';
 import { createOptimizer, type Optimizer } from './optimizer.ts';
+import { partedOptimizer } from './parted.ts';
 import { advance } from './testing/advance.ts';
 import { normalArray } from './testing/normal-array.ts';
 
@@ -63,6 +64,22 @@ describe('an update on the host', () => {
       expect(values, path).toBeAllClose(wanted[path]!, { rtol: 1e-5, atol: 1e-6 });
   });
 
+  it('updates as wholes what has no rule for elements', async () => {
+    const optimizer = partedOptimizer(createOptimizer({ clipNorm: 0.5, adamW: { weightDecay: 0.1 } }));
+    const part = () => ({ a: normalArray([3, 2], random), b: [{ c: normalArray([4], random) }] });
+    const parameters = { one: part(), two: part() };
+    const steps = [0.1, 0.2].map((rate) => ({ gradients: { one: part(), two: part() }, rate }));
+    const update = updateOf(optimizer, parameters);
+    for (const [i, { gradients, rate }] of steps.entries()) {
+      fillGradients(update, gradients);
+      await update.apply({ rate: scalar(rate), step: scalar(i + 1), norm: scalar(1) });
+    }
+    const expected = await advance(optimizer, { parameters, state: optimizer.init(parameters) }, steps);
+    const wanted = valuesAt(expected.parameters);
+    for (const [path, values] of Object.entries(valuesAt(update.parameters)))
+      expect(values, path).toBeAllClose(wanted[path]!, { rtol: 1e-5, atol: 1e-6 });
+  });
+
   it('multiplies the gradients by a factor before all else', async () => {
     const optimizer = createOptimizer(options);
     const parameters = modelOf((shape) => normalArray(shape, random));
@@ -103,7 +120,8 @@ describe('an update on the host', () => {
   it('says which parameter a state lacks', () => {
     const optimizer = createOptimizer();
     const parameters = modelOf((shape) => normalArray(shape, random));
-    const { 'layers.0.norm': _left, ...state } = optimizer.init(parameters);
+    const complete = Object.entries(optimizer.init(parameters));
+    const state = Object.fromEntries(complete.filter(([path]) => path !== 'layers.0.norm'));
     expect(() => new HostUpdate(optimizer, parameters, state)).toThrow(
       'optimizer: the state has nothing for layers.0.norm',
     );

@@ -15,6 +15,7 @@ import {
   type NdArray,
   sizeOf,
   type Tensor,
+  treeFromPaths,
   zerosArray,
 } from '@crucible/tensor';
 import { type ElementRule, momentsOf, type Optimizer, type OptimizerState, type StepScalars } from './optimizer.ts';
@@ -44,10 +45,10 @@ interface Group {
   readonly rest: readonly Piece[];
 }
 
-/** Parameters that are updated as a whole, by their paths. */
+/** Of the trees, the parameters that are updated as a whole. */
 interface Whole {
-  readonly parameters: Readonly<Record<string, NdArray>>;
-  readonly gradients: Readonly<Record<string, NdArray>>;
+  readonly parameters: object;
+  readonly gradients: object;
   readonly state: OptimizerState<NdArray>;
 }
 
@@ -79,30 +80,31 @@ export class HostUpdate {
     const stateAt = new Map(flatten(state, isNdArray).map(({ path, leaf }) => [path, leaf]));
     const groups = new Map<string, Member[]>();
     const pieces = new Map<string, Piece>();
-    const whole: { [K in keyof Whole]: Record<string, Whole[K][string]> } = {
-      parameters: {},
-      gradients: {},
-      state: {},
-    };
+    const whole = { parameters: new Map<string, NdArray>(), gradients: new Map<string, NdArray>() };
+    const wholeState: Record<string, OptimizerState<NdArray>[string]> = {};
     for (const { path, leaf } of flatten(parameters, isNdArray)) {
       const rule = optimizer.elementRule(path, leaf.shape);
       if (rule) {
         groups.set(rule.key, [...(groups.get(rule.key) ?? []), { path, leaf, rule }]);
       } else {
-        whole.parameters[path] = copyArray(leaf);
-        whole.gradients[path] = zerosArray('float32', leaf.shape);
+        whole.parameters.set(path, copyArray(leaf));
+        whole.gradients.set(path, zerosArray('float32', leaf.shape));
       }
     }
     for (const [at, leaf] of stateAt) {
       const end = at.lastIndexOf('.');
       const path = at.slice(0, end);
-      if (!(path in whole.parameters)) continue;
-      whole.state[path] = { ...whole.state[path], [at.slice(end + 1)]: copyArray(leaf) } as never;
+      if (!whole.parameters.has(path)) continue;
+      wholeState[path] = { ...wholeState[path], [at.slice(end + 1)]: copyArray(leaf) } as never;
     }
     this.#groups = [...groups.values()].map((members) => laidOut(members, stateAt, pieces));
-    this.#whole = whole;
-    const tree = (of: 'parameter' | 'gradient', kept: Whole['parameters']): object =>
-      mapTree(parameters, isNdArray, (_leaf, path) => pieces.get(path)?.[of] ?? kept[path]) as object;
+    this.#whole = {
+      parameters: treeFromPaths(whole.parameters),
+      gradients: treeFromPaths(whole.gradients),
+      state: wholeState,
+    };
+    const tree = (of: 'parameter' | 'gradient', kept: ReadonlyMap<string, NdArray>): object =>
+      mapTree(parameters, isNdArray, (_leaf, path) => pieces.get(path)?.[of] ?? kept.get(path)) as object;
     this.parameters = tree('parameter', whole.parameters);
     this.gradients = tree('gradient', whole.gradients);
     // In the order of the parameters, whatever lies where
@@ -110,7 +112,7 @@ export class HostUpdate {
     this.state = Object.fromEntries(
       paths.flatMap((path) => {
         const piece = pieces.get(path);
-        const own = piece ? { first: piece.first, second: piece.second } : whole.state[path];
+        const own = piece ? { first: piece.first, second: piece.second } : wholeState[path];
         return own ? [[path, own]] : [];
       }),
     );
@@ -172,11 +174,7 @@ function compileRest(
   );
 }
 
-function advanced(
-  rule: ElementRule,
-  pieces: readonly { readonly [K in keyof Piece]: Tensor }[],
-  scalars: StepScalars<Tensor>,
-) {
+function advanced(rule: ElementRule, pieces: readonly { readonly [K in keyof Piece]: Tensor }[], scalars: StepScalars) {
   return pieces.map(({ parameter, gradient, first, second }) => {
     const next = rule.update(parameter, gradient, { first, second }, scalars);
     return { parameter: next.parameter, ...next.state };

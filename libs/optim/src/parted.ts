@@ -12,9 +12,7 @@ export function partedOptimizer(optimizer: Optimizer): Optimizer {
     Object.entries(state).map(([path, moments]) => [`${part}.${path}`, moments] as const);
   return {
     init: (parameters) =>
-      Object.fromEntries(
-        partsOf(parameters).flatMap(([part, own]) => named<NdArray>(part, optimizer.init(own))),
-      ) as OptimizerState<NdArray>,
+      Object.fromEntries(partsOf(parameters).flatMap(([part, own]) => named<NdArray>(part, optimizer.init(own)))),
     // A part is clipped by its own norm, so none is updated without the whole of it.
     elementRule: () => undefined,
     update: (parameters, gradients, state, { rate, step, factor }) => {

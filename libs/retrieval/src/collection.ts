@@ -143,8 +143,8 @@ export class Collection {
   /** Those that could not be loaded: a folder that is not there any more. */
   readonly #problems = new Map<ModelRole, CrucibleError>();
   readonly #entries = new Map<string, Entry>();
-  /** Ids of documents by what they came in. */
-  readonly #sources = new Map<string, Set<string>>();
+  /** Ids of documents by what they came in; most sources are one document. */
+  readonly #sources = new Map<string, string | Set<string>>();
   readonly #slotEntries: (Entry | undefined)[] = [];
   readonly #slotOrdinals: number[] = [];
   #free: number[] = [];
@@ -201,9 +201,9 @@ export class Collection {
 
   /** Whether exactly these bytes are in the collection, with all of their documents. */
   has(source: string, digest: string): boolean {
-    const ids = this.#sources.get(source);
-    if (!ids) return false;
-    const records = [...ids].map((id) => this.#entries.get(id)!.document.record);
+    const ids = this.documentsOf(source);
+    if (ids.length === 0) return false;
+    const records = ids.map((id) => this.#entries.get(id)!.document.record);
     return records.every((record) => record.sourceDigest === digest && record.sourceDocuments === records.length);
   }
 
@@ -244,7 +244,7 @@ export class Collection {
       return {
         documents: documents.flatMap(({ id }) => this.#entries.get(id)?.document.record ?? []),
         passages: documents.reduce((sum, { chunks }) => sum + chunks.length, 0),
-        removed: [...(this.#sources.get(name) ?? [])].filter((id) => !ids.has(id)),
+        removed: this.documentsOf(name).filter((id) => !ids.has(id)),
       };
     });
     await this.remove(results.flatMap(({ removed }) => removed));
@@ -268,7 +268,8 @@ export class Collection {
 
   /** Ids of the documents that came in a source. */
   documentsOf(source: string): readonly string[] {
-    return [...(this.#sources.get(source) ?? [])];
+    const ids = this.#sources.get(source) ?? [];
+    return typeof ids === 'string' ? [ids] : [...ids];
   }
 
   /** Names of the sources that begin so. */
@@ -560,8 +561,9 @@ export class Collection {
     this.#passages += document.passages.length;
     this.#entries.set(id, entry);
     const ids = this.#sources.get(source);
-    if (ids) ids.add(id);
-    else this.#sources.set(source, new Set([id]));
+    if (ids === undefined) this.#sources.set(source, id);
+    else if (typeof ids === 'string') this.#sources.set(source, new Set([ids, id]));
+    else ids.add(id);
   }
 
   #forget(id: string): void {
@@ -577,8 +579,8 @@ export class Collection {
     }
     const { source } = entry.document.record;
     const ids = this.#sources.get(source)!;
-    ids.delete(id);
-    if (ids.size === 0) this.#sources.delete(source);
+    if (typeof ids !== 'string') ids.delete(id);
+    if (ids === id || (typeof ids !== 'string' && ids.size === 0)) this.#sources.delete(source);
     if (!this.#lexical.isUntidy) return;
     this.#lexical.tidy();
     for (const slot of this.#dead) this.#free.push(slot);

@@ -68,7 +68,7 @@ export const mlmDefaults: MlmSettings = {
   maskShare: 0.15,
   wholeWords: true,
   optimizer: 'muon',
-  learningRate: 0.01,
+  learningRate: 0.005,
   warmupSteps: 50,
   decayShare: 0.5,
   weightDecay: 0.05,

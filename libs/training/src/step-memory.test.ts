@@ -23,7 +23,7 @@ it('refuses a step that does not fit, before it takes anything, and says what wo
 });
 
 it('allows a step that fits within what predictions are good to', () => {
-  const memory = stepMemory({ inputs: 1e9, constants: 0, between: 4e9, results: 1e9, held: 0.5e9 });
+  const memory = stepMemory({ inputs: 1e9, constants: 0, between: 4e9, results: 1e9, held: 0.2e9 }, 0.3e9);
   expect(memory.needed).toBeCloseTo(1.1 * 3e9 + 3.2e9 + 0.5e9 + 100 * 2 ** 20, -3);
   expect(() => assertStepFits('x', memory, 0.71 * memory.needed)).not.toThrow();
   expect(() => assertStepFits('x', memory, 0.69 * memory.needed)).toThrow(

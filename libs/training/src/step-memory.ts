@@ -10,7 +10,7 @@ export interface StepMemory {
   readonly between: number;
   /** What is given out anew at every step, until that of the steps before is collected. */
   readonly results: number;
-  /** Gradients, in arrays that stay. */
+  /** Arrays that stay: gradients, and parameters and moments that steps write over. */
   readonly held: number;
   /** What the compiler and the runtime take for themselves. */
   readonly overhead: number;
@@ -26,14 +26,15 @@ const shareOfResults = 3.2;
 /** How far a prediction may be off, up or down. */
 export const predictionBand = 0.3;
 
-export function stepMemory({ inputs, constants, between, results, held }: MemoryEstimate): StepMemory {
+/** Of a program; `owned` bytes of parameters and moments are there beside it. */
+export function stepMemory({ inputs, constants, between, results, held }: MemoryEstimate, owned = 0): StepMemory {
   // The results are among what lies between when they are made.
   const parts = {
     between: shareOfBetween * (between - Math.min(between, results)) + 2 * constants,
     results: shareOfResults * results,
-    held,
+    held: held + owned,
   };
-  return { inputs, ...parts, overhead, needed: parts.between + parts.results + held + overhead };
+  return { inputs, ...parts, overhead, needed: parts.between + parts.results + parts.held + overhead };
 }
 
 /**
@@ -45,7 +46,7 @@ export function assertStepFits(name: string, memory: StepMemory, free = process.
   const { needed, inputs, between, results, held } = memory;
   throw new CrucibleError(
     'resource-exhausted',
-    `${name}: a step takes about ${gigabytes(needed)} beside the ${gigabytes(inputs)} of its inputs, and ${gigabytes(free)} are free; ${gigabytes(between)} of it are activations and logits, and ${gigabytes(results + held)} gradients. Fewer rows or shorter ones (rows, time) take less of the first, an adapter (--adapter lora) of both`,
+    `${name}: a step takes about ${gigabytes(needed)} beside the ${gigabytes(inputs)} of its inputs, and ${gigabytes(free)} are free; ${gigabytes(between)} of it are activations and logits, and ${gigabytes(results + held)} gradients and new parameters and moments. Fewer rows or shorter ones (rows, time) take less of the first, an adapter (--adapter lora) of both`,
     { at: 'rows' },
   );
 }

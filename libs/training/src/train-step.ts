@@ -113,6 +113,8 @@ export class TrainStep<P extends object, B extends Batch, F extends object = obj
   #update: HostUpdate | undefined;
   #applying: ApplyingProgram | undefined;
   #memory: StepMemory | undefined;
+  /** Bytes of the parameters and moments of `#update`. */
+  #owned = 0;
 
   /** `resumed`: optimizer state and number of steps to go on from. */
   constructor(parameters: P, loss: LossFunction<P, B, F>, options: TrainStepOptions<F>, resumed?: Resumed) {
@@ -227,6 +229,10 @@ export class TrainStep<P extends object, B extends Batch, F extends object = obj
     } else if (!this.#update) {
       const { optimizer, name, threads } = this.#options;
       const { parameters, state, scaling } = this.#carried as Carried<NdArray>;
+      const [gradients, owned] = [bytesOf(parameters), bytesOf({ parameters, state })];
+      // Before any of it is taken
+      assertStepFits(name, stepMemory({ inputs: 0, constants: 0, between: 0, results: 0, held: gradients }, owned));
+      this.#owned = owned;
       this.#update = new HostUpdate(optimizer, parameters, state, { name, ...(threads !== undefined && { threads }) });
       this.#carried = { parameters: this.#update.parameters, state: this.#update.state, scaling };
     }
@@ -243,8 +249,9 @@ export class TrainStep<P extends object, B extends Batch, F extends object = obj
       ...this.#options,
       ...(this.#update && { gradients: this.#update.gradients }),
       admit: (estimate) => {
-        const memory = stepMemory(estimate);
-        assertStepFits(this.#options.name, memory);
+        // Parameters and moments are there by now.
+        assertStepFits(this.#options.name, stepMemory(estimate));
+        const memory = stepMemory(estimate, this.#owned);
         if (memory.needed > (this.#memory?.needed ?? 0)) this.#memory = memory;
       },
     };
@@ -471,6 +478,10 @@ function compileApplying({ scaling, ...carried }: Carried, options: TrainStepOpt
     },
     { ...options, keep: ['parameters', 'state'] },
   );
+}
+
+function bytesOf(tree: object): number {
+  return flatten(tree, isNdArray).reduce((total, { leaf }) => total + leaf.data.byteLength, 0);
 }
 
 /** A tree of arrays on the host, each of them copied. */

@@ -65,6 +65,13 @@ interface Batch extends EncoderInputs<NdArray> {
 
 const predictedRows = 32;
 
+/** What may be hidden of an example while it is learned from. */
+export interface Hiding {
+  /** The token that stands in its place. */
+  readonly mask: number;
+  readonly isHidable: (id: number) => boolean;
+}
+
 export class EncoderClassifier {
   readonly #task: EncoderTask;
   readonly #threads: number;
@@ -95,8 +102,9 @@ export class EncoderClassifier {
     dev: readonly LabelledPrompt[],
     settings: TuneSettings,
     { signal, report }: TuneContext = {},
+    hiding?: Hiding,
   ): Promise<void> {
-    const { steps, rows, seed, evaluations, weightDecay } = settings;
+    const { steps, rows, seed, evaluations, weightDecay, hiddenShare = 0 } = settings;
     if (steps === 0) return;
     const schedule = warmupDecay({ steps, warmup: Math.round(settings.warmupShare * steps), shape: 'linear' });
     const { scores } = this.#task;
@@ -120,7 +128,12 @@ export class EncoderClassifier {
     try {
       for (let step = 0; step < steps; step++) {
         throwIfCancelled(signal, 'tuning');
-        const batch = this.#batch(drawn(examples, rows, step, seed));
+        const random = Random.seeded(seed).fork(`hidden ${step}`);
+        const batch = this.#batch(
+          drawn(examples, rows, step, seed).map((prompt) =>
+            prompt && hiding && hiddenShare > 0 ? partlyHidden(prompt, hiding, hiddenShare, random) : prompt,
+          ),
+        );
         const { loss } = await training.run(batch, settings.learningRate * schedule(step));
         smoothed = smoothed === undefined ? loss : 0.9 * smoothed + 0.1 * loss;
         this.#learned = training.parameters;
@@ -248,6 +261,17 @@ function drawn(
   const random = Random.seeded(seed).fork(`epoch ${Math.floor(step / perEpoch)}`);
   const start = (step % perEpoch) * count;
   return padded(random.shuffled(examples).slice(start, start + count), count);
+}
+
+/** The place that is read stays as it is. */
+function partlyHidden(
+  prompt: LabelledPrompt,
+  { mask, isHidable }: Hiding,
+  share: number,
+  random: Random,
+): LabelledPrompt {
+  const ids = prompt.ids.map((id, i) => (i !== prompt.at && isHidable(id) && random.uniform() < share ? mask : id));
+  return { ...prompt, ids };
 }
 
 function padded(prompts: readonly LabelledPrompt[], rows: number): (LabelledPrompt | undefined)[] {

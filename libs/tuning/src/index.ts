@@ -22,6 +22,8 @@ export { instructionMethod, instructionTemplate } from './methods/instruction.ts
 export type { InstructionOptions } from './methods/instruction.ts';
 export { headMethod } from './methods/head.ts';
 export type { HeadScope } from './methods/head.ts';
+export { trainMixedPrompts } from './methods/mixed-prompts.ts';
+export type { MixedInput, MixedPrompts, MixedTask } from './methods/mixed-prompts.ts';
 export { promptMethod } from './methods/prompt.ts';
 export type { PromptOptions } from './methods/prompt.ts';
 export type { MaskedModel, PromptScope } from './prompt-model.ts';

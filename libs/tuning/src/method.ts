@@ -26,6 +26,8 @@ export interface TuneSettings {
   readonly evaluations: number;
   /** Threads within an operator; 0: one a core. */
   readonly threads: number;
+  /** Of encoders: share of an example's tokens that are hidden behind [MASK], others at each step. Default: 0. */
+  readonly hiddenShare?: number;
 }
 
 export interface TuneContext {

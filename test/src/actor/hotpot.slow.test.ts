@@ -59,6 +59,7 @@ it.skipIf(!existsSync(path))(
     const rows = Array.from(texts, ([title, text]) => JSON.stringify({ id: title, title, text })).join('\n');
     const { documentCount, failures } = await documents.ingest(
       (async function* () {
+        await Promise.resolve();
         yield { part: { case: 'header' as const, value: { collection: 'hotpot', name: 'pages.jsonl' } } };
         const content = Buffer.from(rows);
         for (let at = 0; at < content.length; at += 2 ** 18)

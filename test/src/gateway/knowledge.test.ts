@@ -104,7 +104,7 @@ test('an upload of a gigabyte is cut off at the limit', { timeout: 60_000 }, asy
     },
   });
   const url = `http://${gateway.target}/v1/knowledge/home/sources/large.txt`;
-  const response = await fetch(url, { method: 'PUT', body, duplex: 'half' } as RequestInit);
+  const response = await fetch(url, { method: 'PUT', body, duplex: 'half' });
   expect(response.status).toBe(429);
   expect(await response.json()).toMatchObject({
     error: { message: 'large.txt: it is larger than 134217728 bytes' },

@@ -10,6 +10,7 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 
 import { createActorService, parseActorConfig } from '@crucible/actor-service';
 import { createGatewayService, type GatewayDependencies } from '@crucible/gateway';
 import type { Step } from '@crucible/prompting';
+import { connectMcpServer } from '@crucible/tools';
 import { createRetrieverService } from '@crucible/retriever';
 import { createSandboxService } from '@crucible/sandbox-service';
 import { ApiKeys, createLogger, type Service } from '@crucible/service';
@@ -241,6 +242,7 @@ describe('a strategy as a model', () => {
     expect(whole.usage!.completion_tokens).toBeGreaterThan(0);
     const pieces: string[] = [];
     const finishes: string[] = [];
+    let traced = 0;
     let usage: object | undefined;
     for await (const chunk of await clientOf().chat.completions.create({
       ...asked,
@@ -248,6 +250,7 @@ describe('a strategy as a model', () => {
       stream_options: { include_usage: true },
     })) {
       const [choice] = chunk.choices;
+      if ('crucible' in chunk) traced++;
       if (choice?.delta.content) pieces.push(choice.delta.content);
       if (choice?.finish_reason) finishes.push(choice.finish_reason);
       usage = chunk.usage ?? usage;
@@ -255,6 +258,7 @@ describe('a strategy as a model', () => {
     expect(pieces.join('')).toBe(content);
     // As it is written, not in the end.
     expect(pieces.length).toBeGreaterThan(1);
+    expect(traced).toBeGreaterThan(2);
     expect(finishes).toEqual(['stop']);
     expect(usage).toEqual(whole.usage);
   });
@@ -550,6 +554,25 @@ describe('an approval', () => {
       outcome: { text: 'done' },
     });
   });
+});
+
+test('our tools are there for MCP clients, with a key where there are keys', { timeout }, async () => {
+  const folder = join(home, 'mcp-keys');
+  const key = new ApiKeys(folder).add({ name: 'all' });
+  const some = new ApiKeys(folder).add({ name: 'some', scopes: ['chat', 'tools'] });
+  const { target, close } = await startGateway({ keys: folder });
+  onTestFinished(() => close(0));
+  const connect = (shown: string) =>
+    connectMcpServer({ name: 'own', url: `http://${target}/mcp`, headers: { authorization: `Bearer ${shown}` } });
+  await expect(connect('none')).rejects.toThrow();
+  await expect(connect(some)).rejects.toThrow();
+  const mcp = await connect(key);
+  onTestFinished(() => mcp.close());
+  const tools = new Map(mcp.tools.map((tool) => [tool.name.replace(/^.*own_/, ''), tool]));
+  expect([...tools.keys()].sort()).toEqual(['ask', 'retrieve', 'run_python']);
+  const { signal } = new AbortController();
+  const { text } = await tools.get('retrieve')!.run({ query: 'birthplace of Monka', collection: 'people' }, { signal });
+  expect(text).toContain('His birthplace is Teladal');
 });
 
 test('runs belong to their key; what they do needs its scopes, and costs its tokens', { timeout }, async () => {

@@ -1,6 +1,9 @@
+import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { basename, extname } from 'node:path';
+import { createInterface } from 'node:readline/promises';
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { type Decision, openRun, type RunEvent, type RunSpec } from '@crucible/actor';
 import { readCorpus } from '@crucible/data';
 import { CrucibleError, invalidInput } from '@crucible/foundation';
 import {
@@ -13,18 +16,28 @@ import {
   parseExamples,
   type Retriever,
   runStrategy,
+  type Sampling,
   type Services,
+  type Step,
+  type Strategy,
   strategyNames,
   type StrategyOptions,
   type TextDocument,
   type Wording,
 } from '@crucible/prompting';
 import { createSandboxRunner } from '@crucible/chat-models';
+import type { Settings } from '@crucible/service';
+import { accessActor } from '../actor-access.ts';
 import { describedModel, openChatApi } from '../chat-api.ts';
 import { note, printJson, settingsFor } from '../context.ts';
+import { registryOf } from '../registry.ts';
+import { findRunning } from '../run-file.ts';
 import { accessSandbox } from '../sandbox-access.ts';
 import { collectPath, parseCount, parseSeed } from '../stage-options.ts';
-import { StepDisplay } from '../terminal/step-display.ts';
+import { printable, StepDisplay } from '../terminal/step-display.ts';
+
+/** Whatever model is newest. */
+const newestModel = 'crucible';
 
 interface AskOptions {
   readonly strategy: string;
@@ -37,6 +50,8 @@ interface AskOptions {
   readonly shots?: number;
   readonly select?: 'fixed' | 'similar';
   readonly documents?: readonly string[];
+  readonly collection?: string;
+  readonly tool?: readonly string[];
   readonly samples?: number;
   readonly actions?: number;
   readonly wording?: Wording;
@@ -48,12 +63,15 @@ interface AskOptions {
   readonly json?: true;
 }
 
-/** Asks one question by a strategy: the trace goes to standard error, the answer to standard output. */
+/**
+ * Asks one question by a strategy: the trace goes to standard error, the answer to standard output. The actor runs it,
+ * with the collections and tools of the services; over texts or a URL that only this command knows, the command itself.
+ */
 export function askCommand(): Command {
   return new Command('ask')
     .argument('<question...>', 'what is asked')
     .addOption(new Option('--strategy <name>', 'how it is asked').choices(strategyNames).default('direct'))
-    .option('--model <name>', 'the model', 'crucible')
+    .option('--model <name>', 'the model', newestModel)
     .option('--url <url>', 'an OpenAI-compatible API, as http://localhost:8080/v1 (key: $OPENAI_API_KEY)')
     .option('--system <text>', 'instructions before everything else')
     .addOption(
@@ -73,6 +91,8 @@ export function askCommand(): Command {
       'texts to search for rag and react: a file, or a folder of .txt and .md; may be repeated',
       collectPath,
     )
+    .option('--collection <name>', 'the collection to search for rag and react (see crucible ingest)')
+    .option('--tool <name>', 'a tool for react, as python, fetch or browser; may be repeated', collectName)
     .option(
       '--samples <number>',
       'of self-consistency (default: 5), or programs of pal that vote (default: 1)',
@@ -94,69 +114,168 @@ export function askCommand(): Command {
     .action(async (words: readonly string[], options: AskOptions, command: Command) => {
       // What is wrong with the options is said before anything is started.
       const strategy = createStrategy(options.strategy, strategyOptions(options));
-      const retriever = retrieverOf(options.documents ?? []);
-      if (strategy.needs.includes('retriever') && retriever === undefined)
-        throw invalidInput(`--strategy ${options.strategy} searches texts: name some with --documents`, {
-          at: '--documents',
-        });
+      const isOwn = options.url !== undefined || options.documents !== undefined;
+      assertTogether(options, isOwn);
+      if (strategy.needs.includes('retriever') && options.documents === undefined && options.collection === undefined)
+        throw invalidInput(
+          `--strategy ${options.strategy} searches texts: name some with --documents, or a --collection`,
+          { at: '--documents' },
+        );
       const settings = settingsFor(command);
-      await using api = await openChatApi(settings, options.url);
-      const model = await describedModel(api, options.model, options.wording);
-      // A forged model has learned to search or to calculate, not both at once.
-      const calculates = strategy.needs.includes('tools') && (retriever === undefined || model.wording === 'general');
-      await using access = strategy.needs.includes('code') || calculates ? await accessSandbox(settings) : undefined;
-      const code = access && createSandboxRunner(access.sandbox);
-      const services: Services = {
-        model,
-        ...(retriever && { retriever }),
-        ...(code && { code }),
-        tools: () => [
-          ...(retriever ? createPageTools(retriever) : []),
-          ...(code
-            ? [createPythonTool(code, model.wording === 'forged' ? { decimals: forgedWords.decimals } : {})]
-            : []),
-        ],
-      };
       const stopped = new AbortController();
       const stop = (): void => stopped.abort();
       process.once('SIGINT', stop);
       try {
-        await ask(words.join(' '), strategy, services, options, stopped.signal);
+        const question = words.join(' ');
+        const steps = isOwn
+          ? stepsOfThisCommand(question, strategy, options, settings, stopped.signal)
+          : stepsOfTheActor(question, options, settings, stopped.signal);
+        await show(steps, options);
       } finally {
         process.off('SIGINT', stop);
       }
     });
 }
 
-async function ask(
+/** What only one of the two ways can do. */
+function assertTogether({ url, collection, tool, strategy }: AskOptions, isOwn: boolean): void {
+  const given = collection === undefined ? tool && '--tool' : '--collection';
+  if (isOwn && given !== undefined) {
+    const other = url === undefined ? '--documents' : '--url';
+    throw invalidInput(
+      `${given} is for the services, and ${other} does without them; models elsewhere can be named for the services too (docs/actor.md)`,
+      { at: given },
+    );
+  }
+  if (tool !== undefined && !strategy.includes('react'))
+    throw invalidInput(`--tool: ${strategy} uses no tools; react does`, { at: '--tool' });
+}
+
+async function* stepsOfThisCommand(
   question: string,
-  strategy: ReturnType<typeof createStrategy>,
-  services: Services,
+  strategy: Strategy,
   options: AskOptions,
+  settings: Settings,
   signal: AbortSignal,
-): Promise<void> {
-  const { temperature, seed, maxTokens, system, seconds } = options;
-  const run = runStrategy(
+): AsyncGenerator<Step, void, undefined> {
+  const retriever = retrieverOf(options.documents ?? []);
+  await using api = await openChatApi(settings, options.url);
+  const model = await describedModel(api, options.model, options.wording);
+  // A forged model has learned to search or to calculate, not both at once.
+  const calculates = strategy.needs.includes('tools') && (retriever === undefined || model.wording === 'general');
+  await using access = strategy.needs.includes('code') || calculates ? await accessSandbox(settings) : undefined;
+  const code = access && createSandboxRunner(access.sandbox);
+  const services: Services = {
+    model,
+    ...(retriever && { retriever }),
+    ...(code && { code }),
+    tools: () => [
+      ...(retriever ? createPageTools(retriever) : []),
+      ...(code ? [createPythonTool(code, model.wording === 'forged' ? { decimals: forgedWords.decimals } : {})] : []),
+    ],
+  };
+  const { system, seconds } = options;
+  yield* runStrategy(
     strategy,
     { question, answer: answerKind(options), ...(system !== undefined && { system }) },
     services,
-    {
-      sampling: { temperature, seed, ...(maxTokens !== undefined && { maxTokens }) },
-      limits: { timeMs: seconds * 1000 },
-      signal,
-    },
+    { sampling: sampling(options), limits: { timeMs: seconds * 1000 }, signal },
   );
-  const display = new StepDisplay(process.stdout, process.stderr, { prompts: options.prompts ?? false });
-  let next = await run.next();
-  while (next.done !== true) {
-    if (options.json) printJson(next.value);
-    else display.show(next.value);
-    next = await run.next();
+}
+
+async function* stepsOfTheActor(
+  question: string,
+  options: AskOptions,
+  settings: Settings,
+  signal: AbortSignal,
+): AsyncGenerator<Step, void, undefined> {
+  const isAlone = settings.actor.target === undefined && findRunning(settings.home) === undefined;
+  if (isAlone && options.model === newestModel && registryOf(settings).names().length === 0)
+    throw new CrucibleError('failed-precondition', 'there are no models yet; `crucible forge` makes some');
+  await using access = await accessActor(settings);
+  const run = openRun(access.clients.actor, specOf(question, options));
+  // Its last steps tell of it.
+  signal.addEventListener('abort', () => run.cancel(), { once: true });
+  if (signal.aborted) run.cancel();
+  const ended = new AbortController();
+  const either = AbortSignal.any([signal, ended.signal]);
+  // Samples may ask side by side; a person is asked one thing at a time.
+  let asked = Promise.resolve();
+  try {
+    for await (const event of run) {
+      if (event.kind === 'step') yield event.step;
+      if (event.kind === 'approval')
+        asked = asked.then(async () => run.decide(event.callId, await decide(event, either)));
+    }
+  } finally {
+    ended.abort();
   }
-  const { error, reason, outcome } = next.value;
-  if (error) throw error;
+}
+
+function specOf(question: string, options: AskOptions): RunSpec {
+  const { strategy, model, system, collection, tool, samples, actions, wording, seconds } = options;
+  const { examples, choice } = strategyOptions(options);
+  return {
+    runId: `ask-${randomUUID()}`,
+    strategy,
+    model,
+    question,
+    answer: answerKind(options),
+    sampling: sampling(options),
+    limits: { timeMs: seconds * 1000 },
+    ...(system !== undefined && { system }),
+    ...(examples && { examples }),
+    ...(choice && { choice }),
+    ...(collection !== undefined && { knowledge: { collection } }),
+    ...(tool && { tools: tool }),
+    ...(samples !== undefined && { samples }),
+    ...(actions !== undefined && { react: { maxSteps: actions } }),
+    ...(wording && { wording }),
+  };
+}
+
+/** Asks the person at the terminal, if there is one. */
+async function decide(
+  { tool, description, input }: Extract<RunEvent, { kind: 'approval' }>,
+  signal: AbortSignal,
+): Promise<Decision> {
+  if (!process.stdin.isTTY || !process.stderr.isTTY)
+    return { approved: false, reason: 'nobody is at the terminal to allow it' };
+  note(printable(`${tool}: ${description}\n${JSON.stringify(input, null, 2)}`));
+  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  // It takes the keys of the terminal, Ctrl-C among them.
+  terminal.on('SIGINT', () => process.kill(process.pid, 'SIGINT'));
+  try {
+    const answer = await terminal.question('May it run? [y/N, or why not] ', { signal });
+    if (/^y(es)?$/i.test(answer.trim())) return { approved: true };
+    const reason = answer.trim();
+    return { approved: false, ...(reason !== '' && !/^no?$/i.test(reason) && { reason: reason.slice(0, 1000) }) };
+  } catch {
+    return { approved: false, reason: 'interrupted' };
+  } finally {
+    terminal.close();
+  }
+}
+
+function sampling({ temperature, seed, maxTokens }: AskOptions): Sampling {
+  return { temperature, seed, ...(maxTokens !== undefined && { maxTokens }) };
+}
+
+async function show(steps: AsyncIterable<Step>, options: AskOptions): Promise<void> {
+  const display = new StepDisplay(process.stdout, process.stderr, { prompts: options.prompts ?? false });
+  let last: Step | undefined;
+  let answer: Extract<Step, { kind: 'answer' }> | undefined;
+  for await (const step of steps) {
+    last = step;
+    if (step.kind === 'answer') answer = step;
+    if (options.json) printJson(step);
+    else display.show(step);
+  }
+  if (last?.kind !== 'end') throw new CrucibleError('unavailable', 'the run was broken off');
+  const { error, reason } = last;
+  if (error) throw new CrucibleError(error.code, error.message, error.at === undefined ? {} : { at: error.at });
   if (reason === 'cancelled') throw new CrucibleError('cancelled', 'interrupted');
-  if (outcome.status === 'none') {
+  if (answer?.status === 'none') {
     if (!options.json) note('crucible: no answer came out');
     process.exitCode = 1;
   }
@@ -202,6 +321,10 @@ function retrieverOf(paths: readonly string[]): Retriever | undefined {
     })),
   );
   return createLexicalRetriever([...new Map(documents.map((document) => [document.id, document])).values()]);
+}
+
+function collectName(given: string, before: readonly string[] = []): readonly string[] {
+  return [...before, given];
 }
 
 function parseChoices(given: string): readonly string[] {

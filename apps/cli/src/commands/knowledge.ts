@@ -28,7 +28,7 @@ export function knowledgeCommand(): Command {
     .description('train an embedder on the documents of a collection, or take one, so that meaning counts beside words')
     .option(...collectionOption)
     .option('--encoder <path>', 'Hugging Face folder or ONNX file of an encoder (default: one is trained)')
-    .option('--steps <number>', 'of the training, at most', parseCount)
+    .option('--steps <number>', 'of the training (default: 400)', parseCount)
     .option('--seed <number>', 'of the training', parseSeed, 1)
     .action(train);
   knowledge

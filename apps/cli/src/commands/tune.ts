@@ -209,7 +209,18 @@ function warnOfContamination({ train, test }: TaskData, corpora: readonly string
   }
 }
 
-const settingNames = ['steps', 'rows', 'learningRate', 'warmupShare', 'weightDecay', 'evaluations', 'threads'] as const;
+const settingNames = [
+  ...([
+    'steps',
+    'rows',
+    'learningRate',
+    'warmupShare',
+    'weightDecay',
+    'evaluations',
+    'threads',
+    'hiddenShare',
+  ] as const),
+] as const;
 const adapterNames = ['tokens', 'rank', 'reparametrization', 'width'] as const;
 
 function splitSettings(given: Readonly<Record<string, unknown>>): {

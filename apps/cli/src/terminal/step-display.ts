@@ -146,7 +146,7 @@ export class StepDisplay {
 }
 
 /** Without the characters that a terminal obeys: the text is a model's, or a document's. */
-function printable(text: string): string {
+export function printable(text: string): string {
   return text.replace(/[\p{Cc}\p{Cf}]/gu, (character) =>
     character === '\n' || character === '\t' || character === '\u200d' ? character : '\ufffd',
   );

@@ -35,6 +35,8 @@ export interface ScriptedServer extends AsyncDisposable {
   readonly requests: readonly ServedRequest[];
   /** Answers that are being written. */
   readonly open: number;
+  /** Milliseconds from the arrival of each request to the end of its answer, all together. */
+  readonly answeringMs: number;
 }
 
 export async function startScriptedServer(
@@ -42,9 +44,14 @@ export async function startScriptedServer(
 ): Promise<ScriptedServer> {
   const requests: ServedRequest[] = [];
   let open = 0;
+  let answeringMs = 0;
   const server = createServer((request, response) => {
     open++;
-    response.on('close', () => open--);
+    const arrived = performance.now();
+    response.on('close', () => {
+      open--;
+      answeringMs += performance.now() - arrived;
+    });
     void bodyOf(request).then(async (body) => {
       const asked = JSON.parse(body) as ServedRequest;
       requests.push(asked);
@@ -57,6 +64,9 @@ export async function startScriptedServer(
     requests,
     get open() {
       return open;
+    },
+    get answeringMs() {
+      return answeringMs;
     },
     [Symbol.asyncDispose]: () =>
       new Promise((resolve) => {

@@ -21,6 +21,7 @@ interface Postings {
   length: number;
 }
 
+const noEntries = new Uint32Array(0);
 /** A term counts so often at most: what is more changes a score by less than a percent. */
 const mostCounted = 255;
 /** Passages of one index, by the room of an entry. */
@@ -29,6 +30,8 @@ const mostSlots = 2 ** 24;
 export class LexicalIndex {
   readonly #k1: number;
   readonly #b: number;
+  /** Terms of one passage alone, about half of all: entries without a list of their own. */
+  readonly #single = new Map<string, number>();
   readonly #postings = new Map<string, Postings>();
   /** Terms of each slot; 0: nothing is there. */
   #lengths = new Uint32Array(1024);
@@ -46,11 +49,6 @@ export class LexicalIndex {
   /** Passages in the index. */
   get size(): number {
     return this.#count;
-  }
-
-  /** Different terms in the index, those of removed passages included until the next tidying. */
-  get vocabulary(): Iterable<string> {
-    return this.#postings.keys();
   }
 
   /** `slot` must be free. */
@@ -82,6 +80,7 @@ export class LexicalIndex {
 
   /** Forgets what was removed. */
   tidy(): void {
+    for (const [term, entry] of this.#single) if (this.#live[entry >>> 8] !== 1) this.#single.delete(term);
     for (const [term, postings] of this.#postings) {
       const kept = postings.entries.subarray(0, postings.length).filter((entry) => this.#live[entry >>> 8] === 1);
       if (kept.length === 0) this.#postings.delete(term);
@@ -92,8 +91,7 @@ export class LexicalIndex {
 
   /** In how many passages a term is. */
   documentFrequency(term: string): number {
-    const postings = this.#postings.get(term);
-    return postings ? this.#frequency(postings) : 0;
+    return this.#frequency(this.#entriesOf(term));
   }
 
   inverseFrequency(term: string): number {
@@ -112,11 +110,10 @@ export class LexicalIndex {
     const perTerm = (k1 * b) / average;
     const touched: Uint32Array[] = [];
     for (const [term, weight] of terms) {
-      const postings = this.#postings.get(term);
-      if (!postings) continue;
-      const df = this.#frequency(postings);
+      const entries = this.#entriesOf(term);
+      if (entries.length === 0) continue;
+      const df = this.#frequency(entries);
       const factor = weight * Math.log(1 + (this.#count - df + 0.5) / (df + 0.5)) * (k1 + 1);
-      const entries = postings.entries.subarray(0, postings.length);
       for (const entry of entries) {
         const slot = entry >>> 8;
         const count = entry & 255;
@@ -139,17 +136,29 @@ export class LexicalIndex {
     return best.sorted();
   }
 
-  #frequency({ entries, length }: Postings): number {
-    if (this.#removed === 0) return length;
+  #entriesOf(term: string): Uint32Array {
+    const postings = this.#postings.get(term);
+    if (postings) return postings.entries.subarray(0, postings.length);
+    const single = this.#single.get(term);
+    return single === undefined ? noEntries : Uint32Array.of(single);
+  }
+
+  #frequency(entries: Uint32Array): number {
+    if (this.#removed === 0) return entries.length;
     let live = 0;
-    for (let i = 0; i < length; i++) live += this.#live[entries[i]! >>> 8]!;
+    for (const entry of entries) live += this.#live[entry >>> 8]!;
     return live;
   }
 
   #append(term: string, entry: number): void {
     const postings = this.#postings.get(term);
     if (!postings) {
-      this.#postings.set(term, { entries: Uint32Array.of(entry), length: 1 });
+      const single = this.#single.get(term);
+      if (single === undefined) this.#single.set(term, entry);
+      else {
+        this.#single.delete(term);
+        this.#postings.set(term, { entries: Uint32Array.of(single, entry), length: 2 });
+      }
       return;
     }
     if (postings.length === postings.entries.length) {

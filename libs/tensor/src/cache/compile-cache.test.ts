@@ -19,7 +19,7 @@ import type { Tensor } from '../ir/tensor.ts';
 import { gelu, mul } from '../library/elementwise.ts';
 import { matmul } from '../library/linalg.ts';
 import { softmax, sum } from '../library/reduction.ts';
-import { floats, itemOf } from '../nd-array.ts';
+import { type FloatArray, floats, itemOf } from '../nd-array.ts';
 import { compile, type CompiledProgram, useCompileCache } from '../trace/compile.ts';
 import { CompileCache } from './compile-cache.ts';
 
@@ -89,6 +89,47 @@ describe('a cache of compiled programs', () => {
     const three = await outcome(cache, 3);
     expect(three.isCached).toBe(false);
     expect(three.values[0]! / two.values[0]!).toBeCloseTo(1.5, 5);
+    expect(entries()).toHaveLength(2);
+  });
+
+  it('tells apart programs that differ in what their results are written over alone', async () => {
+    const cache = new CompileCache(folder);
+    const inputs = (): { state: { a: FloatArray; b: FloatArray } } => ({
+      state: { a: floats([2], [1, 2]), b: floats([2], [3, 4]) },
+    });
+    const options = { cache, overwrite: ['state'] };
+    for (const [isSwapped, expected] of [
+      [
+        false,
+        [
+          [2, 4],
+          [6, 8],
+        ],
+      ],
+      [
+        true,
+        [
+          [6, 8],
+          [2, 4],
+        ],
+      ],
+    ] as const) {
+      const program = await compile(
+        inputs(),
+        ({ state: { a, b } }) => {
+          const [x, y] = [mul(a, 2), mul(b, 2)];
+          return { state: isSwapped ? { b: x, a: y } : { a: x, b: y } };
+        },
+        options,
+      );
+      for (let run = 0; run < 2; run++) {
+        const given = inputs();
+        await program.run(given);
+        expect([[...given.state.a.data], [...given.state.b.data]]).toEqual(expected);
+      }
+      expect(program.statistics.isCached).toBe(false);
+      await program.dispose();
+    }
     expect(entries()).toHaveLength(2);
   });
 

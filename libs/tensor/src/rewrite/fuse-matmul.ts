@@ -37,15 +37,23 @@ export const fuseMatmul: RewriteRule = (tensor, uses) => {
 /**
  * Aᵀ B = (Bᵀ A)ᵀ: the kernel copies what it transposes, so it is to be the smaller operand. In attention's gradient by
  * keys and values B is [queries, size of a head] and A [queries, keys].
+ *
+ * The kernel for two axes goes over all of B for each few rows of the result, and lays it out for that beforehand: where
+ * there are a few rows alone, as in the gradient by LoRA's first factor, that is most of the work, and A is to be the
+ * larger operand.
  */
 export const transposeSmaller: RewriteRule = (tensor) => {
-  if (!isPrimitive(tensor, 'matmul') || tensor.rank === 2) return undefined;
+  if (!isPrimitive(tensor, 'matmul')) return undefined;
   const [a, b] = tensor.inputs as [Tensor, Tensor];
   const { transposeA, transposeB, alpha } = tensor.params;
   const [rows, columns] = tensor.shape.slice(-2) as [number, number];
-  if (!transposeA || transposeB || rows < 2 * columns) return undefined;
-  return swapLastTwo(matmul(b, a, { transposeA: true, alpha }));
+  if (!transposeA || transposeB) return undefined;
+  const isDue = tensor.rank > 2 ? rows >= 2 * columns : rows > 1 && rows <= fewRows && columns >= 8 * rows;
+  return isDue ? swapLastTwo(matmul(b, a, { transposeA: true, alpha })) : undefined;
 };
+
+/** Of a product: fewer than the kernel works on at once. */
+const fewRows = 16;
 
 /** Moves the transpositions that `transposeSmaller` leaves behind sums and pads, to where they meet others. */
 export const sinkTranspose: RewriteRule = (tensor, uses) => {

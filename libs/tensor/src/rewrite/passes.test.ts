@@ -122,6 +122,19 @@ describe('the passes', () => {
     `);
   });
 
+  it('let the kernel of a product with few rows read the larger operand as it is', () => {
+    const program = (rows: number): string =>
+      optimized({ a: f(32, rows), b: f(32, 128) }, ({ a, b }) => ({ y: matmul(a, b, { transposeA: true }) }));
+    expect(program(4)).toMatchInlineSnapshot(`
+      "(a: float32[32,4], b: float32[32,128]) {
+        %0: float32[128,4] = matmul(b, a) {transposeA, alpha: 1}
+        %1: float32[4,128] = transpose(%0) {permutation: [1,0]}
+        return %1
+      }"
+    `);
+    for (const rows of [1, 17, 32]) expect(program(rows)).not.toContain('transpose(');
+  });
+
   it('leave a program alone that cannot be improved', () => {
     const text = optimized({ x: f(2), y: f(3) }, ({ x, y }) => ({ z: concat([x, y], 0) }));
     expect(text).toMatchInlineSnapshot(`

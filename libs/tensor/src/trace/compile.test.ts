@@ -121,6 +121,7 @@ describe('compile()', () => {
       [2, 4],
       [6, 8],
     ]);
+    await expect(program.run({ x: kept })).rejects.toThrow('program: x is an array that results are written into');
     await program.dispose();
   });
 

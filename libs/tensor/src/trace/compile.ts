@@ -166,12 +166,16 @@ export class CompiledProgram<I, O, Kept extends string = never> {
     return results;
   }
 
-  /** What is written over must not be another input as well. */
+  /** What is written must not be read under another name as well. */
   #assertOverwritable(feeds: Readonly<Record<string, AnyArray>>, places: readonly Place[]): void {
-    const paths = new Map<unknown, string>();
     const overwritten = new Set(places.map(({ over }) => over));
+    const written = new Set(places.map(({ into }) => into?.data));
+    const paths = new Map<unknown, string>();
     for (const [path, array] of Object.entries(feeds)) {
       if (array instanceof DeviceArray || array.data.length === 0) continue;
+      if (written.has(array.data)) {
+        throw invalidInput(`${this.#name}: ${path} is an array that results are written into`);
+      }
       const other = paths.get(array.data);
       if (other !== undefined && (overwritten.has(path) || overwritten.has(other))) {
         throw invalidInput(`${this.#name}: ${other} and ${path} are one array, which results are written over`);
@@ -243,7 +247,7 @@ export async function compile<I, O, const Kept extends string = never>(
   const cached = {
     program,
     rewritten,
-    options: { optimize: options.optimize !== false, precision, overwrite, isWrittenInto },
+    options: { optimize: options.optimize !== false, precision, overwritten: [...overwritten], isWrittenInto },
     overwritten,
     targets,
     isWrittenInto,

@@ -64,6 +64,19 @@ describe('a new head', () => {
     await tuned.dispose();
   });
 
+  it('hides words while it learns, where it is told to', async () => {
+    const all = await headMethod(model, 'all').train(data, { ...settings, steps: 3, hiddenShare: 1 });
+    const plain = await headMethod(model, 'all').train(data, { ...settings, steps: 3 });
+    const [a, b] = [await all.predict(data.dev), await plain.predict(data.dev)];
+    expect(a).not.toEqual(b);
+    // Whoever sees nothing but masks learns how frequent labels are, and tells no text from another.
+    const spread = (rows: readonly (readonly number[])[]): number =>
+      Math.max(...rows.map((row) => row[0]!)) - Math.min(...rows.map((row) => row[0]!));
+    expect(spread(a)).toBeLessThan(spread(b));
+    await all.dispose();
+    await plain.dispose();
+  });
+
   it('alone trains the head and leaves the encoder as it is', async () => {
     const tuned = await headMethod(model, 'head').train(data, { ...settings, steps: 3 });
     const { hiddenSize } = model.config;

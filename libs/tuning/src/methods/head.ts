@@ -3,7 +3,7 @@ import { saveModel } from '@crucible/checkpoint';
 import { Random } from '@crucible/foundation';
 import { classifierLogits, encode, encoderFamily, initEncoder, type ModelWeights } from '@crucible/nn';
 import { saveTokenizer, type Tokenizer } from '@crucible/tokenizer';
-import { EncoderClassifier, type EncoderPrompt } from '../encoder-classifier.ts';
+import { EncoderClassifier, type EncoderPrompt, type Hiding } from '../encoder-classifier.ts';
 import type { Method } from '../method.ts';
 import type { MaskedModel } from '../prompt-model.ts';
 import type { TemplateInput } from '../template.ts';
@@ -43,7 +43,7 @@ export function headMethod(model: MaskedModel, scope: HeadScope): Method {
       );
       const promptsOf = (inputs: readonly TemplateInput[]) =>
         inputs.map((input) => ({ ...plainPrompt(tokenizer, input, config.maxPositions), label: labelOf(input) }));
-      await classifier.train(promptsOf(train), promptsOf(dev), settings, context);
+      await classifier.train(promptsOf(train), promptsOf(dev), settings, context, hidingOf(tokenizer));
       return {
         predict: (inputs) => classifier.probabilities(promptsOf(inputs)),
         trainedParameters: classifier.trainedParameters,
@@ -60,6 +60,12 @@ export function headMethod(model: MaskedModel, scope: HeadScope): Method {
       };
     },
   };
+}
+
+/** Words are hidden as in pre-training. */
+function hidingOf(tokenizer: Tokenizer): Hiding | undefined {
+  const { maskId: mask } = tokenizer;
+  return mask === undefined ? undefined : { mask, isHidable: (id) => !tokenizer.isSpecial(id) };
 }
 
 function labelOf(input: TemplateInput): number {

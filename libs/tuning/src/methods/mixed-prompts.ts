@@ -167,7 +167,7 @@ function sideBySide(batches: readonly PredictionBatch[], pad: number): MixedBatc
     for (const [name, target] of Object.entries(grids)) {
       const { data } = batch[name]!;
       for (let row = 0; row < own; row++)
-        target.data.set(data.subarray(row * ownTime, (row + 1) * ownTime) as Int32Array, (first + row) * time);
+        target.data.set(data.subarray(row * ownTime, (row + 1) * ownTime), (first + row) * time);
     }
     tasks.fill(task, first, first + own);
     for (const place of batch.at.data) at.push((first + Math.floor(place / ownTime)) * time + (place % ownTime));
@@ -292,7 +292,7 @@ class MixedPredictor {
     for (const { task, own, packed, places } of packings) {
       const count = packed.ids.shape[0]!;
       for (const [name, target] of Object.entries(grids))
-        target.data.set(packed[name as keyof typeof packed].data as Int32Array, first * time);
+        target.data.set(packed[name as keyof typeof packed].data, first * time);
       tasks.fill(task, first, first + count);
       own.forEach(({ ids, continuation }, i) => {
         for (let n = ids.length - continuation.length; n < ids.length; n++) {
@@ -316,9 +316,8 @@ class MixedPredictor {
     let next = 0;
     for (const { own } of packings) {
       for (const { index, continuation } of own) {
-        let sum = 0;
-        for (let n = 0; n < continuation.length; n++) sum += values.data[next++]!;
-        logs[index]!.push(sum);
+        const summands = Array.from(values.data.subarray(next, (next += continuation.length)));
+        logs[index]!.push(summands.reduce((sum, value) => sum + value, 0));
       }
     }
     return logs.map((own, i) => this.#readers[inputs[i]!.task]!.shares(own));

@@ -3,7 +3,6 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { ReadableStream } from 'node:stream/web';
 import { onTestFinished } from 'vitest';
 import { createMcpHttpServer } from '@crucible/tools';
 
@@ -53,7 +52,7 @@ export async function startPurse(onEnd: (close: () => void) => void = onTestFini
     });
     void mcp.fetch(request).then((response) => {
       outgoing.writeHead(response.status, Object.fromEntries(response.headers));
-      if (response.body) Readable.fromWeb(response.body as ReadableStream).pipe(outgoing);
+      if (response.body) Readable.fromWeb(response.body).pipe(outgoing);
       else outgoing.end();
     });
   });

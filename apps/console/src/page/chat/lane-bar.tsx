@@ -5,7 +5,7 @@ import { newestModel, type Offers } from '../api/models.ts';
 import { Icon } from '../shell/icons.tsx';
 import { wholeNumber } from '../text/format.ts';
 import { type AnswerKind, answerKinds, type Lane, type LaneOptions } from './lane.ts';
-import { wayOf, waysFrom } from './ways.ts';
+import { plainChat, wayOf, waysFrom } from './ways.ts';
 
 interface LaneBarProps {
   readonly lane: Lane;
@@ -32,7 +32,7 @@ export function LaneBar({ lane, side, offers, collections, onChange, children }:
           label={`Model${of}`}
           value={lane.model}
           options={withCurrent(models, lane.model).map((name) => [name, name === newestModel ? 'newest' : name])}
-          onChange={(model) => change({ model })}
+          onChange={(model) => change({ model, ...wayFor(model, lane, offers) })}
         />
         <Select
           label={`Way to ask${of}`}
@@ -90,6 +90,12 @@ export function LaneBar({ lane, side, offers, collections, onChange, children }:
       </div>
     </section>
   );
+}
+
+/** A model that has no conversations is asked directly at least. */
+function wayFor(name: string, { way }: Lane, offers: Offers | undefined): Partial<Lane> {
+  const needsStrategy = offers?.models.find(({ id }) => id === name)?.needsStrategy === true;
+  return needsStrategy && way === plainChat.name ? { way: 'direct' } : {};
 }
 
 /** A way that always searches has something to search in. */
@@ -209,7 +215,7 @@ function Field({ label, hint, value, onChange, isText = false }: FieldProps) {
   return (
     <label className="field">
       <span>
-        {label} <span className="muted">{hint}</span>
+        {label}, {hint}
       </span>
       <input
         value={value}

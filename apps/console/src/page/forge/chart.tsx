@@ -25,8 +25,10 @@ export const Chart = memo(function Chart({ title, points, steps, say = figure }:
   if (!last) return null;
   const values = points.map(({ value }) => value);
   const [least, greatest] = [Math.min(...values), Math.max(...values)];
-  const spread = greatest - least || Math.abs(least) || 1;
-  const [low, high] = [least - 0.06 * spread, greatest + 0.06 * spread];
+  const margin = 0.06 * (greatest - least);
+  // A level line stands over its 0.
+  const [low, high] =
+    margin > 0 ? [least - margin, greatest + margin] : [Math.min(0, 1.5 * least), Math.max(0, 1.5 * least) || 1];
   const most = Math.max(steps, last.step, 1);
   const x = (step: number): number => left + ((width - left - right) * step) / most;
   const y = (value: number): number => top + ((height - top - bottom) * (high - value)) / (high - low);

@@ -109,9 +109,9 @@ function JobView({ id }: { readonly id: string }) {
         .toReversed()
         .map(({ name }) => stages.find(({ stage }) => stage === name))
         .filter((each) => each !== undefined)
-        .filter(({ byName }) => byName.size > 0)
+        .filter(({ byName }) => [...byName.values()].some((curve) => curve.length > 1))
         .map((each) => (
-          <StageCharts key={each.stage} curves={each} isOpen={each.stage === current?.stage || rail.length === 1} />
+          <StageCharts key={each.stage} curves={each} />
         ))}
     </>
   );
@@ -171,16 +171,9 @@ function StageCard({ stage, curves, isCurrent, isPast, model }: StageCardProps) 
   );
 }
 
-function StageCharts({
-  curves: { stage: name, steps, byName },
-  isOpen,
-}: {
-  readonly curves: StageCurves;
-  readonly isOpen: boolean;
-}) {
+function StageCharts({ curves: { stage: name, steps, byName } }: { readonly curves: StageCurves }) {
   const stage = stageOf(name);
-  const [chosen, setChosen] = useState<boolean>();
-  const open = chosen ?? isOpen;
+  const [isOpen, setOpen] = useState(true);
   const shown = stage.shown.filter((each) => byName.has(each));
   const others = [...byName.keys()].filter((each) => !shown.includes(each)).sort();
   const chart = (each: string) => (
@@ -189,13 +182,13 @@ function StageCharts({
   return (
     <section className="stage-charts" aria-label={`Curves of ${stage.label}`}>
       <h2>
-        <button type="button" className="quiet heading" aria-expanded={open} onClick={() => setChosen(!open)}>
+        <button type="button" className="quiet heading" aria-expanded={isOpen} onClick={() => setOpen(!isOpen)}>
           <span className="chevron" aria-hidden="true" />
           {stage.letter !== undefined && <span className="letter">{stage.letter}</span>}
           {stage.label}
         </button>
       </h2>
-      {open && (
+      {isOpen && (
         <>
           <div className="charts">{(shown.length > 0 ? shown : others).map(chart)}</div>
           {shown.length > 0 && others.length > 0 && <MoreCharts names={others} chart={chart} />}

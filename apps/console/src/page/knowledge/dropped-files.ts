@@ -6,9 +6,13 @@ const mostFiles = 5000;
 
 export async function filesFrom(items: DataTransferItemList): Promise<NamedFile[]> {
   // The list is empty after the event: the entries are taken at once.
-  const entries = [...items].flatMap((item) => item.webkitGetAsEntry() ?? []);
+  const dropped = [...items].map((item) => ({ entry: item.webkitGetAsEntry(), file: item.getAsFile() }));
   const found: NamedFile[] = [];
-  for (const entry of entries) await collect(entry, '', found);
+  for (const { entry, file } of dropped) {
+    if (entry) await collect(entry, '', found);
+    // What another program or page made has no place in a file system.
+    else if (file) found.push({ name: file.name, file });
+  }
   return found;
 }
 

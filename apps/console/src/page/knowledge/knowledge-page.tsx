@@ -43,7 +43,15 @@ export function KnowledgePage() {
       {document === undefined ? (
         <>
           <UploadPanel collection={collection} />
-          <SearchPanel key={collection} collection={collection} query={query['q'] ?? ''} />
+          {value?.some(({ id }) => id === collection) ? (
+            <SearchPanel key={collection} collection={collection} query={query['q'] ?? ''} />
+          ) : (
+            value && (
+              <p className="muted">
+                This collection is empty. What you upload can be searched, and asked about by retrieval.
+              </p>
+            )
+          )}
         </>
       ) : (
         <DocumentPanel key={`${collection} ${document}`} collection={collection} id={document} query={query} />
@@ -248,9 +256,7 @@ function Documents({ collection }: { readonly collection: string }) {
       <h2 id="documents">Documents</h2>
       {error !== undefined && <Problem text={error} onRetry={reload} />}
       {problem !== undefined && <Problem text={problem} />}
-      {!isLoading && documents.length === 0 && error === undefined && (
-        <p className="muted">There is none yet. What you upload can be searched, and asked about by retrieval.</p>
-      )}
+      {!isLoading && documents.length === 0 && error === undefined && <p className="muted">There is none.</p>}
       <ul className="documents">
         {documents.map((each) => (
           <li key={each.id}>

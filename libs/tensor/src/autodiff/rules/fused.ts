@@ -21,9 +21,8 @@ export const fusedGradients: GradientRules<keyof FusedParams> = {
     const normalised = rmsNorm(x, onesLike(weight), y.params.epsilon);
     const inverse = x.graph.node('inverseRms', [x], y.params);
     const weighted = mul(dy, weight);
-    const product = mul(dy, normalised);
-    const projection = mul(normalised, mean(mul(product, weight), lastAxis));
-    return [mul(inverse, sub(weighted, projection)), sumTo(product, weight.shape)];
+    const projection = mul(normalised, mean(mul(weighted, normalised), lastAxis));
+    return [mul(inverse, sub(weighted, projection)), sumTo(mul(dy, normalised), weight.shape)];
   },
   // dr/dx = -r³ x / d
   inverseRms: (y, dy) => {
@@ -37,10 +36,9 @@ export const fusedGradients: GradientRules<keyof FusedParams> = {
     const normalised = layerNorm(x, onesLike(weight), mul(onesLike(bias), 0), y.params.epsilon);
     const inverse = x.graph.node('inverseStd', [x], y.params);
     const weighted = mul(dy, weight);
-    const product = mul(dy, normalised);
-    const projection = mul(normalised, mean(mul(product, weight), lastAxis));
+    const projection = mul(normalised, mean(mul(weighted, normalised), lastAxis));
     const dx = mul(inverse, sub(sub(weighted, mean(weighted, lastAxis)), projection));
-    return [dx, sumTo(product, weight.shape), sumTo(dy, bias.shape)];
+    return [dx, sumTo(mul(dy, normalised), weight.shape), sumTo(dy, bias.shape)];
   },
   // dr/dx = -r³ (x - mean) / d
   inverseStd: (y, dy) => {

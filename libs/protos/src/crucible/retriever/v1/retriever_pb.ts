@@ -906,7 +906,7 @@ export type EmbedderSpec = Message<"crucible.retriever.v1.EmbedderSpec"> & {
   folder: string;
 
   /**
-   * Of the training: the most steps. 0: 1000.
+   * Of the training. 0: 400.
    *
    * @generated from field: uint32 steps = 2;
    */
