@@ -18,7 +18,7 @@ import {
 import { PolicyService } from '@crucible/protos/policy/v1';
 import { RetrieverService } from '@crucible/protos/retriever/v1';
 import { SandboxService } from '@crucible/protos/sandbox/v1';
-import { type CallContext, createClient, createServer, Health, implementService, type ServerTls } from '@crucible/rpc';
+import { type CallContext, createClient, createServer, implementService, type ServerTls } from '@crucible/rpc';
 import { type Logger, logCalls, type Service } from '@crucible/service';
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { ActorConfig } from './actor-config.ts';
@@ -137,11 +137,9 @@ export async function createActorService(dependencies: ActorDependencies): Promi
     },
   });
 
-  const health = new Health();
   const server = await createServer({
     host,
     port,
-    health,
     services: [service],
     onCallEnd: logCalls(log),
     ...(tls && { tls }),

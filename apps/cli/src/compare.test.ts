@@ -76,7 +76,7 @@ it('crucible compare measures, can be stopped, goes on and reports', { timeout: 
   const again = await crucible(command);
   expect(again.stderr).toBe('');
   const more = await crucible([...command, '--shots', '2,3', '--seeds', '1']);
-  expect(more.stderr.match(/\d of 4:/g)).toHaveLength(2);
+  expect([...new Set(more.stderr.match(/\d of 4:/g))]).toEqual(['2 of 4:', '4 of 4:']);
 });
 
 it('crucible compare names what is wrong before it trains', { timeout: 60_000 }, async () => {

@@ -104,13 +104,4 @@ describe('POST /v1/classifications', () => {
     expect(error.message).toEqual(typeof message === 'string' ? message : expect.stringMatching(message));
     expect(error.param).toBe(param);
   });
-
-  it('is no chat', async () => {
-    const response = await fetch(`http://${gateway.target}/v1/chat/completions`, {
-      method: 'POST',
-      body: JSON.stringify({ model: 'kinds', messages: [{ role: 'user', content: 'who' }] }),
-    });
-    expect(response.status).toBe(400);
-    expect(await response.json()).toMatchObject({ error: { param: 'model' } });
-  });
 });

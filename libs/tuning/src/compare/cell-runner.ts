@@ -39,12 +39,12 @@ const untrained: Omit<TuneSettings, 'seed'> = {
 };
 
 /** A task as it is in a comparison: what is measured on is cut down, and every label has its words. */
-export interface OpenedTask extends TaskData {
+interface OpenedTask extends TaskData {
   readonly words: LabelWords;
   readonly templates: Readonly<Record<ModelRole, string>>;
 }
 
-export async function openTask(
+async function openTask(
   { name, source, words, templates }: ComparedTask,
   { testTexts }: Pick<Comparison['settings'], 'testTexts'>,
 ): Promise<OpenedTask> {

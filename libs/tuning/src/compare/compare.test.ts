@@ -151,7 +151,8 @@ describe('a comparison', () => {
       asked,
       run: (cell: Cell): Promise<CellResult> => {
         asked.push(cell);
-        return Promise.resolve(cellResult({ ...cell, right: cell.rate === 3 ? '1111' : '1100' }));
+        const right = cell.rate === 3 ? '1111' : '1100';
+        return Promise.resolve(cellResult({ ...cell, right, more: { baseLoss: 4 } }));
       },
     };
   }

@@ -9,7 +9,7 @@ import { type EqualSizes, measuredCells, measuresBase, rateCells } from './cells
 import type { Cell, CellResult, Comparison, ComparedTask } from './comparison.ts';
 
 /** Measures one cell: in this process, or in another. */
-export type RunCell = (cell: Cell, context: TuneContext) => Promise<CellResult>;
+type RunCell = (cell: Cell, context: TuneContext) => Promise<CellResult>;
 
 export interface CompareProgress {
   readonly cell: Cell;
@@ -98,7 +98,7 @@ export async function compare(comparison: Comparison, options: CompareOptions): 
 }
 
 /** The factor whose accuracy on dev was the best; of equal ones that of the lower loss. */
-export function bestRate(rates: readonly CellResult[], model: string, method: MethodName): number {
+function bestRate(rates: readonly CellResult[], model: string, method: MethodName): number {
   const own = rates.filter(({ cell }) => cell.model === model && cell.method === method);
   const [best] = own.toSorted(
     (a, b) => b.figures.accuracy.value - a.figures.accuracy.value || a.figures.logLoss - b.figures.logLoss,
@@ -132,6 +132,7 @@ class ResultStore {
 
   find(cell: Cell): CellResult | undefined {
     const found = this.#known.get(this.#fileOf(cell));
+    if (measuresBase(cell, this.#comparison.settings) && found?.baseLoss === undefined) return undefined;
     // The same training may belong to another part of another plan.
     return found && { ...found, cell };
   }
@@ -149,9 +150,8 @@ class ResultStore {
     const depends = {
       ...{ cell, sha256, isImported, role, task: this.#taskDigest, rows },
       steps: cell.shots === 'all' ? allSteps : steps,
-      // These alone measure something else, or more.
+      // It is measured on dev.
       isRate: part === 'rate',
-      measuresBase: measuresBase({ part, ...cell }, settings),
     };
     const hash = createHash('sha256').update(JSON.stringify(depends)).digest('hex').slice(0, 12);
     return `${cell.model}.${cell.method}.${cell.shots}.${cell.seed}.${hash}.json`;

@@ -2,7 +2,7 @@
 import type { Share } from '../metrics.ts';
 import { element, escapeMarkup, text } from './markup.ts';
 
-export interface PlotPoint extends Share {
+interface PlotPoint extends Share {
   /** Index among the plot's `xs`. */
   readonly x: number;
 }
@@ -205,7 +205,7 @@ export function marker(series: number, x: number, y: number): string {
 }
 
 /** Ends of an axis that hold all values, with steps that a person would choose. */
-export function axisOf(values: readonly number[]): {
+function axisOf(values: readonly number[]): {
   readonly low: number;
   readonly high: number;
   readonly ticks: number[];
