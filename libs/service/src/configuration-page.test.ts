@@ -41,7 +41,7 @@ it('says the defaults', () => {
 it('lists every other variable that services, commands and tests read', () => {
   const read = ['apps', 'libs', 'tools'].flatMap((folder) =>
     sourcesIn(join(root, folder)).flatMap((path) =>
-      [...readFileSync(path, 'utf8').matchAll(/\benv(?:ironment)?\['(\w+)'\]/g)].map(([, name]) => name!),
+      [...readFileSync(path, 'utf8').matchAll(/\benv(?:ironment)?\['(\w+)'\](?! = )/g)].map(([, name]) => name!),
     ),
   );
   expect(read).toContain('OPENAI_API_KEY');
