@@ -1,9 +1,9 @@
-/** What the bodies of all requests have in common: numbers, and what is said of a wrong field. */
+/** What the bodies of all requests have in common: kinds of fields, and what is said of a wrong one. */
 import { type CrucibleError, invalidInput } from '@crucible/foundation';
 import { z } from 'zod';
 
 /** The message of a check says what is allowed. */
-export function numberIn(low: number, high: number) {
+function numberIn(low: number, high: number) {
   const allowed = `a number from ${low} to ${high}`;
   return z.number(allowed).min(low, allowed).max(high, allowed);
 }
@@ -13,6 +13,32 @@ export function wholeNumber(low: number, high = Number.MAX_SAFE_INTEGER) {
     high === Number.MAX_SAFE_INTEGER ? `a whole number of at least ${low}` : `a whole number from ${low} to ${high}`;
   return z.int(allowed).min(low, allowed).max(high, allowed);
 }
+
+export const text = z.string('a string');
+export const someText = text.min(1, 'a string that is not empty');
+export const flag = z.boolean('true or false');
+
+/** Fields of the OpenAI API that are accepted only with the value that changes nothing. */
+export const unused = (value: number) => z.literal(value, `${value}, which changes nothing,`).nullish();
+
+const topPAllowed = 'a number above 0 and at most 1';
+
+/** How answers are drawn, of chats and of completions. */
+export const samplingFields = {
+  temperature: numberIn(0, 2).nullish(),
+  top_p: z.number(topPAllowed).gt(0, topPAllowed).max(1, topPAllowed).nullish(),
+  /** Ours: only the k likeliest tokens. */
+  top_k: wholeNumber(0).nullish(),
+  n: wholeNumber(1, 16).nullish(),
+  stop: z.union([someText, z.array(someText).max(4)], 'a string, or a list of at most 4 strings,').nullish(),
+  seed: wholeNumber(0, 4_294_967_295).nullish(),
+};
+
+/** How answers are sent. */
+export const streamFields = {
+  stream: flag.nullish(),
+  stream_options: z.strictObject({ include_usage: flag.optional() }, 'an object').nullish(),
+};
 
 /** One clear sentence for the first thing that is wrong. */
 export function wrongBody({ issues }: z.ZodError): CrucibleError {

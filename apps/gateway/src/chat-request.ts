@@ -2,18 +2,11 @@
 import { invalidInput } from '@crucible/foundation';
 import { z } from 'zod';
 import type { AnswerRequest } from './answer.ts';
-import { numberIn, wholeNumber, wrongBody } from './body-schema.ts';
+import { flag, samplingFields, someText, streamFields, text, unused, wholeNumber, wrongBody } from './body-schema.ts';
 import { crucibleSchema, type RunFields, runFields, splitModel } from './run-request.ts';
 
 // The message of every check says what is allowed.
-const text = z.string('a string');
-const someText = text.min(1, 'a string that is not empty');
-const topPAllowed = 'a number above 0 and at most 1';
-const flag = z.boolean('true or false');
 const roles = ['system', 'developer', 'user', 'assistant', 'tool'] as const;
-
-/** Fields of the OpenAI API that are accepted only with the value that changes nothing. */
-const unused = (value: number) => z.literal(value, `${value}, which changes nothing,`).nullish();
 
 const contentAllowed = 'a string, or a list of parts {"type": "text", "text": …},';
 const textPart = z.strictObject({ type: z.literal('text'), text: z.string() });
@@ -36,15 +29,8 @@ const bodySchema = z.strictObject({
   messages: z.array(message, 'a list of messages').min(1, 'a list of at least one message'),
   max_tokens: wholeNumber(1).nullish(),
   max_completion_tokens: wholeNumber(1).nullish(),
-  temperature: numberIn(0, 2).nullish(),
-  top_p: z.number(topPAllowed).gt(0, topPAllowed).max(1, topPAllowed).nullish(),
-  /** Ours: only the k likeliest tokens. */
-  top_k: wholeNumber(0).nullish(),
-  n: wholeNumber(1, 16).nullish(),
-  stop: z.union([someText, z.array(someText).max(4)], 'a string, or a list of at most 4 strings,').nullish(),
-  seed: wholeNumber(0, 4_294_967_295).nullish(),
-  stream: flag.nullish(),
-  stream_options: z.strictObject({ include_usage: flag.optional() }, 'an object').nullish(),
+  ...samplingFields,
+  ...streamFields,
   logprobs: flag.nullish(),
   top_logprobs: wholeNumber(0, 20).nullish(),
   user: text.nullish(),

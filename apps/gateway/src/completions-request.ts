@@ -2,13 +2,8 @@
 import { invalidInput } from '@crucible/foundation';
 import { z } from 'zod';
 import type { AnswerRequest } from './answer.ts';
-import { numberIn, wholeNumber, wrongBody } from './body-schema.ts';
+import { flag, samplingFields, someText, streamFields, text, unused, wholeNumber, wrongBody } from './body-schema.ts';
 
-const text = z.string('a string');
-const someText = text.min(1, 'a string that is not empty');
-const topPAllowed = 'a number above 0 and at most 1';
-const flag = z.boolean('true or false');
-const unused = (value: number) => z.literal(value, `${value}, which changes nothing,`).nullish();
 const promptAllowed = 'a string, a list of token ids, or a list of at most 16 of either,';
 const tokens = z.array(wholeNumber(0, 4_294_967_295)).min(1);
 const prompt = z.union([text, tokens, z.array(text).min(1).max(16), z.array(tokens).min(1).max(16)], promptAllowed);
@@ -20,17 +15,10 @@ const bodySchema = z.strictObject({
   model: someText,
   prompt,
   max_tokens: wholeNumber(0).nullish(),
-  temperature: numberIn(0, 2).nullish(),
-  top_p: z.number(topPAllowed).gt(0, topPAllowed).max(1, topPAllowed).nullish(),
-  /** Ours: only the k likeliest tokens. */
-  top_k: wholeNumber(0).nullish(),
-  n: wholeNumber(1, 16).nullish(),
-  stop: z.union([someText, z.array(someText).max(4)], 'a string, or a list of at most 4 strings,').nullish(),
-  seed: wholeNumber(0, 4_294_967_295).nullish(),
+  ...samplingFields,
   echo: flag.nullish(),
   logprobs: wholeNumber(0, 20).nullish(),
-  stream: flag.nullish(),
-  stream_options: z.strictObject({ include_usage: flag.optional() }, 'an object').nullish(),
+  ...streamFields,
   user: text.nullish(),
   best_of: unused(1),
   frequency_penalty: unused(0),

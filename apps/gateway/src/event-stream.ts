@@ -1,12 +1,12 @@
-/** Server-sent events that a caller may follow again from where it was. */
+/** Server-sent events; a caller may follow those with numbers again from where it was. */
 import type { Context } from 'hono';
 import { streamSSE } from 'hono/streaming';
 import { CrucibleError, invalidInput } from '@crucible/foundation';
 import { errorBody } from './http-error.ts';
 
 export interface StreamedEvent {
-  /** Counts up; what `after` names. */
-  readonly id: number;
+  /** Counts up; what `after` names. Without it the stream cannot be followed again. */
+  readonly id?: number;
   readonly data: object;
 }
 
@@ -37,7 +37,7 @@ export function respondWithEvents(
     try {
       const signal = AbortSignal.any([left.signal, context.req.raw.signal, closing]);
       for await (const { id, data } of events(signal))
-        await stream.writeSSE({ id: String(id), data: JSON.stringify(data) });
+        await stream.writeSSE({ ...(id !== undefined && { id: String(id) }), data: JSON.stringify(data) });
       await stream.writeSSE({ data: '[DONE]' });
     } catch (reason) {
       // The status has been sent; clients look for an error in the stream.

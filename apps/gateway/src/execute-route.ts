@@ -1,7 +1,6 @@
 /** POST /v1/sandbox/execute: runs a Python program, and answers whole or as server-sent events. */
 import type { DescEnum } from '@bufbuild/protobuf';
 import type { Context } from 'hono';
-import { streamSSE } from 'hono/streaming';
 import { CrucibleError } from '@crucible/foundation';
 import {
   BoundarySchema,
@@ -11,8 +10,9 @@ import {
   type SandboxService,
 } from '@crucible/protos/sandbox/v1';
 import type { Client } from '@crucible/rpc';
+import { respondWithEvents, type StreamedEvent } from './event-stream.ts';
 import { parseExecuteBody } from './execute-request.ts';
-import { errorBody, errorResponse } from './http-error.ts';
+import { errorResponse } from './http-error.ts';
 import { readJson } from './read-json.ts';
 
 export interface ExecuteRouteDependencies {
@@ -23,7 +23,6 @@ export interface ExecuteRouteDependencies {
 
 /** Milliseconds for the longest run and its wait in the queue. */
 const deadlineMs = 900_000;
-const pingSeconds = 15;
 
 /** As the fields of JSON spell them: `output_limit`. */
 function nameOf(schema: DescEnum, number: number): string {
@@ -49,7 +48,10 @@ export function createExecuteRoute({
       // What is wrong with the request is known before the first piece, and has a status of its own.
       const first = await pieces.next();
       return stream
-        ? respondStreaming(context, first, pieces, left, closing)
+        ? respondWithEvents(context, closing, (ended) => {
+            ended.addEventListener('abort', () => left.abort());
+            return events(first, pieces);
+          })
         : context.json(await collect(first, pieces));
     } catch (reason) {
       return errorResponse(context, closing.aborted ? closing.reason : reason);
@@ -128,26 +130,8 @@ async function collect(first: IteratorResult<Piece, void>, rest: Pieces): Promis
   throw new CrucibleError('unavailable', 'the sandbox did not say how the program ended');
 }
 
-function respondStreaming(
-  context: Context,
-  first: IteratorResult<Piece, void>,
-  rest: Pieces,
-  left: AbortController,
-  closing: AbortSignal,
-): Response {
-  return streamSSE(context, async (stream) => {
-    stream.onAbort(() => left.abort());
-    const ping = setInterval(() => void stream.write(': ping\n\n'), pingSeconds * 1000);
-    try {
-      for await (const piece of from(first, rest)) await stream.writeSSE({ data: JSON.stringify(piece) });
-      await stream.writeSSE({ data: '[DONE]' });
-    } catch (reason) {
-      const error = CrucibleError.from(closing.aborted ? closing.reason : reason);
-      if (!stream.aborted) await stream.writeSSE({ data: JSON.stringify(errorBody(error)) });
-    } finally {
-      clearInterval(ping);
-    }
-  });
+async function* events(first: IteratorResult<Piece, void>, rest: Pieces): AsyncGenerator<StreamedEvent, void> {
+  for await (const data of from(first, rest)) yield { data };
 }
 
 async function* from(first: IteratorResult<Piece, void>, rest: Pieces): Pieces {

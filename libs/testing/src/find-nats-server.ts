@@ -1,5 +1,4 @@
-import { accessSync, constants } from 'node:fs';
-import { delimiter, join } from 'node:path';
+import { findProgram, isExecutable } from '@crucible/foundation';
 
 /** What to tell where `findNatsServer` finds nothing. */
 export const natsServerMissing =
@@ -12,17 +11,5 @@ export const natsServerMissing =
 export function findNatsServer(environment: NodeJS.ProcessEnv = process.env): string | undefined {
   const named = environment['CRUCIBLE_NATS_SERVER'];
   if (named !== undefined) return isExecutable(named) ? named : undefined;
-  return [...(environment['PATH'] ?? '').split(delimiter), '/usr/sbin', '/usr/local/sbin']
-    .filter((folder) => folder !== '')
-    .map((folder) => join(folder, 'nats-server'))
-    .find(isExecutable);
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
+  return findProgram(['nats-server'], environment['PATH'], ['/usr/sbin', '/usr/local/sbin']);
 }

@@ -3,22 +3,12 @@
  * written, no network, a filter of system calls, and limits by rlimits and control groups.
  */
 import { type ChildProcessWithoutNullStreams, execFile } from 'node:child_process';
-import {
-  accessSync,
-  closeSync,
-  constants,
-  lstatSync,
-  mkdtempSync,
-  openSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { closeSync, lstatSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { CrucibleError } from '@crucible/foundation';
+import { CrucibleError, findProgram, isExecutable } from '@crucible/foundation';
 import type { Boundary, Interpreter } from '../boundary.ts';
 import { type ControlGroups, openControlGroups } from '../control-groups.ts';
 import { HeldProcess } from '../held-process.ts';
@@ -46,7 +36,7 @@ export async function openBubblewrap(): Promise<Boundary> {
   if (process.platform !== 'linux') throw unusable('it is for Linux');
   const { arch } = process;
   if (!isFilteredArchitecture(arch)) throw unusable(`there is no filter of system calls for ${arch}`);
-  const bwrap = find('bwrap');
+  const bwrap = findProgram(['bwrap'], process.env['PATH']);
   if (bwrap === undefined) throw unusable('bwrap is not on PATH (Debian: apt-get install bubblewrap)');
   const python = ['/usr/bin/python3', '/usr/local/bin/python3'].find(isExecutable);
   if (python === undefined) throw unusable('there is no /usr/bin/python3 (Debian: apt-get install python3)');
@@ -190,20 +180,6 @@ function rootEntry(name: string): string[] {
   const state = lstatSync(path, { throwIfNoEntry: false });
   if (state === undefined) return [];
   return state.isSymbolicLink() ? ['--symlink', `usr/${name}`, path] : ['--ro-bind', path, path];
-}
-
-function find(name: string): string | undefined {
-  const folders = (process.env['PATH'] ?? '').split(delimiter).filter(Boolean);
-  return folders.map((folder) => join(folder, name)).find(isExecutable);
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 function unusable(why: string, cause?: unknown): CrucibleError {

@@ -1,5 +1,4 @@
-import { accessSync, constants } from 'node:fs';
-import { delimiter, join } from 'node:path';
+import { findProgram, isExecutable } from '@crucible/foundation';
 
 /** What to tell where `findChromium` finds nothing. */
 export const chromiumMissing =
@@ -9,17 +8,5 @@ export const chromiumMissing =
 export function findChromium(environment: NodeJS.ProcessEnv = process.env): string | undefined {
   const named = environment['CRUCIBLE_CHROMIUM'];
   if (named !== undefined && named !== '') return isExecutable(named) ? named : undefined;
-  const folders = (environment['PATH'] ?? '').split(delimiter).filter((folder) => folder !== '');
-  return ['chromium', 'chromium-browser', 'google-chrome']
-    .flatMap((name) => folders.map((folder) => join(folder, name)))
-    .find(isExecutable);
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
+  return findProgram(['chromium', 'chromium-browser', 'google-chrome'], environment['PATH']);
 }

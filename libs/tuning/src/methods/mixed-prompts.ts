@@ -151,12 +151,7 @@ function sideBySide(batches: readonly PredictionBatch[], pad: number): MixedBatc
   const shapes = batches.map(({ ids }) => ids.shape as [number, number]);
   const rows = shapes.reduce((sum, [own]) => sum + own, 0);
   const time = Math.max(...shapes.map(([, own]) => own));
-  const grids = {
-    ids: grid(rows, time, pad),
-    positions: grid(rows, time),
-    segments: grid(rows, time),
-    branches: grid(rows, time),
-  };
+  const grids = emptyGrids(rows, time, pad);
   const tasks = new Int32Array(rows);
   const at: number[] = [];
   const targets: number[] = [];
@@ -181,6 +176,15 @@ function sideBySide(batches: readonly PredictionBatch[], pad: number): MixedBatc
     at: ints([at.length], at),
     targets: ints([targets.length], targets),
     weights: floats([weights.length], Float32Array.from(weights)),
+  };
+}
+
+function emptyGrids(rows: number, time: number, pad: number) {
+  return {
+    ids: grid(rows, time, pad),
+    positions: grid(rows, time),
+    segments: grid(rows, time),
+    branches: grid(rows, time),
   };
 }
 
@@ -279,12 +283,7 @@ class MixedPredictor {
       };
     });
     const rows = packings.reduce((sum, { packed }) => sum + packed.ids.shape[0]!, 0);
-    const grids = {
-      ids: grid(rows, time, pad),
-      positions: grid(rows, time),
-      segments: grid(rows, time),
-      branches: grid(rows, time),
-    };
+    const grids = emptyGrids(rows, time, pad);
     const tasks = new Int32Array(rows);
     const at: number[] = [];
     const targets: number[] = [];
