@@ -219,7 +219,11 @@ export function hiddenRows(hidden: Tensor, at: Tensor): Tensor {
 
 /** Random parameters of a language model: see `initialParameters`. */
 export function initLanguageModel(config: DecoderConfig, random: Random): ModelWeights {
-  const weights = initialParameters(decoderParameters(config, { kind: 'language' }), random, config);
+  const weights = initialParameters(decoderParameters(config, { kind: 'language' }), random, {
+    // The stream is normalised before every part. A matrix that is the head too has the deviation of Radford et al. (2019).
+    embeddings: config.tieEmbeddings ? 0.02 : 1,
+    places: 0.02,
+  });
   decoderFamily(config).prepare?.(config, weights, random);
   return weights;
 }

@@ -13,6 +13,7 @@ import {
   max,
   maximum,
   mul,
+  type NdArray,
   reshape,
   sliceAxis,
   softmax,
@@ -29,7 +30,11 @@ import { assertWhole } from './decoder-sizes.ts';
 import type { EncoderSizes } from './encoder-family.ts';
 import { type EncoderConfig, encoderFamily } from './families.ts';
 import { type Affine, joinHeads, linear, splitHeads, type Weight } from './linear.ts';
+import { setNeighbourHeads } from './neighbour-heads.ts';
 import { initialParameters, type ModelWeights, type ParameterSpec, type ParameterTree } from './parameters.ts';
+
+/** Of the embeddings of an encoder that begins at random. */
+export const embeddingDeviation = 0.3;
 
 /** What stands on an encoder: nothing but pooling, a classifier of whole sequences, or the prediction of masked tokens. */
 export type EncoderHead =
@@ -57,7 +62,7 @@ interface EncoderLayer<Leaf> {
   readonly output: { readonly dense: Affine<Leaf>; readonly LayerNorm: Norm<Leaf> };
 }
 
-interface EncoderBody<Leaf> {
+export interface EncoderBody<Leaf> {
   readonly embeddings: {
     readonly word_embeddings: Weight<Leaf>;
     readonly position_embeddings: Weight<Leaf>;
@@ -191,9 +196,20 @@ function poolBy(mode: Pooling['mode'], hidden: Tensor, mask: Tensor): Tensor {
   }
 }
 
-/** Random parameters: see `initialParameters`. */
+/**
+ * Random parameters (see `initialParameters`), with heads that look at the words beside one. The deviation of the embeddings
+ * says nothing to the layers, which see them normalised, but all to the optimizer: at the usual 0.02 a step of Adam at 0.005
+ * moves a row by a quarter of its length, and no word comes to mean anything (docs/decisions/0012).
+ */
 export function initEncoder(config: EncoderConfig, head: EncoderHead, random: Random): ModelWeights {
-  return initialParameters(encoderParameters(config, head), random, { tieEmbeddings: true });
+  const deviation = embeddingDeviation;
+  const weights = initialParameters(encoderParameters(config, head), random, {
+    embeddings: deviation,
+    places: deviation,
+  });
+  const body = weights[encoderFamily(config).body] as unknown as EncoderBody<NdArray>;
+  setNeighbourHeads(config, body, { deviation, random: random.fork('places') });
+  return weights;
 }
 
 /** Throws when the sizes do not make a model; `where` names their source. */

@@ -21,6 +21,7 @@ export { headSize } from './decoder-sizes.ts';
 export {
   assertEncoderConfig,
   classifierLogits,
+  embeddingDeviation,
   encode,
   encoderParameters,
   initEncoder,
@@ -37,6 +38,7 @@ export type { LlamaConfig } from './families/llama.ts';
 export type { Qwen2Config } from './families/qwen2.ts';
 export type { RobertaConfig } from './families/roberta.ts';
 export type { Qwen3Config } from './families/qwen3.ts';
+export { wordCoordinates } from './neighbour-heads.ts';
 export { ropeFrequencies } from './rope.ts';
 export type { ModelWeights, ParameterRole, ParameterSpec, ParameterTree } from './parameters.ts';
 export { adaptDecoder, adapterKinds } from './adapters/adapter.ts';

@@ -29,21 +29,21 @@ export interface ParameterSpec {
 }
 
 export interface InitOptions {
-  /** Whether the embedding matrix is the head too. */
-  readonly tieEmbeddings: boolean;
+  /** Standard deviation of the embeddings of tokens. */
+  readonly embeddings: number;
+  /** Of those of places. */
+  readonly places: number;
 }
 
 /**
  * Random initial parameters. Matrices are normal with standard deviation 1/√(inputs). Projections back into the residual
- * stream begin at zero (Zhang et al. 2019, "Fixup"), so every layer begins as the identity. Embeddings are normal with
- * deviation 1, as the stream that they open is normalised anyway, and a language model's head begins at zero: all tokens
- * alike. A tied matrix is both, and has deviation 0.02 (Radford et al. 2019), as have embeddings of places. Norms are 1,
- * biases 0.
+ * stream begin at zero (Zhang et al. 2019, "Fixup"), so every layer begins as the identity, and so does a head of its own:
+ * all tokens alike. Norms are 1, biases 0.
  */
 export function initialParameters(
   specs: Iterable<ParameterSpec>,
   random: Random,
-  { tieEmbeddings }: InitOptions,
+  { embeddings, places }: InitOptions,
 ): ModelWeights {
   const leaves = new Map<string, NdArray>();
   for (const { path, shape, role, inputs = shape.at(-1)! } of specs) {
@@ -58,10 +58,10 @@ export function initialParameters(
     const normal = (deviation: number): void => fill(() => random.normal() * deviation);
     switch (role) {
       case 'embedding':
-        normal(tieEmbeddings ? 0.02 : 1);
+        normal(embeddings);
         break;
       case 'place':
-        normal(0.02);
+        normal(places);
         break;
       case 'matrix':
         normal(1 / Math.sqrt(inputs));

@@ -1,8 +1,9 @@
 /**
  * Pre-training of an encoder: masked words of raw text are found again (Devlin et al. 2019).
  *
- * Departures from the literature: no prediction of the next sentence (Liu et al. 2019 found it useless), and, as in the
- * other stages, Muon for the matrices and a linear fall of the learning rate at the end.
+ * Departures from the literature: no prediction of the next sentence (Liu et al. 2019 found it useless); as in the other
+ * stages, Muon for the matrices and a linear fall of the learning rate at the end; and a model that is not random at first:
+ * it looks at the words beside one, and has counted which words stand beside which (`word-statistics.ts`).
  */
 import { Random } from '@crucible/foundation';
 import {
@@ -15,6 +16,7 @@ import {
   maskedLanguageLogits,
   type ModelWeights,
   type ParameterTree,
+  wordCoordinates,
 } from '@crucible/nn';
 import { warmupDecay } from '@crucible/optim';
 import { compile, type CompiledProgram, itemOf, type Tensor, type TensorType } from '@crucible/tensor';
@@ -27,6 +29,7 @@ import { predictionLoss } from './losses.ts';
 import { computingOf, runLoop, type StageContext } from './stage.ts';
 import { resumedFrom, stepState } from './step-state.ts';
 import { TrainStep } from './train-step.ts';
+import { beginWithStatistics, firstTokens, wordStatistics } from './word-statistics.ts';
 
 export interface MlmSettings {
   readonly seed: number;
@@ -53,6 +56,8 @@ export interface MlmSettings {
   readonly weightDecay: number;
   readonly clipNorm: number;
   readonly validateEvery: number;
+  /** Tokens that are counted before the first step, at most; 0: words begin at random. Not used where there is a base. */
+  readonly countedTokens: number;
 }
 
 export const mlmDefaults: MlmSettings = {
@@ -74,6 +79,7 @@ export const mlmDefaults: MlmSettings = {
   weightDecay: 0.05,
   clipNorm: 1,
   validateEvery: 250,
+  countedTokens: 3e6,
 };
 
 export interface MlmInputs {
@@ -127,10 +133,20 @@ export async function mlm(
   const source = maskedSource(inputs.source, vocabulary, masking, seed);
 
   const saved = context.checkpoint?.load(identity);
+  const begun = async (): Promise<ModelWeights> => {
+    const random = Random.seeded(seed).fork('parameters');
+    const weights = initEncoder(config, head, random);
+    // Of a short training no more is counted than four times what it reads.
+    const tokens = Math.min(settings.countedTokens, 4 * steps * rows * time);
+    if (tokens === 0) return weights;
+    const options = { size: config.vocabularySize, width: wordCoordinates(config), random: random.fork('words') };
+    const text = firstTokens(inputs.source, tokens, time);
+    const statistics = await wordStatistics(text, { ...options, signal: context.signal });
+    beginWithStatistics(weights, config, statistics);
+    return weights;
+  };
   const training = new TrainStep<ModelWeights, MaskedBatch>(
-    (saved?.trees['parameters'] as ModelWeights | undefined) ??
-      inputs.initial ??
-      initEncoder(config, head, Random.seeded(seed).fork('parameters')),
+    (saved?.trees['parameters'] as ModelWeights | undefined) ?? inputs.initial ?? (await begun()),
     (parameters, batch) => {
       const { loss, accuracy } = maskedLoss(parameters, config, batch);
       return { loss, metrics: { masked_accuracy: accuracy } };
