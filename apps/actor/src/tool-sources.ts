@@ -131,7 +131,7 @@ export class ToolSources implements AsyncDisposable {
     const session = new Proxy({} as BrowserSession, { get: nothing });
     const hasBrowser = findChromium() !== undefined;
     if (!hasBrowser) missing.push({ source: browserName, reason: 'there is no Chromium on this machine' });
-    const retriever = { search: nothing };
+    const retriever = { search: nothing, documentOf: nothing };
     await using fetchTool = createFetchTool(this.#guard);
     const connected = await Promise.all(
       servers.map(async (server) => {

@@ -1,19 +1,25 @@
 /** The edge of the retriever: what a request says is checked here, before any work. */
 import type { JsonObject } from '@bufbuild/protobuf';
 import { invalidInput } from '@crucible/foundation';
-import type { JobSpec, SearchRequest as WireSearchRequest, SourceHeader } from '@crucible/protos/retriever/v1';
+import type {
+  GetDocumentRequest,
+  JobSpec,
+  SearchRequest as WireSearchRequest,
+  SourceHeader,
+} from '@crucible/protos/retriever/v1';
 import { SearchMode as WireMode } from '@crucible/protos/retriever/v1';
 import {
   assertCollectionName,
   formatOf,
   type Metadata,
   metadataOf,
+  parseFilter,
   parseQuery,
   type SearchMode,
   type SearchRequest,
 } from '@crucible/retrieval';
 import { resolvePath } from './files.ts';
-import type { SourceSettings } from './worker-protocol.ts';
+import type { EngineMethods, SourceSettings } from './worker-protocol.ts';
 
 const leastTokens = 16;
 const mostTokens = 4096;
@@ -48,6 +54,18 @@ export function checkedSearch(request: WireSearchRequest): SearchRequest {
   };
   parseQuery(checked);
   return checked;
+}
+
+export function checkedDocument(request: GetDocumentRequest): EngineMethods['get']['args'] {
+  const { collection, id, title, filter, start, end } = request;
+  if (end !== 0 && end < start) throw invalidInput(`end: ${end} is before start, ${start}`, { at: 'end' });
+  if ((id === '') === (title === ''))
+    throw invalidInput(`id: ${id === '' ? 'neither it nor a title is' : 'both it and a title are'} given`, {
+      at: 'id',
+    });
+  if (filter && title === '') throw invalidInput('filter: it is for a title alone', { at: 'filter' });
+  if (filter) parseFilter(filter);
+  return { collection: collectionOf(collection), wanted: id === '' ? { title, filter } : { id }, start, end };
 }
 
 export function checkedSource({ name, ...settings }: SourceHeader): {

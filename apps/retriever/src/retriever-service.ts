@@ -14,7 +14,7 @@ import { Documents } from './documents.ts';
 import { JobRunner } from './job-runner.ts';
 import { assertJobId, isFinal, JobStore } from './job-store.ts';
 import { documentMessage, hitMessage, jobMessage } from './messages.ts';
-import { assertJobSpec, checkedSearch, checkedSource, collectionOf } from './requests.ts';
+import { assertJobSpec, checkedDocument, checkedSearch, checkedSource, collectionOf } from './requests.ts';
 import type { ReadResult } from './worker-protocol.ts';
 
 export interface RetrieverDependencies {
@@ -87,9 +87,8 @@ export async function createRetrieverService(dependencies: RetrieverDependencies
       return { hits: found.hits.map(hitMessage), confidence: found.confidence, version: BigInt(found.version) };
     },
 
-    getDocument: async ({ collection, id, start, end }) => {
-      if (end !== 0 && end < start) throw invalidInput(`end: ${end} is before start, ${start}`, { at: 'end' });
-      const found = await documents.call('get', { collection: collectionOf(collection), id, start, end });
+    getDocument: async (request) => {
+      const found = await documents.call('get', checkedDocument(request));
       const { record, text, textLength, passages } = found;
       return { document: documentMessage(record), text, textLength, passageCount: passages };
     },

@@ -11,6 +11,7 @@ import type { Connection } from '@lancedb/lancedb';
 import { CrucibleError, throwIfCancelled } from '@crucible/foundation';
 import type { Chunk } from './chunk/chunk-document.ts';
 import type { Embedder } from './embed/embedder.ts';
+import type { Filter } from './search/filter.ts';
 import type { Metadata } from './parse/parsed-document.ts';
 import type { Reranker } from './rerank/reranker.ts';
 import { isPair, queryTerms, termsOf } from './search/analyze.ts';
@@ -275,6 +276,14 @@ export class Collection {
   /** Names of the sources that begin so. */
   sources(prefix = ''): string[] {
     return [...this.#sources.keys()].filter((name) => name.startsWith(prefix));
+  }
+
+  /** The id of the document of exactly this title that the filter lets through; of several, the first. */
+  idOf(title: string, filter: Filter = () => true): string | undefined {
+    let first: string | undefined;
+    for (const [id, { document }] of this.#entries)
+      if (document.record.title === title && (first === undefined || id < first) && filter(document.record)) first = id;
+    return first;
   }
 
   get(id: string): { readonly record: DocumentRecord; readonly text: string; readonly passages: number } {
