@@ -23,6 +23,7 @@ import { createAccess, type GatewayEnv } from './access.ts';
 import { createClassificationsRoute } from './classifications-route.ts';
 import { createChatCompletionsRoute } from './chat-completions-route.ts';
 import { createCompletionsRoute } from './completions-route.ts';
+import { createEmbeddingsRoute } from './embeddings-route.ts';
 import { createConsoleFiles } from './console-files.ts';
 import { createExecuteRoute, sandboxInfo } from './execute-route.ts';
 import { createMcpRoute } from './mcp-route.ts';
@@ -194,6 +195,7 @@ export async function createGatewayService({
   app.post('/v1/chat/completions', createChatCompletionsRoute(answering));
   app.post('/v1/classifications', createClassificationsRoute(policy));
   app.post('/v1/completions', createCompletionsRoute(answering));
+  app.post('/v1/embeddings', createEmbeddingsRoute(retriever));
   app.route('/v1/runs', createRunRoutes({ ...answering, actor }));
   app.route('/v1/knowledge', createKnowledgeRoutes(retriever));
   app.get('/v1/sandbox', async (context) => context.json(await sandboxInfo(sandbox, context.req.raw.signal)));

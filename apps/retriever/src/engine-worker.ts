@@ -37,6 +37,8 @@ serveWorker<EngineMethods>({
     return { record, text: text.slice(start, last), textLength: text.length, passages };
   },
 
+  embed: async ({ collection, texts, kind, dimensions }) => (await base.get(collection)).embed(texts, kind, dimensions),
+
   list: async ({ collection, after, limit }) => (await newest(collection)).list(after, limit),
 
   collections: async () => {

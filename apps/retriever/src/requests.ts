@@ -2,12 +2,13 @@
 import type { JsonObject } from '@bufbuild/protobuf';
 import { invalidInput } from '@crucible/foundation';
 import type {
+  EmbedRequest,
   GetDocumentRequest,
   JobSpec,
   SearchRequest as WireSearchRequest,
   SourceHeader,
 } from '@crucible/protos/retriever/v1';
-import { SearchMode as WireMode } from '@crucible/protos/retriever/v1';
+import { SearchMode as WireMode, TextKind } from '@crucible/protos/retriever/v1';
 import {
   assertCollectionName,
   formatOf,
@@ -27,6 +28,8 @@ const mostNameLength = 1024;
 const mostFields = 64;
 const mostMetadataCharacters = 64 * 1024;
 const mostSteps = 100_000;
+const mostTexts = 2048;
+const mostTextCharacters = 65_536;
 
 const modes: Readonly<Record<WireMode, SearchMode>> = {
   [WireMode.UNSPECIFIED]: 'hybrid',
@@ -54,6 +57,23 @@ export function checkedSearch(request: WireSearchRequest): SearchRequest {
   };
   parseQuery(checked);
   return checked;
+}
+
+export function checkedEmbed(request: EmbedRequest): EngineMethods['embed']['args'] {
+  const { collection, texts, kind, dimensions } = request;
+  if (texts.length === 0 || texts.length > mostTexts)
+    throw invalidInput(`texts: there are ${texts.length}; 1 to ${mostTexts} are allowed`, { at: 'texts' });
+  for (const [i, { length }] of texts.entries())
+    if (length === 0 || length > mostTextCharacters)
+      throw invalidInput(`texts[${i}]: it has ${length} characters; 1 to ${mostTextCharacters} are allowed`, {
+        at: `texts[${i}]`,
+      });
+  return {
+    collection: collectionOf(collection),
+    texts,
+    kind: kind === TextKind.QUERY ? 'query' : 'passage',
+    dimensions: dimensions === 0 ? undefined : dimensions,
+  };
 }
 
 export function checkedDocument(request: GetDocumentRequest): EngineMethods['get']['args'] {

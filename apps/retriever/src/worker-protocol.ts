@@ -11,6 +11,7 @@ import type {
   PreparedSource,
   SearchRequest,
   SearchResult,
+  TextKind,
 } from '@crucible/retrieval';
 
 export interface SourceSettings {
@@ -77,6 +78,10 @@ export interface EngineMethods {
   readonly get: Call<
     { collection: string; wanted: { readonly id: string } | TitledDocument; start: number; end: number },
     DocumentText
+  >;
+  readonly embed: Call<
+    { collection: string; texts: readonly string[]; kind: TextKind; dimensions: number | undefined },
+    { vectors: Float32Array[]; embedder: string; tokens: number }
   >;
   readonly list: Call<{ collection: string; after: string; limit: number }, DocumentRecord[]>;
   readonly collections: Call<undefined, (CollectionInfo & { readonly name: string })[]>;

@@ -8,15 +8,15 @@
 import { createHash } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Connection } from '@lancedb/lancedb';
-import { CrucibleError, throwIfCancelled } from '@crucible/foundation';
+import { CrucibleError, invalidInput, throwIfCancelled } from '@crucible/foundation';
 import type { Chunk } from './chunk/chunk-document.ts';
-import type { Embedder } from './embed/embedder.ts';
+import type { Embedder, TextKind } from './embed/embedder.ts';
 import type { Filter } from './search/filter.ts';
 import type { Metadata } from './parse/parsed-document.ts';
 import type { Reranker } from './rerank/reranker.ts';
 import { isPair, queryTerms, termsOf } from './search/analyze.ts';
 import { defaultFitModel, fitProbability } from './search/confidence.ts';
-import { DenseIndex } from './search/dense-index.ts';
+import { DenseIndex, unit } from './search/dense-index.ts';
 import { type Candidate, fuse, type Fused, fuseReranked } from './search/fusion.ts';
 import { hasPhrase, highlights, type Span } from './search/highlights.ts';
 import { LexicalIndex } from './search/lexical-index.ts';
@@ -107,6 +107,10 @@ export interface CollectionInfo {
   readonly embedder: string;
   /** Passages whose vectors are those of the embedder. */
   readonly embedded: number;
+  /** Of its vectors; 0: there is none. */
+  readonly dimensions: number;
+  /** The fewest of them that are vectors by themselves. */
+  readonly leastDimensions: number;
   /** Empty: there is none. */
   readonly reranker: string;
   /** Of the re-ranker where a search does not say; 0: it is not used. */
@@ -186,6 +190,8 @@ export class Collection {
       version: this.#version,
       embedder: version,
       embedded,
+      dimensions: this.#embedder?.dimensions ?? 0,
+      leastDimensions: this.#embedder?.coarse ?? 0,
       reranker: this.#reranker?.version ?? '',
       rerankWeight: this.#reranker?.fit?.weight ?? 0,
       problem: [...this.#problems.values()].map(({ message }) => message).join('; '),
@@ -353,6 +359,34 @@ export class Collection {
       });
     }
     return { hits, confidence: this.#confidence(terms, hits[0]), version };
+  }
+
+  /** Vectors of texts, as the embedder of the collection makes them: of length 1, or zeros. `dimensions`: of the first ones. */
+  async embed(
+    texts: readonly string[],
+    kind: TextKind,
+    dimensions?: number,
+  ): Promise<{ readonly vectors: Float32Array[]; readonly embedder: string; readonly tokens: number }> {
+    await this.#refreshNowAndThen();
+    const problem = this.#problems.get('embedder');
+    if (problem) throw problem;
+    const embedder = this.#embedder;
+    if (!embedder)
+      throw new CrucibleError('failed-precondition', `${this.name} has no embedder yet; give it one, or train one`, {
+        at: 'collection',
+      });
+    const { version, coarse, dimensions: all } = embedder;
+    if (dimensions !== undefined && !(dimensions >= coarse && dimensions <= all))
+      throw invalidInput(
+        `dimensions: ${dimensions} is given; ${coarse === all ? all : `a whole number from ${coarse} to ${all}`} is allowed`,
+        { at: 'dimensions' },
+      );
+    const whole = await embedder.embed(texts, kind);
+    return {
+      vectors: dimensions === undefined ? whole : whole.map((vector) => unit(vector.subarray(0, dimensions))),
+      embedder: version,
+      tokens: texts.reduce((sum, text) => sum + embedder.countTokens(text, kind), 0),
+    };
   }
 
   /** What the legs say of the best passages, before they become one score: for fitting weights. */
