@@ -120,7 +120,7 @@ export async function createGatewayService({
     loadBalancing: 'round_robin',
   });
   const actor = createClient(ActorService, actorTarget, {
-    retry: ['getRun', 'listRuns'],
+    retry: ['getRun', 'listRuns', 'getPicture'],
     loadBalancing: 'round_robin',
   });
   const closeClients = (): void => {

@@ -50,6 +50,7 @@ export function runJson(info: RunInfo, id: string): object {
     strategy: info.strategy,
     model: info.model,
     model_version: info.modelVersion,
+    collection: info.collection ?? null,
     question: info.question,
     created: info.createdAt ? Math.floor(timestampDate(info.createdAt).getTime() / 1000) : null,
     ended: info.endedAt ? Math.floor(timestampDate(info.endedAt).getTime() / 1000) : null,

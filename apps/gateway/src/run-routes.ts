@@ -104,6 +104,17 @@ export function createRunRoutes(dependencies: RunRoutesDependencies): Hono<Gatew
     return context.json({ ...runJson(info, id), steps });
   });
 
+  app.get('/:id/pictures/:picture', async (context) => {
+    const { own } = idsOf(context);
+    const pictureId = context.req.param('picture');
+    const { content } = await actor.getPicture({ runId: own, pictureId }, { signal: context.req.raw.signal });
+    // Whoever opens it by itself gets a picture, and nothing that runs.
+    return context.body(Buffer.from(content), 200, {
+      'content-type': 'image/png',
+      'content-security-policy': "default-src 'none'; sandbox",
+    });
+  });
+
   app.get('/:id/events', async (context) => {
     const { id, own } = idsOf(context);
     const after = sequenceAfter(context);

@@ -48,4 +48,4 @@ export { createSelfConsistency } from './strategies/self-consistency.ts';
 export type { SelfConsistencyOptions } from './strategies/self-consistency.ts';
 export { createStepByStep } from './strategies/step-by-step.ts';
 export type { StepByStepOptions } from './strategies/step-by-step.ts';
-export type { Tool, ToolResult } from './tool.ts';
+export type { Picture, Tool, ToolResult } from './tool.ts';

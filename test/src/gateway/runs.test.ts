@@ -415,6 +415,7 @@ describe('/v1/runs', () => {
     await post({ ...hops, crucible: { ...hops.crucible, run_id: 'again' } });
     const list = await call('GET', '?limit=1');
     expect(list).toMatchObject({ object: 'list', data: [{ id: 'again', object: 'run', state: 'ended' }] });
+    expect(list.data).toMatchObject([{ strategy: 'react', model: 'oracle', collection: 'people' }]);
     expect(typeof list.after).toBe('string');
     expect((await call('GET', `?limit=1&after=${list.after}`)).data).toHaveLength(1);
     const run = await call('GET', '/again');
@@ -423,6 +424,7 @@ describe('/v1/runs', () => {
       state: 'ended',
       strategy: 'react',
       model: 'oracle',
+      collection: 'people',
       question: hops.messages[0]!.content,
       outcome: { text: 'Teladal', reason: 'finished' },
       approvals: [],
@@ -434,7 +436,7 @@ describe('/v1/runs', () => {
     const response = await fetch(`http://${gateway.target}/v1/runs/again/events?after=${half}`);
     for await (const event of eventsOf<Extension>(response)) events.push(event);
     expect(events.map(({ step }) => step)).toEqual(run.steps.slice(6));
-    for (const path of ['/none', '/none/events'])
+    for (const path of ['/none', '/none/events', '/none/pictures/0', '/again/pictures/0', '/again/pictures/..%2fruns'])
       expect(await call('GET', path)).toMatchObject({ status: 404, error: { code: 'not_found' } });
     expect(await call('POST', '/again/cancel')).toMatchObject({ status: 409 });
   });
