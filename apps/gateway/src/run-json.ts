@@ -65,8 +65,19 @@ export function runJson(info: RunInfo, id: string): object {
       }),
     ),
     outcome: answer && end ? outcomeJson(answer, end) : null,
-    usage: end ? end.usage : null,
+    usage: end ? usageJson(end.usage) : null,
     error: end?.error ?? null,
+  };
+}
+
+/** As everywhere in the API; those of steps are as steps are. */
+function usageJson({ calls, promptTokens, completionTokens, estimated }: End['usage']): object {
+  return {
+    calls,
+    prompt_tokens: promptTokens,
+    completion_tokens: completionTokens,
+    total_tokens: promptTokens + completionTokens,
+    estimated,
   };
 }
 

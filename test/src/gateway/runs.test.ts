@@ -427,6 +427,7 @@ describe('/v1/runs', () => {
       collection: 'people',
       question: hops.messages[0]!.content,
       outcome: { text: 'Teladal', reason: 'finished' },
+      usage: { calls: 3, total_tokens: expect.any(Number) as number },
       approvals: [],
       error: null,
     });
