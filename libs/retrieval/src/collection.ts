@@ -16,6 +16,7 @@ import type { Metadata } from './parse/parsed-document.ts';
 import type { Reranker } from './rerank/reranker.ts';
 import { isPair, queryTerms, termsOf } from './search/analyze.ts';
 import { defaultFitModel, fitProbability } from './search/confidence.ts';
+import { IdsByKey } from './ids-by-key.ts';
 import { DenseIndex, unit } from './search/dense-index.ts';
 import { type Candidate, fuse, type Fused, fuseReranked } from './search/fusion.ts';
 import { hasPhrase, highlights, type Span } from './search/highlights.ts';
@@ -148,8 +149,8 @@ export class Collection {
   /** Those that could not be loaded: a folder that is not there any more. */
   readonly #problems = new Map<ModelRole, CrucibleError>();
   readonly #entries = new Map<string, Entry>();
-  /** Ids of documents by what they came in; most sources are one document. */
-  readonly #sources = new Map<string, string | Set<string>>();
+  readonly #sources = new IdsByKey();
+  readonly #titles = new IdsByKey();
   readonly #slotEntries: (Entry | undefined)[] = [];
   readonly #slotOrdinals: number[] = [];
   #free: number[] = [];
@@ -275,8 +276,7 @@ export class Collection {
 
   /** Ids of the documents that came in a source. */
   documentsOf(source: string): readonly string[] {
-    const ids = this.#sources.get(source) ?? [];
-    return typeof ids === 'string' ? [ids] : [...ids];
+    return this.#sources.get(source);
   }
 
   /** Names of the sources that begin so. */
@@ -286,10 +286,8 @@ export class Collection {
 
   /** The id of the document of exactly this title that the filter lets through; of several, the first. */
   idOf(title: string, filter: Filter = () => true): string | undefined {
-    let first: string | undefined;
-    for (const [id, { document }] of this.#entries)
-      if (document.record.title === title && (first === undefined || id < first) && filter(document.record)) first = id;
-    return first;
+    const ids = this.#titles.get(title).filter((id) => filter(this.#entries.get(id)!.document.record));
+    return ids.reduce<string | undefined>((first, id) => (first === undefined || id < first ? id : first), undefined);
   }
 
   get(id: string): { readonly record: DocumentRecord; readonly text: string; readonly passages: number } {
@@ -589,7 +587,7 @@ export class Collection {
   }
 
   #remember(document: StoredDocument, terms: readonly string[][]): void {
-    const { id, source } = document.record;
+    const { id, source, title } = document.record;
     this.#forget(id);
     const passages = document.passages.map(({ start, end, heading, page }) => ({ start, end, heading, page }));
     const entry: Entry = { document: { ...document, passages }, slots: [] };
@@ -603,10 +601,8 @@ export class Collection {
     });
     this.#passages += document.passages.length;
     this.#entries.set(id, entry);
-    const ids = this.#sources.get(source);
-    if (ids === undefined) this.#sources.set(source, id);
-    else if (typeof ids === 'string') this.#sources.set(source, new Set([ids, id]));
-    else ids.add(id);
+    this.#sources.add(source, id);
+    this.#titles.add(title, id);
   }
 
   #forget(id: string): void {
@@ -620,10 +616,9 @@ export class Collection {
       this.#slotEntries[slot] = undefined;
       this.#dead.push(slot);
     }
-    const { source } = entry.document.record;
-    const ids = this.#sources.get(source)!;
-    if (typeof ids !== 'string') ids.delete(id);
-    if (ids === id || (typeof ids !== 'string' && ids.size === 0)) this.#sources.delete(source);
+    const { source, title } = entry.document.record;
+    this.#sources.remove(source, id);
+    this.#titles.remove(title, id);
     if (!this.#lexical.isUntidy) return;
     this.#lexical.tidy();
     for (const slot of this.#dead) this.#free.push(slot);
