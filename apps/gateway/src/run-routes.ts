@@ -19,6 +19,8 @@ import { approvalJson, runJson } from './run-json.ts';
 
 export interface RunRoutesDependencies extends RunDependencies {
   readonly actor: Client<typeof ActorService>;
+  /** Who follows is sent away when the closing begins: nothing is lost, and another gateway goes on. */
+  readonly leaving: AbortSignal;
 }
 
 const mostListed = 500;
@@ -35,7 +37,7 @@ const approvalSchema = z.strictObject({
 });
 
 export function createRunRoutes(dependencies: RunRoutesDependencies): Hono<GatewayEnv> {
-  const { actor, runs, metrics, closing } = dependencies;
+  const { actor, runs, metrics, closing, leaving } = dependencies;
   const app = new Hono<GatewayEnv>();
 
   const idsOf = (context: GatewayContext): { readonly caller: Caller; readonly id: string; readonly own: string } => {
@@ -119,7 +121,7 @@ export function createRunRoutes(dependencies: RunRoutesDependencies): Hono<Gatew
     const { id, own } = idsOf(context);
     const after = sequenceAfter(context);
     if (!runs.find(own)) await read(own, after, context.req.raw.signal);
-    return respondWithEvents(context, closing, (signal) => {
+    return respondWithEvents(context, leaving, (signal) => {
       const live = runs.find(own);
       return live ? followLive(live, id, after, signal) : followKept(own, id, after, signal);
     });

@@ -536,7 +536,10 @@ describe('an approval', () => {
   test('is still waited for after a restart of the gateway', { timeout }, async () => {
     const first = await startGateway();
     const { id, approval } = await askedFor(acting, first.target);
-    await first.close(0);
+    const watched = await fetch(`http://${first.target}/v1/runs/${id}/events`);
+    // However long others may take: who watches, and who waits for people, is not waited for.
+    await first.close(10 * timeout);
+    expect(await watched.text()).toContain('the gateway is shutting down; follow again from the last event');
     const second = await startGateway();
     onTestFinished(() => second.close(0));
     await vi.waitFor(async () =>
