@@ -79,8 +79,9 @@ describe('pictures of a run', () => {
     expect(() => many.keepPicture(png(64))).toThrow('the run has 64 pictures; no more are kept');
     expect(many.keepPicture(png(63)).width).toBe(3);
     using large = begun(store, 'large');
-    for (let i = 0; i < 3; i++) large.keepPicture(png(i, 5 * 2 ** 20));
-    expect(() => large.keepPicture(png(3, 2 ** 20))).toThrow(
+    expect(() => large.keepPicture(png(0, 4_000_000))).toThrow('bytes; 4000000 are kept');
+    for (let i = 0; i < 5; i++) large.keepPicture(png(i, 3 * 2 ** 20));
+    expect(() => large.keepPicture(png(5, 2 ** 20))).toThrow(
       expect.objectContaining({ code: 'resource-exhausted' }) as Error,
     );
   });

@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import { CrucibleError, writeFileAtomic } from '@crucible/foundation';
 import type { Picture } from '@crucible/prompting';
 
+/** Of one picture, which goes out in one message. */
+const mostPictureBytes = 4_000_000;
 /** Of one run. */
 const mostPictures = 64;
 const mostBytes = 16 * 2 ** 20;
@@ -29,6 +31,11 @@ export class RunPictures {
     const path = this.#path(runId, id);
     const picture = { id, ...sizeOf(png), bytes: png.length };
     if (existsSync(path)) return picture;
+    if (png.length > mostPictureBytes)
+      throw new CrucibleError(
+        'resource-exhausted',
+        `the picture has ${png.length} bytes; ${mostPictureBytes} are kept`,
+      );
     const kept = this.#list(runId);
     if (kept.length >= mostPictures)
       throw new CrucibleError('resource-exhausted', `the run has ${mostPictures} pictures; no more are kept`);
