@@ -156,8 +156,10 @@ describe.skipIf(!isThere)(isThere ? 'the console' : `the console (skipped: ${chr
 
   test('a trace unfolds while the model acts, and is there again as a run', { timeout }, async () => {
     const page = await open('/?model=oracle&ask=react&collection=drinks');
+    // It folds up with the answer: who begins to look after the question may be late.
+    const unfolded = page.locator('.trace .step-name', { hasText: 'Observation' }).first().waitFor();
     await ask(page, 'How hot is the water for green tea?');
-    await page.locator('.trace .step-name', { hasText: 'Observation' }).first().waitFor();
+    await unfolded;
     await finished(page);
     expect(await page.locator('.answer .markdown').textContent()).toBe('75 degrees');
     expect(await page.locator('.trace-list').count()).toBe(0);

@@ -70,7 +70,7 @@ function script(messages: readonly Message[]): string | readonly string[] {
       ][turn] ?? ''
     );
   if (messages.at(-1)?.content.includes('Observation 2') === true || turn === 2)
-    return 'Thought 3: that is it.\nAction 3: Finish[75 degrees]';
+    return ['Thought 3: that ', ...Array<string>(20).fill('really '), 'is it.\n', 'Action 3: ', 'Finish[75 degrees]'];
   if (turn === 1) return 'Thought 2: the page speaks of tea, I look for the degrees.\nAction 2: Lookup[degrees]';
   if (asked.includes('Thought')) return 'Thought 1: I search for tea.\nAction 1: Search[Tea]';
   return 'Green tea is steeped at **75 degrees** for two minutes [1].';
