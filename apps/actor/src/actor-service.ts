@@ -72,7 +72,7 @@ export async function createActorService(dependencies: ActorDependencies): Promi
   });
   const models = new Models(policy, config.models);
   const tools = new ToolSources(config, log);
-  const store = new RunStore(join(home, 'actor', 'runs'), log, kept);
+  const store = new RunStore(join(home, 'actor'), log, kept);
   const events = bus && new StepEvents(bus, log);
   const services = { models, retriever, sandbox, tools };
   const { approvalTimeoutMs: approvalTimeout } = config;
@@ -113,6 +113,8 @@ export async function createActorService(dependencies: ActorDependencies): Promi
       }
       return { run, steps };
     },
+
+    getPicture: ({ runId, pictureId }) => ({ content: store.picture(runId, pictureId) }),
 
     listRuns: ({ pageSize, pageToken, states }) => {
       if (pageSize > mostPage) throw invalidInput(`page_size: ${pageSize} is above ${mostPage}`, { at: 'page_size' });

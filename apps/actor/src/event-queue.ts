@@ -36,7 +36,8 @@ export class EventQueue<T> implements AsyncIterable<T> {
       }
       if (this.#error) throw this.#error;
       if (this.#closed) return;
-      await new Promise<void>((resolve) => (this.#wakeReader = resolve));
+      // What steps set in motion, the next question or a search, goes out before they are told.
+      await new Promise<void>((resolve) => (this.#wakeReader = () => setImmediate(resolve)));
     }
   }
 

@@ -109,7 +109,7 @@ describe('the runs that are kept', () => {
       expect(() => store.create(start(runId))).toThrow(expect.objectContaining({ code: 'conflict' }) as Error);
       expect(() => store.open(runId)).toThrow(expect.objectContaining({ code: 'conflict' }) as Error);
     }
-    writeFileSync(join(folder, 'broken.jsonl'), 'x\ny\n');
+    writeFileSync(join(folder, 'runs', 'broken.jsonl'), 'x\ny\n');
     const again = new RunStore(folder, log);
     expect(again.list().map((record) => [record.runId, stateOf(record)])).toEqual(
       [

@@ -7,7 +7,7 @@ import { closeSync, fdatasyncSync, fstatSync, ftruncateSync, openSync, readFileS
 import { crc32 } from 'node:zlib';
 import type { RunSpec } from '@crucible/actor';
 import { CrucibleError, type ErrorCode, writeFileAtomic, writeFully } from '@crucible/foundation';
-import type { ChatEvent, CodeResult, Passage, Step, ToolResult } from '@crucible/prompting';
+import type { ChatEvent, CodeResult, Passage, Step, TextDocument, ToolResult } from '@crucible/prompting';
 
 /** What a call came to. */
 export type Outcome<T> =
@@ -48,11 +48,13 @@ export type Entry =
   | { readonly kind: 'step'; readonly step: Step }
   | { readonly kind: 'answer'; readonly key: string; readonly events: readonly ChatEvent[] }
   | { readonly kind: 'search'; readonly key: string; readonly outcome: Outcome<readonly Passage[]> }
-  | { readonly kind: 'document'; readonly key: string; readonly outcome: Outcome<string> }
+  | { readonly kind: 'document'; readonly key: string; readonly outcome: Outcome<TextDocument | null> }
   | { readonly kind: 'program'; readonly key: string; readonly outcome: Outcome<CodeResult> }
   | { readonly kind: 'tool'; readonly key: string; readonly outcome: Outcome<ToolResult> }
   | ({ readonly kind: 'asked' } & Asked)
   | ({ readonly kind: 'decided' } & Decided)
+  /** The steps up to this one have become events. */
+  | { readonly kind: 'published'; readonly step: number }
   /** A tool that was allowed is about to run. */
   | { readonly kind: 'began'; readonly callId: string };
 

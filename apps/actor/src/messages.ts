@@ -25,7 +25,7 @@ const states: Readonly<Record<RunState, WireState>> = {
 
 export function runMessage(record: RunRecord): MessageInitShape<typeof RunInfoSchema> {
   const { runId, strategy, model, modelVersion, question, createdAt, lastStep, asked } = record;
-  const { answer, end, endedAt } = record;
+  const { answer, end, endedAt, collection } = record;
   return {
     runId,
     strategy,
@@ -38,6 +38,7 @@ export function runMessage(record: RunRecord): MessageInitShape<typeof RunInfoSc
     approvalRequests: Array.from(asked.values(), approvalMessage),
     ...(answer && { answer: bodyOf(answer) as MessageInitShape<typeof AnswerSchema> }),
     ...(end && { end: bodyOf(end) as MessageInitShape<typeof EndSchema> }),
+    ...(collection !== undefined && { collection }),
     ...(endedAt !== undefined && { endedAt: timestampFromMs(endedAt) }),
   };
 }

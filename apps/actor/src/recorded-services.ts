@@ -115,18 +115,18 @@ class Heard {
 }
 
 export function recordedRetriever(retriever: Retriever, recording: Recording): Retriever {
-  const { textOf } = retriever;
   return {
     search: (query, { signal, ...options }) =>
       recording.outcome('search', recording.keyOf('search', query, options), signal, () =>
         retriever.search(query, { ...options, signal }),
       ),
-    ...(textOf && {
-      textOf: (document, { signal }) =>
-        recording.outcome('document', recording.keyOf('document', document), signal, () =>
-          textOf(document, { signal }),
-        ),
-    }),
+    documentOf: async (wanted, { signal }) => {
+      const found = await recording.outcome('document', recording.keyOf('document', wanted), signal, async () => {
+        // JSON has no undefined.
+        return (await retriever.documentOf(wanted, { signal })) ?? null;
+      });
+      return found ?? undefined;
+    },
   };
 }
 

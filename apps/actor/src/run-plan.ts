@@ -16,7 +16,7 @@ import type { SandboxService } from '@crucible/protos/sandbox/v1';
 import type { Client } from '@crucible/rpc';
 import type { Models, ResolvedModel } from './models.ts';
 import type { RunPlan } from './run-session.ts';
-import type { ToolSources } from './tool-sources.ts';
+import type { OfferedTool, ToolSources } from './tool-sources.ts';
 
 export interface PlanServices {
   readonly models: Models;
@@ -91,19 +91,23 @@ export async function resolvePlan(
 
 /** Nothing begins before its first step is asked for. */
 function assertPossible({ strategy, task, options, services, tools }: RunPlan): void {
-  runStrategy(strategy, task, { ...services, tools: () => tools(services).map(({ tool }) => tool) }, options);
+  const keepPicture = (): never => {
+    throw new CrucibleError('internal', 'these tools are not used');
+  };
+  const offered = (): readonly OfferedTool[] => tools({ ...services, keepPicture });
+  runStrategy(strategy, task, { ...services, tools: () => offered().map(({ tool }) => tool) }, options);
 }
 
 async function openTools(
   { needs }: Strategy,
-  { tools: names, knowledge }: RunSpec,
+  { tools: names, knowledge, pictures = false }: RunSpec,
   services: PlanServices,
   { model }: ResolvedModel,
   signal: AbortSignal,
 ) {
   if (!needs.includes('tools')) return undefined;
   const isForged = model.wording === 'forged';
-  return services.tools.open({ names, hasKnowledge: knowledge !== undefined, isForged, signal });
+  return services.tools.open({ names, hasKnowledge: knowledge !== undefined, isForged, pictures, signal });
 }
 
 function strategyOptions({ examples = [], choice, samples, react, ragPassages }: RunSpec): StrategyOptions {

@@ -21,7 +21,7 @@ import type { Asked } from './journal.ts';
 import { recordedModel, recordedRetriever, recordedRunner, Recording } from './recorded-services.ts';
 import type { OpenRun } from './run-store.ts';
 import { StepLedger } from './step-ledger.ts';
-import type { OfferedTool } from './tool-sources.ts';
+import type { OfferedTool, ToolServices } from './tool-sources.ts';
 
 export type SessionEvent =
   { readonly kind: 'step'; readonly step: Step } | { readonly kind: 'approval'; readonly asked: Asked };
@@ -34,7 +34,7 @@ export interface RunPlan {
   readonly timeMs: number;
   readonly services: Pick<Services, 'model' | 'retriever' | 'code'>;
   /** Made anew by every call; `services` are those that are recorded. */
-  readonly tools: (services: Pick<Services, 'retriever' | 'code'>) => readonly OfferedTool[];
+  readonly tools: (services: ToolServices) => readonly OfferedTool[];
 }
 
 export interface SessionInit {
@@ -94,7 +94,10 @@ export class RunSession {
         {
           ...recorded,
           model: recordedModel(model, this.#recording),
-          tools: () => plan.tools(recorded).map((offered) => this.#recorded(offered)),
+          tools: () =>
+            plan
+              .tools({ ...recorded, keepPicture: (png) => open.keepPicture(png) })
+              .map((offered) => this.#recorded(offered)),
         },
         {
           ...plan.options,
@@ -184,11 +187,11 @@ function stepsOf(open: OpenRun): Step[] {
 
 /** Tools may be anybody's: megabytes are cut, and what is no text becomes one. */
 function bounded(result: ToolResult): ToolResult {
-  const { text: given, passages }: { text?: unknown; passages?: ToolResult['passages'] } = result;
+  const { text: given, ...shown }: Omit<ToolResult, 'text'> & { text?: unknown } = result;
   const text = typeof given === 'string' ? given : JSON.stringify({ text: given });
   return {
     text: text.length > mostToolCharacters ? text.slice(0, mostToolCharacters).toWellFormed() : text,
-    ...(passages && { passages }),
+    ...shown,
   };
 }
 

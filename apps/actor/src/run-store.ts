@@ -2,8 +2,9 @@
 import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { CrucibleError, invalidInput, removeLeftovers } from '@crucible/foundation';
-import type { Step } from '@crucible/prompting';
+import type { Picture, Step } from '@crucible/prompting';
 import type { Logger } from '@crucible/service';
+import { RunPictures } from './run-pictures.ts';
 import { type Asked, type Dated, type Entry, Journal, journalBytes, readJournal, type Start } from './journal.ts';
 
 export type RunState = 'running' | 'waiting' | 'interrupted' | 'ended';
@@ -17,7 +18,10 @@ export interface RunRecord {
   /** The beginning of it. */
   readonly question: string;
   readonly createdAt: number;
+  /** What it searches; undefined: nothing. */
+  readonly collection: string | undefined;
   lastStep: number;
+  /** Of its journal and its pictures. */
   bytes: number;
   readonly asked: Map<string, Asked>;
   answer?: Extract<Step, { readonly kind: 'answer' }>;
@@ -39,12 +43,16 @@ const shownCharacters = 1000;
 
 export class RunStore {
   readonly #folder: string;
+  readonly #pictures: RunPictures;
   readonly #records = new Map<string, RunRecord>();
   readonly #mostRuns: number;
   readonly #mostBytes: number;
 
-  constructor(folder: string, log: Logger, { mostRuns = 1000, mostBytes = 256 * 2 ** 20 }: StoreLimits = {}) {
+  /** `folder`: of all that the actor keeps. */
+  constructor(parent: string, log: Logger, { mostRuns = 1000, mostBytes = 256 * 2 ** 20 }: StoreLimits = {}) {
+    const folder = join(parent, 'runs');
     this.#folder = folder;
+    this.#pictures = new RunPictures(join(parent, 'pictures'));
     this.#mostRuns = mostRuns;
     this.#mostBytes = mostBytes;
     mkdirSync(folder, { recursive: true });
@@ -54,7 +62,8 @@ export class RunStore {
       const path = join(folder, name);
       try {
         const { entries, bytes } = readJournal(path);
-        const record = recordOf(entries[0] as Dated & Start, bytes);
+        const start = entries[0] as Dated & Start;
+        const record = recordOf(start, bytes + this.#pictures.bytes(start.runId));
         for (const entry of entries) applyEntry(record, entry);
         this.#records.set(record.runId, record);
       } catch (reason) {
@@ -62,6 +71,7 @@ export class RunStore {
         log.error({ path, error: CrucibleError.from(reason).message }, 'the journal of a run cannot be read');
       }
     }
+    this.#pictures.retain((runId) => this.#records.has(runId) || journalBytes(this.#path(runId)) > 0);
     this.#prune();
   }
 
@@ -82,6 +92,11 @@ export class RunStore {
     return readJournal(this.#path(runId)).entries;
   }
 
+  picture(runId: string, id: string): Uint8Array {
+    this.get(runId);
+    return this.#pictures.read(runId, id);
+  }
+
   create(start: Start): OpenRun {
     const { runId } = start;
     if (this.#records.has(runId) || journalBytes(this.#path(runId)) > 0)
@@ -91,7 +106,7 @@ export class RunStore {
     this.#records.set(runId, record);
     record.isOpen = true;
     this.#prune();
-    return new OpenRun(record, journal, [dated], () => this.#prune());
+    return this.#opened(record, journal, [dated]);
   }
 
   /** To go on with it. Nobody else may work on it. */
@@ -100,7 +115,13 @@ export class RunStore {
     if (record.isOpen) throw new CrucibleError('conflict', `run_id: somebody listens to ${runId}`, { at: 'run_id' });
     const { journal, entries } = Journal.open(this.#path(runId));
     record.isOpen = true;
-    return new OpenRun(record, journal, entries, () => this.#prune());
+    return this.#opened(record, journal, entries);
+  }
+
+  #opened(record: RunRecord, journal: Journal, entries: readonly Dated[]): OpenRun {
+    const keepPicture = (png: Uint8Array): Picture => this.#pictures.keep(record.runId, png);
+    const pictureBytes = (): number => this.#pictures.bytes(record.runId);
+    return new OpenRun({ record, journal, entries, keepPicture, pictureBytes, onClose: () => this.#prune() });
   }
 
   #path(runId: string): string {
@@ -116,6 +137,7 @@ export class RunStore {
     let bytes = this.list().reduce((sum, record) => sum + record.bytes, 0);
     while (doomed.length > 0 && (this.#records.size > this.#mostRuns || bytes > this.#mostBytes)) {
       const record = doomed.pop()!;
+      this.#pictures.remove(record.runId);
       rmSync(this.#path(record.runId), { force: true });
       this.#records.delete(record.runId);
       bytes -= record.bytes;
@@ -123,35 +145,53 @@ export class RunStore {
   }
 }
 
+interface OpenRunInit {
+  readonly record: RunRecord;
+  readonly journal: Journal;
+  readonly entries: readonly Dated[];
+  readonly keepPicture: (png: Uint8Array) => Picture;
+  readonly pictureBytes: () => number;
+  readonly onClose: () => void;
+}
+
 /** A run that is worked on. */
 export class OpenRun implements Disposable {
   readonly record: RunRecord;
   /** What happened before it was opened. */
   readonly entries: readonly Dated[];
-  readonly #journal: Journal;
-  readonly #onClose: () => void;
+  readonly #init: OpenRunInit;
+  #pictureBytes: number;
   #closed = false;
 
-  constructor(record: RunRecord, journal: Journal, entries: readonly Dated[], onClose: () => void) {
-    this.record = record;
-    this.entries = entries;
-    this.#journal = journal;
-    this.#onClose = onClose;
+  constructor(init: OpenRunInit) {
+    this.record = init.record;
+    this.entries = init.entries;
+    this.#init = init;
+    this.#pictureBytes = init.pictureBytes();
   }
 
   append(entry: Entry, options?: { readonly lasting?: boolean }): void {
     // Work that was broken off may still come to its end.
     if (this.#closed) return;
-    applyEntry(this.record, this.#journal.append(entry, options));
-    this.record.bytes = this.#journal.bytes;
+    const { journal } = this.#init;
+    applyEntry(this.record, journal.append(entry, options));
+    this.record.bytes = journal.bytes + this.#pictureBytes;
+  }
+
+  /** A PNG; throws where there are as many as a run may have. */
+  keepPicture(png: Uint8Array): Picture {
+    if (this.#closed) throw new CrucibleError('cancelled', 'the run is not worked on any more');
+    const picture = this.#init.keepPicture(png);
+    this.#pictureBytes = this.#init.pictureBytes();
+    return picture;
   }
 
   [Symbol.dispose](): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#journal[Symbol.dispose]();
+    this.#init.journal[Symbol.dispose]();
     this.record.isOpen = false;
-    this.#onClose();
+    this.#init.onClose();
   }
 }
 
@@ -171,6 +211,7 @@ export function assertRunId(runId: string): void {
 }
 
 function recordOf({ runId, spec, model, modelVersion, at }: Dated & Start, bytes: number): RunRecord {
+  const { knowledge } = spec;
   return {
     runId,
     strategy: spec.strategy,
@@ -178,6 +219,7 @@ function recordOf({ runId, spec, model, modelVersion, at }: Dated & Start, bytes
     modelVersion,
     question: spec.question.slice(0, shownCharacters).toWellFormed(),
     createdAt: at,
+    collection: knowledge && (knowledge.collection === '' ? 'default' : knowledge.collection),
     lastStep: 0,
     bytes,
     asked: new Map(),

@@ -2,10 +2,12 @@
 import { randomUUID } from 'node:crypto';
 import type { RunSpec } from '@crucible/actor';
 import { CrucibleError } from '@crucible/foundation';
+import type { Step } from '@crucible/prompting';
 import type { Logger } from '@crucible/service';
 import { EventQueue } from './event-queue.ts';
 import { type PlanServices, resolvePlan } from './run-plan.ts';
 import { RunSession, type SessionEvent } from './run-session.ts';
+import type { Dated } from './journal.ts';
 import { assertRunId, type OpenRun, type RunStore } from './run-store.ts';
 import type { StepEvents } from './step-events.ts';
 
@@ -128,11 +130,15 @@ export class Runs {
       signal.throwIfAborted();
       const { plan, model } = resolved;
       open = prepared.open();
-      const onStep = (step: Parameters<StepEvents['publish']>[1]): void => events?.publish(runId, step);
+      const opened = open;
+      const { createdAt } = open.record;
+      const onPublished = (step: number): void => opened.append({ kind: 'published', step });
+      const published = { runId, createdAt, onPublished };
+      const onStep = (step: Step): void => events?.publish(published, step);
+      for (const step of unpublishedSteps(open.entries)) onStep(step);
       const session = new RunSession({ open, plan, afterStep, approvalTimeout, onStep });
       slot.session = session;
       log.info({ runId, strategy: plan.strategy.name, model: model.name }, 'a run is under way');
-      const opened = open;
       const held = resolved;
       void session.work().finally(async () => {
         opened[Symbol.dispose]();
@@ -149,4 +155,10 @@ export class Runs {
       throw reason;
     }
   }
+}
+
+/** What a crash kept from becoming events. */
+function unpublishedSteps(entries: readonly Dated[]): Step[] {
+  const published = entries.findLast((entry) => entry.kind === 'published')?.step ?? 0;
+  return entries.flatMap((entry) => (entry.kind === 'step' && entry.step.number > published ? [entry.step] : []));
 }

@@ -27,7 +27,7 @@ export class StepLedger {
 
   /** The step as it is to be told; undefined: it was. */
   take(step: Step, elapsedMs: number): Step | undefined {
-    const before = this.#told.get(keyOf(step))?.shift();
+    const before = this.#told.size > 0 ? this.#told.get(keyOf(step))?.shift() : undefined;
     if (before !== undefined) {
       if ('call' in step && 'call' in before) this.#calls.set(step.call, before.call);
       return undefined;

@@ -1,10 +1,11 @@
 /** Where the tools of runs come from: what is built in, a browser for each run that needs one, and MCP servers. */
 import { CrucibleError, invalidInput, withDeadline } from '@crucible/foundation';
-import { createPageTools, createPythonTool, type Services, type Tool } from '@crucible/prompting';
+import { createPageTools, createPythonTool, type Picture, type Services, type Tool } from '@crucible/prompting';
 import type { Logger } from '@crucible/service';
 import {
   type Browser,
   type BrowserSession,
+  type BrowserToolOptions,
   connectMcpServer,
   createBrowser,
   createBrowserTools,
@@ -25,10 +26,16 @@ export interface OfferedTool {
   readonly isPure: boolean;
 }
 
+/** What tools work with that is the run's own. */
+export interface ToolServices extends Pick<Services, 'retriever' | 'code'> {
+  /** Keeps a PNG with the run. */
+  readonly keepPicture: (png: Uint8Array) => Picture;
+}
+
 /** The tools of one run, and what they hold open. */
 export interface RunTools extends AsyncDisposable {
   /** Those that remember something are made anew by every call. */
-  readonly make: (services: Pick<Services, 'retriever' | 'code'>) => readonly OfferedTool[];
+  readonly make: (services: ToolServices) => readonly OfferedTool[];
 }
 
 interface ToolsRequest {
@@ -36,6 +43,8 @@ interface ToolsRequest {
   readonly names: readonly string[] | undefined;
   readonly hasKnowledge: boolean;
   readonly isForged: boolean;
+  /** Whether every use of the browser takes a picture. */
+  readonly pictures: boolean;
   readonly signal: AbortSignal;
 }
 
@@ -72,7 +81,7 @@ export class ToolSources implements AsyncDisposable {
   }
 
   /** Throws for names that stand for nothing, and for tools that cannot be had. */
-  async open({ names, hasKnowledge, isForged, signal }: ToolsRequest): Promise<RunTools> {
+  async open({ names, hasKnowledge, isForged, pictures, signal }: ToolsRequest): Promise<RunTools> {
     const wanted = names ?? [
       ...(hasKnowledge ? pageToolNames : []),
       // A forged model has learned to search or to calculate, not both at once.
@@ -107,14 +116,14 @@ export class ToolSources implements AsyncDisposable {
       });
     const own = new OwnTools(this.#guard, () => this.#openSession());
     return {
-      make: ({ retriever, code }) => {
+      make: ({ retriever, code, keepPicture }) => {
         const pure = [
           ...(retriever ? createPageTools(retriever) : []),
           ...(code ? [createPythonTool(code, isForged ? { decimals: forgedDecimals } : {})] : []),
         ];
         return [
           ...pure.map((tool) => this.#offered(tool, builtIn, true)),
-          ...own.tools.map((tool) => this.#offered(tool, builtIn, false)),
+          ...own.tools({ keepPicture, pictures }).map((tool) => this.#offered(tool, builtIn, false)),
           ...known.filter(({ source }) => source !== builtIn),
         ].filter(({ tool }) => chosen.has(tool.name));
       },
@@ -131,7 +140,7 @@ export class ToolSources implements AsyncDisposable {
     const session = new Proxy({} as BrowserSession, { get: nothing });
     const hasBrowser = findChromium() !== undefined;
     if (!hasBrowser) missing.push({ source: browserName, reason: 'there is no Chromium on this machine' });
-    const retriever = { search: nothing };
+    const retriever = { search: nothing, documentOf: nothing };
     await using fetchTool = createFetchTool(this.#guard);
     const connected = await Promise.all(
       servers.map(async (server) => {
@@ -150,7 +159,7 @@ export class ToolSources implements AsyncDisposable {
     return {
       tools: [
         ...pure.map((tool) => this.#offered(tool, builtIn, true)),
-        ...[fetchTool, ...(hasBrowser ? createBrowserTools(session) : [])].map((tool) =>
+        ...[fetchTool, ...(hasBrowser ? createBrowserTools(session, { keepPicture: nothing }) : [])].map((tool) =>
           this.#offered(tool, builtIn, false),
         ),
         ...connected.flat(),
@@ -183,8 +192,8 @@ function mayName(pattern: string, prefix: string): boolean {
 
 /** What one run has for itself: connections, and a session of the browser from its first use on. */
 class OwnTools {
-  readonly tools: readonly Tool[];
   readonly #fetch: ReturnType<typeof createFetchTool>;
+  readonly #browser: BrowserSession;
   #session: Promise<BrowserSession> | undefined;
 
   constructor(guard: NetworkGuard, openSession: () => Promise<BrowserSession>) {
@@ -197,7 +206,11 @@ class OwnTools {
       });
       return this.#session;
     };
-    this.tools = [this.#fetch, ...createBrowserTools(lazySession(opened))];
+    this.#browser = lazySession(opened);
+  }
+
+  tools(options: BrowserToolOptions): readonly Tool[] {
+    return [this.#fetch, ...createBrowserTools(this.#browser, options)];
   }
 
   async close(): Promise<void> {

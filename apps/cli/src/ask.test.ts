@@ -158,6 +158,10 @@ describe('crucible ask', { timeout }, () => {
       /^crucible: --collection is for the services, and --url does without them; /,
     ],
     [['--tool', 'python'], 'crucible: --tool: direct uses no tools; react does\n'],
+    [
+      ['--strategy', 'react', '--tool', 'fetch', '--pictures'],
+      'crucible: --pictures: they are of what the browser shows; name it with --tool browser\n',
+    ],
   ])('refuses %j before anything is started', async (args, message) => {
     const refused = await crucible(['--home', temporaryFolder(), 'ask', 'x', ...args]);
     expect(refused).toMatchObject({ code: 2, stdout: '' });

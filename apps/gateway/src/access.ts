@@ -43,7 +43,7 @@ interface Area {
 /** The first that fits; what fits none needs no key. */
 const areas: readonly Area[] = [
   { path: /^\/v1\/(?:models|chat|completions|classifications|runs)(?:\/|$)/, scope: 'chat' },
-  { path: /^\/v1\/knowledge(?:\/|$)/, scope: 'knowledge' },
+  { path: /^\/v1\/(?:knowledge|embeddings)(?:\/|$)/, scope: 'knowledge' },
   { path: /^\/v1\/sandbox(?:\/|$)/, scope: 'sandbox' },
   { path: /^\/v1\/jobs(?:\/|$)/, scope: 'jobs' },
   { path: /^\/v1(?:\/|$)/, scope: undefined },
@@ -52,7 +52,7 @@ const areas: readonly Area[] = [
 ];
 
 /** Requests that compute for long. */
-const runPaths = /^\/(?:v1\/(?:chat\/completions|completions|sandbox\/execute)|mcp)$/;
+const runPaths = /^\/(?:v1\/(?:chat\/completions|completions|embeddings|sandbox\/execute)|mcp)$/;
 
 const anybody: Caller = { id: '', assertMay: () => undefined, spendTokens: () => undefined };
 

@@ -23,6 +23,7 @@ import { createAccess, type GatewayEnv } from './access.ts';
 import { createClassificationsRoute } from './classifications-route.ts';
 import { createChatCompletionsRoute } from './chat-completions-route.ts';
 import { createCompletionsRoute } from './completions-route.ts';
+import { createEmbeddingsRoute } from './embeddings-route.ts';
 import { createConsoleFiles } from './console-files.ts';
 import { createExecuteRoute, sandboxInfo } from './execute-route.ts';
 import { createMcpRoute } from './mcp-route.ts';
@@ -119,7 +120,7 @@ export async function createGatewayService({
     loadBalancing: 'round_robin',
   });
   const actor = createClient(ActorService, actorTarget, {
-    retry: ['getRun', 'listRuns'],
+    retry: ['getRun', 'listRuns', 'getPicture'],
     loadBalancing: 'round_robin',
   });
   const closeClients = (): void => {
@@ -129,6 +130,7 @@ export async function createGatewayService({
   const strategies = new StrategyModels(actor);
   const metrics = new Metrics();
   const closing = new AbortController();
+  const leaving = new AbortController();
   const app = new Hono<GatewayEnv>();
   app.use(async (context, next) => {
     const began = performance.now();
@@ -160,7 +162,11 @@ export async function createGatewayService({
   app.use(createAccess({ keys, origins, hosts: checksHosts ? [...loopbackNames(host), ...hosts] : undefined }));
   const limited = bodyLimit({
     maxSize: mostBodyBytes,
-    onError: (context) => errorResponse(context, new BodyTooLargeError(mostBodyBytes)),
+    onError: (context) => {
+      // What is left of the body is not read, so that nothing else can come over this connection.
+      context.header('connection', 'close');
+      return errorResponse(context, new BodyTooLargeError(mostBodyBytes));
+    },
   });
   app.use((context, next) => (isUpload(context.req.method, context.req.path) ? next() : limited(context, next)));
 
@@ -190,15 +196,17 @@ export async function createGatewayService({
     const { info } = await models.find(splitModel(id).model, context.req.raw.signal);
     return context.json({ ...modelEntry(info), id });
   });
-  const answering = { policy, models, metrics, log, closing: closing.signal, runs: new LiveRuns(actor) };
+  const runs = new LiveRuns(actor);
+  const answering = { policy, models, metrics, log, closing: closing.signal, runs };
   app.post('/v1/chat/completions', createChatCompletionsRoute(answering));
   app.post('/v1/classifications', createClassificationsRoute(policy));
   app.post('/v1/completions', createCompletionsRoute(answering));
-  app.route('/v1/runs', createRunRoutes({ ...answering, actor }));
+  app.post('/v1/embeddings', createEmbeddingsRoute(retriever));
+  app.route('/v1/runs', createRunRoutes({ ...answering, actor, leaving: leaving.signal }));
   app.route('/v1/knowledge', createKnowledgeRoutes(retriever));
   app.get('/v1/sandbox', async (context) => context.json(await sandboxInfo(sandbox, context.req.raw.signal)));
   app.post('/v1/sandbox/execute', createExecuteRoute({ sandbox, closing: closing.signal }));
-  app.route('/v1/jobs', createJobRoutes({ trainer, closing: closing.signal }));
+  app.route('/v1/jobs', createJobRoutes({ trainer, closing: closing.signal, leaving: leaving.signal }));
   const mcp = createMcpRoute({ actor, retriever, sandbox });
   app.all('/mcp', mcp.handle);
   app.get('/v1/*', (context) => context.notFound());
@@ -225,6 +233,8 @@ export async function createGatewayService({
     target,
     close: async (graceMs = 10_000) => {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      leaving.abort(new CrucibleError('unavailable', 'the gateway is shutting down; follow again from the last event'));
+      runs.prepareToClose();
       // Clients keep connections open for requests that will not be taken any more.
       const sweep = setInterval(() => server.closeIdleConnections(), 50);
       await withDeadline(closed, graceMs, 'open requests').catch(() => {

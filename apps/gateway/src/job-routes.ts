@@ -13,6 +13,8 @@ export interface JobRoutesDependencies {
   readonly trainer: Client<typeof TrainerService>;
   /** Ends streams when it is aborted. */
   readonly closing: AbortSignal;
+  /** Who follows is sent away when the closing begins. */
+  readonly leaving: AbortSignal;
 }
 
 /** Milliseconds for reading what a job has told so far. */
@@ -22,7 +24,7 @@ const watchDeadline = 3_600_000;
 /** Points of a history in one answer. */
 const mostPoints = 20_000;
 
-export function createJobRoutes({ trainer, closing }: JobRoutesDependencies): Hono<GatewayEnv> {
+export function createJobRoutes({ trainer, closing, leaving }: JobRoutesDependencies): Hono<GatewayEnv> {
   const app = new Hono<GatewayEnv>();
   const find = async (context: GatewayContext): Promise<Job> => {
     const { job } = await trainer.getJob({ jobId: context.req.param('id')! }, { signal: context.req.raw.signal });
@@ -80,7 +82,7 @@ export function createJobRoutes({ trainer, closing }: JobRoutesDependencies): Ho
     const from = sequenceAfter(context);
     if (from > lastSequence)
       throw invalidInput(`after: ${from} is beyond the last event, ${lastSequence}`, { at: 'after' });
-    return respondWithEvents(context, closing, async function* (signal) {
+    return respondWithEvents(context, leaving, async function* (signal) {
       for (let after = from; ;) {
         try {
           for await (const { event } of trainer.watchJob(

@@ -43,6 +43,7 @@ export function createKnowledgeRoutes(retriever: Client<typeof RetrieverService>
       documents: Number(each.documentCount),
       passages: Number(each.passageCount),
       embedder: each.embedder === '' ? null : each.embedder,
+      dimensions: each.dimensions === 0 ? null : each.dimensions,
       reranker: each.reranker === '' ? null : each.reranker,
     }));
     return context.json({ object: 'list', data });

@@ -18,6 +18,8 @@ export interface LiveRunOptions {
 
 export class LiveRun {
   readonly #run: ActorRun;
+  readonly #interrupt: () => void;
+  #isClosing = false;
   /** All that happened, in order. */
   readonly #events: RunEvent[] = [];
   readonly #approvals = new Map<string, Approval>();
@@ -26,8 +28,15 @@ export class LiveRun {
     ended: false,
   };
 
-  constructor(run: ActorRun) {
+  constructor(run: ActorRun, interrupt: () => void) {
     this.#run = run;
+    this.#interrupt = interrupt;
+  }
+
+  /** From now on it is interrupted as soon as it can do nothing but wait for people; it can be resumed. */
+  prepareToClose(): void {
+    this.#isClosing = true;
+    if (this.#approvals.size > 0) this.#interrupt();
   }
 
   /** Listens to the end; never throws. */
@@ -36,6 +45,7 @@ export class LiveRun {
     try {
       for await (const event of this.#run) {
         if (event.kind === 'approval') this.#approvals.set(event.callId, event);
+        if (event.kind === 'approval' && this.#isClosing) this.#interrupt();
         if (event.kind === 'step' && event.step.kind === 'end') onEnd(event.step);
         this.#events.push(event);
         this.#wake();
@@ -99,6 +109,7 @@ export class LiveRun {
 export class LiveRuns {
   readonly #actor: Client<typeof ActorService>;
   readonly #runs = new Map<string, LiveRun>();
+  #isClosing = false;
 
   constructor(actor: Client<typeof ActorService>) {
     this.#actor = actor;
@@ -108,10 +119,20 @@ export class LiveRuns {
   open(id: string, start: RunStart, { signal, onEnd }: LiveRunOptions): LiveRun {
     if (this.#runs.has(id))
       throw new CrucibleError('conflict', 'there is a run of this id under way', { at: 'run_id' });
-    const run = new LiveRun(openRun(this.#actor, start, { signal }));
+    const own = new AbortController();
+    const interrupt = (): void =>
+      own.abort(new CrucibleError('unavailable', 'the gateway is shutting down; the run waits and can be resumed'));
+    const run = new LiveRun(openRun(this.#actor, start, { signal: AbortSignal.any([signal, own.signal]) }), interrupt);
+    if (this.#isClosing) run.prepareToClose();
     this.#runs.set(id, run);
     void run.listen(onEnd).finally(() => this.#runs.delete(id));
     return run;
+  }
+
+  /** Of a gateway that closes: runs that wait for people need not be waited for. */
+  prepareToClose(): void {
+    this.#isClosing = true;
+    for (const run of this.#runs.values()) run.prepareToClose();
   }
 
   find(id: string): LiveRun | undefined {

@@ -50,6 +50,7 @@ export function runJson(info: RunInfo, id: string): object {
     strategy: info.strategy,
     model: info.model,
     model_version: info.modelVersion,
+    collection: info.collection ?? null,
     question: info.question,
     created: info.createdAt ? Math.floor(timestampDate(info.createdAt).getTime() / 1000) : null,
     ended: info.endedAt ? Math.floor(timestampDate(info.endedAt).getTime() / 1000) : null,
@@ -64,8 +65,19 @@ export function runJson(info: RunInfo, id: string): object {
       }),
     ),
     outcome: answer && end ? outcomeJson(answer, end) : null,
-    usage: end ? end.usage : null,
+    usage: end ? usageJson(end.usage) : null,
     error: end?.error ?? null,
+  };
+}
+
+/** As everywhere in the API; those of steps are as steps are. */
+function usageJson({ calls, promptTokens, completionTokens, estimated }: End['usage']): object {
+  return {
+    calls,
+    prompt_tokens: promptTokens,
+    completion_tokens: completionTokens,
+    total_tokens: promptTokens + completionTokens,
+    estimated,
   };
 }
 

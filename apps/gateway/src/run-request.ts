@@ -51,6 +51,8 @@ export const crucibleSchema = z.strictObject(
       )
       .optional(),
     trace: z.boolean('true or false').optional(),
+    /** Of pages, with every use of the browser. */
+    pictures: z.boolean('true or false').optional(),
     run_id: z
       .string(idAllowed)
       .regex(/^[a-z0-9][\w.-]{0,46}$/i, idAllowed)
@@ -102,7 +104,7 @@ export function runFields(
 
 /** `runId`: as the actor is to know it. */
 export function runSpecOf(request: ChatRequest, { strategy, fields, temperature }: RunFields, runId: string): RunSpec {
-  const { collection, documents, tools, answer, examples, samples, actions, limits } = fields;
+  const { collection, documents, tools, answer, examples, samples, actions, limits, pictures } = fields;
   const { system, history, question } = conversationOf(request.messages);
   if ((answer?.kind === 'choice') !== (answer?.choices !== undefined)) {
     throw invalidInput('crucible.answer.choices: they are needed for the kind choice, and for no other', {
@@ -143,6 +145,7 @@ export function runSpecOf(request: ChatRequest, { strategy, fields, temperature 
       ...(request.maxTokens !== undefined && { maxTokens: request.maxTokens }),
     },
     ...(samples !== undefined && { samples }),
+    ...(pictures !== undefined && { pictures }),
     ...(actions !== undefined && { react: { maxSteps: actions } }),
     ...(limits && {
       limits: {

@@ -19,6 +19,8 @@ import { approvalJson, runJson } from './run-json.ts';
 
 export interface RunRoutesDependencies extends RunDependencies {
   readonly actor: Client<typeof ActorService>;
+  /** Who follows is sent away when the closing begins: nothing is lost, and another gateway goes on. */
+  readonly leaving: AbortSignal;
 }
 
 const mostListed = 500;
@@ -35,7 +37,7 @@ const approvalSchema = z.strictObject({
 });
 
 export function createRunRoutes(dependencies: RunRoutesDependencies): Hono<GatewayEnv> {
-  const { actor, runs, metrics, closing } = dependencies;
+  const { actor, runs, metrics, closing, leaving } = dependencies;
   const app = new Hono<GatewayEnv>();
 
   const idsOf = (context: GatewayContext): { readonly caller: Caller; readonly id: string; readonly own: string } => {
@@ -104,11 +106,22 @@ export function createRunRoutes(dependencies: RunRoutesDependencies): Hono<Gatew
     return context.json({ ...runJson(info, id), steps });
   });
 
+  app.get('/:id/pictures/:picture', async (context) => {
+    const { own } = idsOf(context);
+    const pictureId = context.req.param('picture');
+    const { content } = await actor.getPicture({ runId: own, pictureId }, { signal: context.req.raw.signal });
+    // Whoever opens it by itself gets a picture, and nothing that runs.
+    return context.body(Buffer.from(content), 200, {
+      'content-type': 'image/png',
+      'content-security-policy': "default-src 'none'; sandbox",
+    });
+  });
+
   app.get('/:id/events', async (context) => {
     const { id, own } = idsOf(context);
     const after = sequenceAfter(context);
     if (!runs.find(own)) await read(own, after, context.req.raw.signal);
-    return respondWithEvents(context, closing, (signal) => {
+    return respondWithEvents(context, leaving, (signal) => {
       const live = runs.find(own);
       return live ? followLive(live, id, after, signal) : followKept(own, id, after, signal);
     });

@@ -67,7 +67,7 @@ export class Documents {
     return this.#engine.call('search', { collection, request }, { signal });
   }
 
-  call<K extends 'get' | 'list' | 'collections' | 'drop'>(
+  call<K extends 'get' | 'embed' | 'list' | 'collections' | 'drop'>(
     method: K,
     args: EngineMethods[K]['args'],
   ): Promise<EngineMethods[K]['result']> {

@@ -1,8 +1,9 @@
 /** The process that holds the collections. */
-import { type Collection, KnowledgeBase, loadEmbedder, Reranker } from '@crucible/retrieval';
+import { CrucibleError } from '@crucible/foundation';
+import { type Collection, KnowledgeBase, loadEmbedder, parseFilter, Reranker } from '@crucible/retrieval';
 import { serveWorker } from '@crucible/service';
 import { uriVariable } from './workers.ts';
-import type { EngineMethods } from './worker-protocol.ts';
+import type { EngineMethods, TitledDocument } from './worker-protocol.ts';
 
 const base = await KnowledgeBase.open(process.env[uriVariable]!, {
   loadEmbedder,
@@ -29,11 +30,14 @@ serveWorker<EngineMethods>({
 
   search: async ({ collection, request }) => (await base.get(collection)).search(request),
 
-  get: async ({ collection, id, start, end }) => {
-    const { record, text, passages } = (await newest(collection)).get(id);
+  get: async ({ collection, wanted, start, end }) => {
+    const open = await newest(collection);
+    const { record, text, passages } = open.get('id' in wanted ? wanted.id : titled(open, wanted));
     const last = Math.min(end === 0 ? text.length : end, start + mostCharacters);
     return { record, text: text.slice(start, last), textLength: text.length, passages };
   },
+
+  embed: async ({ collection, texts, kind, dimensions }) => (await base.get(collection)).embed(texts, kind, dimensions),
 
   list: async ({ collection, after, limit }) => (await newest(collection)).list(after, limit),
 
@@ -51,6 +55,14 @@ serveWorker<EngineMethods>({
     return undefined;
   },
 });
+
+function titled(collection: Collection, { title, filter }: TitledDocument): string {
+  const id = collection.idOf(title, filter && parseFilter(filter));
+  if (id !== undefined) return id;
+  throw new CrucibleError('not-found', `${collection.name} has no document with the title ${JSON.stringify(title)}`, {
+    at: 'title',
+  });
+}
 
 /** With what other processes have committed. */
 async function newest(name: string): Promise<Collection> {

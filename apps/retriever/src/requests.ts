@@ -1,19 +1,26 @@
 /** The edge of the retriever: what a request says is checked here, before any work. */
 import type { JsonObject } from '@bufbuild/protobuf';
 import { invalidInput } from '@crucible/foundation';
-import type { JobSpec, SearchRequest as WireSearchRequest, SourceHeader } from '@crucible/protos/retriever/v1';
-import { SearchMode as WireMode } from '@crucible/protos/retriever/v1';
+import type {
+  EmbedRequest,
+  GetDocumentRequest,
+  JobSpec,
+  SearchRequest as WireSearchRequest,
+  SourceHeader,
+} from '@crucible/protos/retriever/v1';
+import { SearchMode as WireMode, TextKind } from '@crucible/protos/retriever/v1';
 import {
   assertCollectionName,
   formatOf,
   type Metadata,
   metadataOf,
+  parseFilter,
   parseQuery,
   type SearchMode,
   type SearchRequest,
 } from '@crucible/retrieval';
 import { resolvePath } from './files.ts';
-import type { SourceSettings } from './worker-protocol.ts';
+import type { EngineMethods, SourceSettings } from './worker-protocol.ts';
 
 const leastTokens = 16;
 const mostTokens = 4096;
@@ -21,6 +28,8 @@ const mostNameLength = 1024;
 const mostFields = 64;
 const mostMetadataCharacters = 64 * 1024;
 const mostSteps = 100_000;
+const mostTexts = 2048;
+const mostTextCharacters = 65_536;
 
 const modes: Readonly<Record<WireMode, SearchMode>> = {
   [WireMode.UNSPECIFIED]: 'hybrid',
@@ -48,6 +57,35 @@ export function checkedSearch(request: WireSearchRequest): SearchRequest {
   };
   parseQuery(checked);
   return checked;
+}
+
+export function checkedEmbed(request: EmbedRequest): EngineMethods['embed']['args'] {
+  const { collection, texts, kind, dimensions } = request;
+  if (texts.length === 0 || texts.length > mostTexts)
+    throw invalidInput(`texts: there are ${texts.length}; 1 to ${mostTexts} are allowed`, { at: 'texts' });
+  for (const [i, { length }] of texts.entries())
+    if (length === 0 || length > mostTextCharacters)
+      throw invalidInput(`texts[${i}]: it has ${length} characters; 1 to ${mostTextCharacters} are allowed`, {
+        at: `texts[${i}]`,
+      });
+  return {
+    collection: collectionOf(collection),
+    texts,
+    kind: kind === TextKind.QUERY ? 'query' : 'passage',
+    dimensions: dimensions === 0 ? undefined : dimensions,
+  };
+}
+
+export function checkedDocument(request: GetDocumentRequest): EngineMethods['get']['args'] {
+  const { collection, id, title, filter, start, end } = request;
+  if (end !== 0 && end < start) throw invalidInput(`end: ${end} is before start, ${start}`, { at: 'end' });
+  if ((id === '') === (title === ''))
+    throw invalidInput(`id: ${id === '' ? 'neither it nor a title is' : 'both it and a title are'} given`, {
+      at: 'id',
+    });
+  if (filter && title === '') throw invalidInput('filter: it is for a title alone', { at: 'filter' });
+  if (filter) parseFilter(filter);
+  return { collection: collectionOf(collection), wanted: id === '' ? { title, filter } : { id }, start, end };
 }
 
 export function checkedSource({ name, ...settings }: SourceHeader): {

@@ -95,6 +95,12 @@ describe('an upload', () => {
       textLength: text.length,
       passageCount: 2,
     });
+    expect(await client.getDocument({ collection: 'geo', title: '河流', filter: { year: 2020 } })).toMatchObject({
+      document: { id: 'rivers.md' },
+      text,
+    });
+    for (const request of [{ title: '河' }, { title: '河流', filter: { year: 1 } }])
+      await expect(client.getDocument({ collection: 'geo', ...request })).rejects.toMatchObject({ at: 'title' });
 
     const again = await client.ingest(
       parts({ collection: 'geo', name: 'rivers.md', metadata: { lang: 'zh', year: 2020, tags: ['a'] } }, bytes),
@@ -391,6 +397,10 @@ describe('calls', () => {
     await expect(client.search({ collection: 'none', query: 'x' })).rejects.toMatchObject({
       code: 'not-found',
       at: 'collection',
+    });
+    await expect(client.getDocument({ collection: 'geo' })).rejects.toMatchObject({
+      code: 'invalid-input',
+      message: expect.stringContaining('id: neither it nor a title is given') as string,
     });
     await expect(client.getDocument({ collection: 'geo', id: 'none' })).rejects.toMatchObject({ code: 'not-found' });
     await expect(client.deleteDocuments({ collection: 'geo' })).rejects.toMatchObject({ at: 'ids' });

@@ -14,7 +14,14 @@ import { Documents } from './documents.ts';
 import { JobRunner } from './job-runner.ts';
 import { assertJobId, isFinal, JobStore } from './job-store.ts';
 import { documentMessage, hitMessage, jobMessage } from './messages.ts';
-import { assertJobSpec, checkedSearch, checkedSource, collectionOf } from './requests.ts';
+import {
+  assertJobSpec,
+  checkedDocument,
+  checkedEmbed,
+  checkedSearch,
+  checkedSource,
+  collectionOf,
+} from './requests.ts';
 import type { ReadResult } from './worker-protocol.ts';
 
 export interface RetrieverDependencies {
@@ -32,6 +39,7 @@ export interface RetrieverDependencies {
   readonly ackWait?: number;
 }
 
+const textsAtOnce = 32;
 const mostIds = 10_000;
 const mostDocuments = 1000;
 const mostFailures = 100;
@@ -87,9 +95,23 @@ export async function createRetrieverService(dependencies: RetrieverDependencies
       return { hits: found.hits.map(hitMessage), confidence: found.confidence, version: BigInt(found.version) };
     },
 
-    getDocument: async ({ collection, id, start, end }) => {
-      if (end !== 0 && end < start) throw invalidInput(`end: ${end} is before start, ${start}`, { at: 'end' });
-      const found = await documents.call('get', { collection: collectionOf(collection), id, start, end });
+    embed: async function* (request, { signal }) {
+      const { texts, ...rest } = checkedEmbed(request);
+      let version: string | undefined;
+      for (let from = 0; from < texts.length; from += textsAtOnce) {
+        signal.throwIfAborted();
+        // In between, searches have their turn.
+        const piece = texts.slice(from, from + textsAtOnce);
+        const { vectors, embedder, tokens } = await documents.call('embed', { ...rest, texts: piece });
+        version ??= embedder;
+        if (embedder !== version)
+          throw new CrucibleError('unavailable', `${rest.collection} got another embedder meanwhile; ask again`);
+        yield { vectors: vectors.map((vector) => ({ values: [...vector] })), embedder, tokens };
+      }
+    },
+
+    getDocument: async (request) => {
+      const found = await documents.call('get', checkedDocument(request));
       const { record, text, textLength, passages } = found;
       return { document: documentMessage(record), text, textLength, passageCount: passages };
     },
@@ -113,6 +135,8 @@ export async function createRetrieverService(dependencies: RetrieverDependencies
         passageCount: BigInt(info.passages),
         embedder: info.embedder,
         embeddedCount: BigInt(info.embedded),
+        dimensions: info.dimensions,
+        leastDimensions: info.leastDimensions,
         version: BigInt(info.version),
         reranker: info.reranker,
         rerankWeight: info.rerankWeight,

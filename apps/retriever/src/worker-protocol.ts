@@ -2,6 +2,7 @@
  * Between the service and its processes: the engine, which holds the collections; the reader, which opens files; and one for
  * each job that gives a collection an embedder.
  */
+import type { JsonObject } from '@bufbuild/protobuf';
 import type {
   CollectionInfo,
   DocumentRecord,
@@ -10,6 +11,7 @@ import type {
   PreparedSource,
   SearchRequest,
   SearchResult,
+  TextKind,
 } from '@crucible/retrieval';
 
 export interface SourceSettings {
@@ -28,6 +30,12 @@ interface Call<Args, Result> {
 export interface NamedDigest {
   readonly name: string;
   readonly digest: string;
+}
+
+/** The first by id of exactly this title. */
+export interface TitledDocument {
+  readonly title: string;
+  readonly filter: JsonObject | undefined;
 }
 
 interface DocumentText {
@@ -67,7 +75,14 @@ export interface EngineMethods {
   readonly remove: Call<{ collection: string; ids: readonly string[]; sources: readonly string[] }, string[]>;
   readonly sources: Call<{ collection: string; prefix: string }, string[]>;
   readonly search: Call<{ collection: string; request: SearchRequest }, SearchResult>;
-  readonly get: Call<{ collection: string; id: string; start: number; end: number }, DocumentText>;
+  readonly get: Call<
+    { collection: string; wanted: { readonly id: string } | TitledDocument; start: number; end: number },
+    DocumentText
+  >;
+  readonly embed: Call<
+    { collection: string; texts: readonly string[]; kind: TextKind; dimensions: number | undefined },
+    { vectors: Float32Array[]; embedder: string; tokens: number }
+  >;
   readonly list: Call<{ collection: string; after: string; limit: number }, DocumentRecord[]>;
   readonly collections: Call<undefined, (CollectionInfo & { readonly name: string })[]>;
   readonly drop: Call<{ collection: string }, undefined>;

@@ -15,6 +15,7 @@ async function serve(
   const service = implementService(ActorService, {
     run: (requests, { signal }) => script(requests[Symbol.asyncIterator](), signal),
     getRun: unused,
+    getPicture: unused,
     listRuns: unused,
     listTools: unused,
   });

@@ -34,6 +34,7 @@ describe('the specification of a run', () => {
       react: { actions: 'native', maxSteps: 2, observationTokens: 50 },
       wording: 'forged',
       ragPassages: 3,
+      pictures: true,
     };
     const least: RunSpec = { strategy: 'direct', question: '' };
     expect(overTheWire(full)).toStrictEqual(full);

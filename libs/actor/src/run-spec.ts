@@ -54,6 +54,8 @@ export interface RunSpec {
   readonly wording?: Wording;
   /** The most passages of rag. */
   readonly ragPassages?: number;
+  /** Whether every use of the browser takes a picture. Default false. */
+  readonly pictures?: boolean;
 }
 
 const answerKinds = enumPairs<AnswerKind['kind'], WireAnswerKind>({
@@ -115,13 +117,14 @@ export function startFromRunSpec(spec: RunSpec): MessageInitShape<typeof StartRu
     }),
     ...(wording && { wording: wordings.wire(wording) }),
     ragPassages: spec.ragPassages ?? 0,
+    pictures: spec.pictures ?? false,
   };
 }
 
 /** Throws `invalid-input` where a field stands for nothing; whether names exist and numbers are in range is for who runs it. */
 export function runSpecFromMessage(start: StartRun): RunSpec {
   const { runId, strategy, model, question, history, system, examples, exampleChoice, knowledge } = start;
-  const { tools, sampling, samples, limits, react, wording, ragPassages } = start;
+  const { tools, sampling, samples, limits, react, wording, ragPassages, pictures } = start;
   return {
     ...(runId !== '' && { runId }),
     strategy,
@@ -169,6 +172,7 @@ export function runSpecFromMessage(start: StartRun): RunSpec {
     }),
     ...(wording !== WireWording.UNSPECIFIED && { wording: wordings.name(wording, 'wording') }),
     ...whereNot0({ ragPassages }),
+    ...(pictures && { pictures }),
   };
 }
 

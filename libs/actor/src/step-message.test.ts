@@ -60,6 +60,14 @@ const bodies: { readonly [K in StepBody['kind']]: readonly Extract<StepBody, { r
   ],
   observation: [
     { kind: 'observation', step: 1, text: 'seen', omitted: 70_000, failed: true, passages: [passage] },
+    {
+      kind: 'observation',
+      step: 1,
+      text: 'shown',
+      omitted: 0,
+      failed: false,
+      pictures: [{ id: '0af1', width: 1280, height: 720, bytes: 70_000 }],
+    },
     { kind: 'observation', step: 2, text: '', omitted: 0, failed: false },
   ],
   program: [{ kind: 'program', attempt: 1, program: 'def solution():\n  return 1' }],

@@ -114,10 +114,17 @@ function bodyMessage(step: StepBody): WireBody {
       };
     }
     case 'observation': {
-      const { text, omitted, failed, passages = [] } = step;
+      const { text, omitted, failed, passages = [], pictures = [] } = step;
       return {
         case: 'observation',
-        value: { step: step.step, text, omitted, failed, passages: passages.map(passageMessage) },
+        value: {
+          step: step.step,
+          text,
+          omitted,
+          failed,
+          passages: passages.map(passageMessage),
+          pictures: [...pictures],
+        },
       };
     }
     case 'program':
@@ -211,7 +218,7 @@ function bodyOf({ body, number }: WireStep): StepBody {
       return { kind: 'action', step, tool, input, ...(callId !== undefined && { callId }) };
     }
     case 'observation': {
-      const { step, text, omitted, failed, passages } = body.value;
+      const { step, text, omitted, failed, passages, pictures } = body.value;
       return {
         kind: 'observation',
         step,
@@ -219,6 +226,9 @@ function bodyOf({ body, number }: WireStep): StepBody {
         omitted,
         failed,
         ...(passages.length > 0 && { passages: passages.map(passageFrom) }),
+        ...(pictures.length > 0 && {
+          pictures: pictures.map(({ id, width, height, bytes }) => ({ id, width, height, bytes })),
+        }),
       };
     }
     case 'program':

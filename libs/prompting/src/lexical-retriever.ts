@@ -1,14 +1,8 @@
 /** A retriever over documents in memory, by words: for small collections, and where no service is. */
 import { invalidInput } from '@crucible/foundation';
 import { LexicalIndex } from './lexical-index.ts';
-import type { Passage, Retriever } from './retriever.ts';
+import type { Passage, Retriever, TextDocument } from './retriever.ts';
 import { sentencesOf } from './sentences.ts';
-
-export interface TextDocument {
-  readonly id: string;
-  readonly title: string;
-  readonly text: string;
-}
 
 export interface LexicalRetrieverOptions {
   /** Passages are whole sentences, of about so many characters together. Default 500. */
@@ -19,22 +13,27 @@ export function createLexicalRetriever(
   documents: readonly TextDocument[],
   { passageCharacters = 500 }: LexicalRetrieverOptions = {},
 ): Retriever {
-  const ids = new Set<string>();
-  for (const { id } of documents) {
-    if (ids.has(id)) throw invalidInput(`documents: two have the id ${id}`, { at: 'documents' });
-    ids.add(id);
+  const byId = new Map<string, TextDocument>();
+  const byTitle = new Map<string, TextDocument>();
+  for (const document of documents) {
+    const { id, title } = document;
+    if (byId.has(id)) throw invalidInput(`documents: two have the id ${id}`, { at: 'documents' });
+    byId.set(id, document);
+    if (!byTitle.has(title)) byTitle.set(title, document);
   }
   const passages = documents.flatMap((document) => passagesOf(document, passageCharacters));
   // A title says what its passages are about.
   const index = new LexicalIndex(passages.map(({ document, text }) => `${document.title} ${text}`));
   return {
-    search: (query, { limit, documents: among, title, signal }) => {
+    search: (query, { limit, documents: among, signal }) => {
       signal.throwIfAborted();
       const allowed = among && new Set(among);
-      const isWanted = ({ document }: Omit<Passage, 'score'>): boolean =>
-        (allowed?.has(document.id) ?? true) && (title === undefined || document.title === title);
-      const hits = index.search(query, limit, (i) => isWanted(passages[i]!));
+      const hits = index.search(query, limit, (i) => allowed?.has(passages[i]!.document.id) ?? true);
       return Promise.resolve(hits.map(({ index: i, score }) => ({ ...passages[i]!, score })));
+    },
+    documentOf: (wanted, { signal }) => {
+      signal.throwIfAborted();
+      return Promise.resolve('id' in wanted ? byId.get(wanted.id) : byTitle.get(wanted.title));
     },
   };
 }

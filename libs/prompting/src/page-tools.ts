@@ -3,7 +3,7 @@
  * sentences of the page of that title, or similar titles; `lookup` goes through the sentences of that page that hold a
  * word. Made anew for every run: they remember the page.
  */
-import type { Passage, Retriever } from './retriever.ts';
+import type { Passage, Retriever, TextDocument } from './retriever.ts';
 import { type Sentence, sentencesOf } from './sentences.ts';
 import type { Tool, ToolResult } from './tool.ts';
 
@@ -12,8 +12,6 @@ const similarTitles = 5;
 
 /** Passages that are looked through for a title. */
 const searchLimit = 20;
-/** The most passages of one page. */
-const pageLimit = 1000;
 
 const noMoreResults = 'No more results.';
 
@@ -32,15 +30,18 @@ export function createPageTools(retriever: Retriever): readonly Tool[] {
     keyword = '';
     next = 0;
     // The very title first: among many documents, a search need not bring it to the top.
-    const [exact] = await retriever.search(title, { limit: 1, title, signal });
-    const found = exact ? [exact] : await retriever.search(title, { limit: searchLimit, signal });
-    const documents = [...new Map(found.map(({ document }) => [document.id, document])).values()];
-    const document = documents.find((each) => sameTitle(each.title, title));
-    if (document === undefined) {
-      const titles = [...new Set(documents.map((each) => each.title))].slice(0, similarTitles);
-      return { text: `Could not find ${title}. Similar: [${titles.join(', ')}].` };
+    let found = await retriever.documentOf({ title }, { signal });
+    if (found === undefined) {
+      const passages = await retriever.search(title, { limit: searchLimit, signal });
+      const documents = [...new Map(passages.map(({ document }) => [document.id, document])).values()];
+      const alike = documents.find((each) => sameTitle(each.title, title));
+      found = alike && (await retriever.documentOf(alike, { signal }));
+      if (found === undefined) {
+        const titles = [...new Set(documents.map((each) => each.title))].slice(0, similarTitles);
+        return { text: `Could not find ${title}. Similar: [${titles.join(', ')}].` };
+      }
     }
-    page = await openPage(retriever, document, signal);
+    page = pageOf(found);
     return resultOf(page, page.sentences.slice(0, shownSentences));
   };
 
@@ -78,24 +79,9 @@ export function createPageTools(retriever: Retriever): readonly Tool[] {
   ];
 }
 
-async function openPage(retriever: Retriever, document: Passage['document'], signal: AbortSignal): Promise<Page> {
-  if (retriever.textOf) {
-    const sentences = sentencesOf(await retriever.textOf(document.id, { signal }));
-    return { document, sentences: sentences.filter(({ text }) => !sameTitle(text, document.title)) };
-  }
-  const passages = await retriever.search(document.title, { limit: pageLimit, documents: [document.id], signal });
-  const inOrder = [...passages].sort((a, b) => a.start - b.start || a.end - b.end);
-  const sentences: Sentence[] = [];
-  let end = 0;
-  for (const passage of inOrder) {
-    for (const sentence of sentencesOf(passage.text)) {
-      const at = { text: sentence.text, start: passage.start + sentence.start, end: passage.start + sentence.end };
-      // Neighbouring passages may overlap; and the heading of a page says no more than its title.
-      if (at.end > end && !sameTitle(at.text, document.title)) sentences.push(at);
-      end = Math.max(end, at.end);
-    }
-  }
-  return { document, sentences };
+function pageOf({ id, title, text }: TextDocument): Page {
+  // The heading of a page says no more than its title.
+  return { document: { id, title }, sentences: sentencesOf(text).filter((each) => !sameTitle(each.text, title)) };
 }
 
 function resultOf({ document }: Page, sentences: readonly Sentence[]): ToolResult {

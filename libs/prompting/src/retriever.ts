@@ -11,21 +11,28 @@ export interface Passage {
   readonly score: number;
 }
 
+export interface TextDocument {
+  readonly id: string;
+  readonly title: string;
+  readonly text: string;
+}
+
 export interface SearchOptions {
   /** The most passages. */
   readonly limit: number;
   /** Search in these documents alone, by id. Default: in all. */
   readonly documents?: readonly string[];
-  /** Search in documents of exactly this title alone. Default: in all. */
-  readonly title?: string;
   readonly signal: AbortSignal;
 }
 
 export interface Retriever {
   /** The best passages for a query, best first; empty where nothing fits. */
   readonly search: (query: string, options: SearchOptions) => Promise<readonly Passage[]>;
-  /** The whole text of a document. Without it, a page is put together of the passages that a search for its title finds. */
-  readonly textOf?: (document: string, options: { readonly signal: AbortSignal }) => Promise<string>;
+  /** A whole document, by its id or by exactly its title, the first of several; undefined where there is none. */
+  readonly documentOf: (
+    wanted: { readonly id: string } | { readonly title: string },
+    options: { readonly signal: AbortSignal },
+  ) => Promise<TextDocument | undefined>;
 }
 
 /** Vectors of texts, one each; similar texts have a large scalar product. */

@@ -246,12 +246,13 @@ export class Run {
   ): Promise<ToolResult & { readonly failed: boolean }> {
     this.#budget.takeStep();
     try {
-      const { text, passages } = await untilAborted(tool.run(input, { signal: this.signal }), this.signal);
+      const { text, passages, pictures } = await untilAborted(tool.run(input, { signal: this.signal }), this.signal);
       // Tools may be anybody's: nonsense is an answer like any other.
       return {
         text: typeof text === 'string' ? text : JSON.stringify({ text }),
         failed: false,
         ...(passages && { passages }),
+        ...(pictures && { pictures }),
       };
     } catch (reason) {
       this.signal.throwIfAborted();

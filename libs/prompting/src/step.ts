@@ -3,6 +3,7 @@ import type { ErrorCode } from '@crucible/foundation';
 import type { ChatMessage, FinishReason, TokenUsage, ToolCall } from './chat-model.ts';
 import type { CodeResult } from './code-runner.ts';
 import type { Passage } from './retriever.ts';
+import type { Picture } from './tool.ts';
 
 /** A passage that an answer rests on. */
 export interface Citation {
@@ -71,6 +72,7 @@ export type StepBody =
       readonly omitted: number;
       readonly failed: boolean;
       readonly passages?: readonly Passage[];
+      readonly pictures?: readonly Picture[];
     }
   | { readonly kind: 'program'; readonly attempt: number; readonly program: string }
   | ({ readonly kind: 'program-result'; readonly attempt: number; readonly value?: string } & CodeResult)

@@ -4,10 +4,21 @@ import { CrucibleError, invalidInput } from '@crucible/foundation';
 import type { ToolDescription } from './chat-model.ts';
 import type { Passage } from './retriever.ts';
 
+/** A PNG that is kept with the run. */
+export interface Picture {
+  readonly id: string;
+  readonly width: number;
+  readonly height: number;
+  /** How many. */
+  readonly bytes: number;
+}
+
 export interface ToolResult {
   readonly text: string;
   /** What the text was taken from, for the trace. */
   readonly passages?: readonly Passage[];
+  /** For people who read the trace: models here read text. */
+  readonly pictures?: readonly Picture[];
 }
 
 export interface Tool extends ToolDescription {

@@ -136,6 +136,23 @@ describe('documents', () => {
     expect(collection.list().map(({ id }) => id)).toEqual(['dog.md', 'zh.md']);
   });
 
+  test('are found by their title as it is now: the first of several, that the filter lets through', async () => {
+    const collection = await zoo();
+    expect([collection.idOf('Cats'), collection.idOf('cats')]).toEqual(['cat.md', undefined]);
+    await put(collection, 'a.md', '# Cats\n\nOther cats.', { metadata: { lang: 'de' } });
+    const isEnglish = ({ metadata }: { readonly metadata: Readonly<Record<string, unknown>> }): boolean =>
+      metadata['lang'] === 'en';
+    expect([collection.idOf('Cats'), collection.idOf('Cats', isEnglish)]).toEqual(['a.md', 'cat.md']);
+    await put(collection, 'a.md', '# Tigers\n\nNo cats.');
+    expect([collection.idOf('Cats'), collection.idOf('Tigers')]).toEqual(['cat.md', 'a.md']);
+    await collection.remove(['cat.md', 'a.md']);
+    expect([collection.idOf('Cats'), collection.idOf('Tigers'), collection.idOf('Dogs')]).toEqual([
+      undefined,
+      undefined,
+      'dog.md',
+    ]);
+  });
+
   test('that are not in their source any more are taken out', async () => {
     const collection = await (await openBase()).getOrCreate('rows');
     const rows = (...ids: string[]): string => ids.map((id) => JSON.stringify({ id, text: `row ${id}` })).join('\n');

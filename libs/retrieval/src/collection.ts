@@ -8,14 +8,16 @@
 import { createHash } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Connection } from '@lancedb/lancedb';
-import { CrucibleError, throwIfCancelled } from '@crucible/foundation';
+import { CrucibleError, invalidInput, throwIfCancelled } from '@crucible/foundation';
 import type { Chunk } from './chunk/chunk-document.ts';
-import type { Embedder } from './embed/embedder.ts';
+import type { Embedder, TextKind } from './embed/embedder.ts';
+import type { Filter } from './search/filter.ts';
 import type { Metadata } from './parse/parsed-document.ts';
 import type { Reranker } from './rerank/reranker.ts';
 import { isPair, queryTerms, termsOf } from './search/analyze.ts';
 import { defaultFitModel, fitProbability } from './search/confidence.ts';
-import { DenseIndex } from './search/dense-index.ts';
+import { IdsByKey } from './ids-by-key.ts';
+import { DenseIndex, unit } from './search/dense-index.ts';
 import { type Candidate, fuse, type Fused, fuseReranked } from './search/fusion.ts';
 import { hasPhrase, highlights, type Span } from './search/highlights.ts';
 import { LexicalIndex } from './search/lexical-index.ts';
@@ -106,6 +108,10 @@ export interface CollectionInfo {
   readonly embedder: string;
   /** Passages whose vectors are those of the embedder. */
   readonly embedded: number;
+  /** Of its vectors; 0: there is none. */
+  readonly dimensions: number;
+  /** The fewest of them that are vectors by themselves. */
+  readonly leastDimensions: number;
   /** Empty: there is none. */
   readonly reranker: string;
   /** Of the re-ranker where a search does not say; 0: it is not used. */
@@ -143,8 +149,8 @@ export class Collection {
   /** Those that could not be loaded: a folder that is not there any more. */
   readonly #problems = new Map<ModelRole, CrucibleError>();
   readonly #entries = new Map<string, Entry>();
-  /** Ids of documents by what they came in; most sources are one document. */
-  readonly #sources = new Map<string, string | Set<string>>();
+  readonly #sources = new IdsByKey();
+  readonly #titles = new IdsByKey();
   readonly #slotEntries: (Entry | undefined)[] = [];
   readonly #slotOrdinals: number[] = [];
   #free: number[] = [];
@@ -185,6 +191,8 @@ export class Collection {
       version: this.#version,
       embedder: version,
       embedded,
+      dimensions: this.#embedder?.dimensions ?? 0,
+      leastDimensions: this.#embedder?.coarse ?? 0,
       reranker: this.#reranker?.version ?? '',
       rerankWeight: this.#reranker?.fit?.weight ?? 0,
       problem: [...this.#problems.values()].map(({ message }) => message).join('; '),
@@ -268,13 +276,18 @@ export class Collection {
 
   /** Ids of the documents that came in a source. */
   documentsOf(source: string): readonly string[] {
-    const ids = this.#sources.get(source) ?? [];
-    return typeof ids === 'string' ? [ids] : [...ids];
+    return this.#sources.get(source);
   }
 
   /** Names of the sources that begin so. */
   sources(prefix = ''): string[] {
     return [...this.#sources.keys()].filter((name) => name.startsWith(prefix));
+  }
+
+  /** The id of the document of exactly this title that the filter lets through; of several, the first. */
+  idOf(title: string, filter: Filter = () => true): string | undefined {
+    const ids = this.#titles.get(title).filter((id) => filter(this.#entries.get(id)!.document.record));
+    return ids.reduce<string | undefined>((first, id) => (first === undefined || id < first ? id : first), undefined);
   }
 
   get(id: string): { readonly record: DocumentRecord; readonly text: string; readonly passages: number } {
@@ -344,6 +357,34 @@ export class Collection {
       });
     }
     return { hits, confidence: this.#confidence(terms, hits[0]), version };
+  }
+
+  /** Vectors of texts, as the embedder of the collection makes them: of length 1, or zeros. `dimensions`: of the first ones. */
+  async embed(
+    texts: readonly string[],
+    kind: TextKind,
+    dimensions?: number,
+  ): Promise<{ readonly vectors: Float32Array[]; readonly embedder: string; readonly tokens: number }> {
+    await this.#refreshNowAndThen();
+    const problem = this.#problems.get('embedder');
+    if (problem) throw problem;
+    const embedder = this.#embedder;
+    if (!embedder)
+      throw new CrucibleError('failed-precondition', `${this.name} has no embedder yet; give it one, or train one`, {
+        at: 'collection',
+      });
+    const { version, coarse, dimensions: all } = embedder;
+    if (dimensions !== undefined && !(dimensions >= coarse && dimensions <= all))
+      throw invalidInput(
+        `dimensions: ${dimensions} is given; ${coarse === all ? all : `a whole number from ${coarse} to ${all}`} is allowed`,
+        { at: 'dimensions' },
+      );
+    const whole = await embedder.embed(texts, kind);
+    return {
+      vectors: dimensions === undefined ? whole : whole.map((vector) => unit(vector.subarray(0, dimensions))),
+      embedder: version,
+      tokens: texts.reduce((sum, text) => sum + embedder.countTokens(text, kind), 0),
+    };
   }
 
   /** What the legs say of the best passages, before they become one score: for fitting weights. */
@@ -546,7 +587,7 @@ export class Collection {
   }
 
   #remember(document: StoredDocument, terms: readonly string[][]): void {
-    const { id, source } = document.record;
+    const { id, source, title } = document.record;
     this.#forget(id);
     const passages = document.passages.map(({ start, end, heading, page }) => ({ start, end, heading, page }));
     const entry: Entry = { document: { ...document, passages }, slots: [] };
@@ -560,10 +601,8 @@ export class Collection {
     });
     this.#passages += document.passages.length;
     this.#entries.set(id, entry);
-    const ids = this.#sources.get(source);
-    if (ids === undefined) this.#sources.set(source, id);
-    else if (typeof ids === 'string') this.#sources.set(source, new Set([ids, id]));
-    else ids.add(id);
+    this.#sources.add(source, id);
+    this.#titles.add(title, id);
   }
 
   #forget(id: string): void {
@@ -577,10 +616,9 @@ export class Collection {
       this.#slotEntries[slot] = undefined;
       this.#dead.push(slot);
     }
-    const { source } = entry.document.record;
-    const ids = this.#sources.get(source)!;
-    if (typeof ids !== 'string') ids.delete(id);
-    if (ids === id || (typeof ids !== 'string' && ids.size === 0)) this.#sources.delete(source);
+    const { source, title } = entry.document.record;
+    this.#sources.remove(source, id);
+    this.#titles.remove(title, id);
     if (!this.#lexical.isUntidy) return;
     this.#lexical.tidy();
     for (const slot of this.#dead) this.#free.push(slot);

@@ -14,7 +14,7 @@ export { digestSource, prepareSource } from './prepare-source.ts';
 export type { PreparedSource, PrepareOptions } from './prepare-source.ts';
 export { EncoderEmbedder } from './embed/encoder-embedder.ts';
 export { loadEmbedder } from './embed/load-embedder.ts';
-export type { Embedder } from './embed/embedder.ts';
+export type { Embedder, TextKind } from './embed/embedder.ts';
 export { assertSourceSize, formatOf, mostSourceBytes } from './parse/parse-source.ts';
 export { metadataOf } from './parse/jsonl.ts';
 export type { Metadata, PartFailure } from './parse/parsed-document.ts';

@@ -249,6 +249,39 @@ describe('strategies', () => {
     },
   );
 
+  it.skipIf(findChromium() === undefined)(
+    'keep pictures of pages, when the model asks for one or the caller for all (needs Chromium)',
+    { timeout },
+    async () => {
+      const question = 'What does it look like?';
+      scripts.on(question, acting(`browser_open[${pagesUrl}/tea]`, 'browser_screenshot[]', 'Finish[Green.]'));
+      const asked = await actor.run({ strategy: 'react', question, tools: ['browser'] });
+      const always = await actor.run({ strategy: 'react', question, tools: ['browser'], pictures: true });
+      const [opened, taken] = asked.of('observation');
+      expect(opened).not.toHaveProperty('pictures');
+      expect(taken!.text).toBe('A picture of the page was taken. The user sees it.');
+      const [picture] = taken!.pictures!;
+      expect(picture).toMatchObject({ width: 1280, height: 720 });
+      // The page has not changed, so that it is the same picture.
+      expect(always.of('observation').map(({ pictures }) => pictures)).toEqual([[picture], [picture]]);
+      for (const { runId } of [asked, always]) {
+        const { content } = await actor.client.getPicture({ runId, pictureId: picture!.id });
+        expect(content).toHaveLength(picture!.bytes);
+        expect(Buffer.from(content.subarray(0, 4)).toString('latin1')).toBe('\x89PNG');
+      }
+      const { steps } = await actor.client.getRun({ runId: asked.runId });
+      expect(steps.flatMap(({ body }) => (body.case === 'observation' ? body.value.pictures : []))).toMatchObject([
+        picture,
+      ]);
+      for (const request of [
+        { runId: asked.runId, pictureId: '0'.repeat(32) },
+        { runId: asked.runId, pictureId: `../${always.runId}/${picture!.id}` },
+        { runId: 'nobody', pictureId: picture!.id },
+      ])
+        await expect(actor.client.getPicture(request)).rejects.toMatchObject({ code: 'not-found' });
+    },
+  );
+
   it('ask the policy by its own name, and are told its version', { timeout }, async () => {
     await expect.poll(async () => (await actor.client.listTools({})).strategies.length, patient).toBe(10);
     const start: RunStart = { strategy: 'direct', model: '', question: 'is it hot?', sampling: { maxTokens: 8 } };

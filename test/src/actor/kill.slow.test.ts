@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 import { openRun, type RunEvent } from '@crucible/actor';
+import { createBus } from '@crucible/bus';
 import { ActorService } from '@crucible/protos/actor/v1';
 import { createClient } from '@crucible/rpc';
 import { freePort, type Program, startProgram, temporaryFolder } from '@crucible/testing';
@@ -31,7 +32,7 @@ it('pays everybody once, however often it is killed', { timeout }, async () => {
   const port = await freePort();
   const start = async (): Promise<Program> => {
     const program = startProgram(process.execPath, [crucible, 'serve', 'actor', '--port', String(port)], {
-      env: { CRUCIBLE_HOME: home, CRUCIBLE_LOG_LEVEL: 'info' },
+      env: { CRUCIBLE_HOME: home, CRUCIBLE_LOG_LEVEL: 'info', CRUCIBLE_BUS: `embedded:${join(home, 'bus')}` },
     });
     await program.says(/ serves"/, 60_000);
     return program;
@@ -74,6 +75,7 @@ it('pays everybody once, however often it is killed', { timeout }, async () => {
     } catch (reason) {
       expect(reason).toMatchObject({ code: 'unavailable' });
     }
+    if (isOver) await delay(500);
     await program.end('SIGKILL').catch(() => undefined);
   }
   expect(isOver).toBe(true);
@@ -89,4 +91,11 @@ it('pays everybody once, however often it is killed', { timeout }, async () => {
   expect(testRun(events).of('answer')).toMatchObject([{ text: 'paid' }]);
   const numbers = testRun(events).steps.map(({ number }) => number);
   expect(numbers).toEqual([...numbers].sort((a, b) => a - b));
+
+  // Every step became an event, also those that were taken right before a kill.
+  await using bus = await createBus(`embedded:${join(home, 'bus')}`);
+  const published = new Set<number>();
+  await bus.subscribe('crucible.agent.step', { from: 'all' }, ({ event }) => void published.add(event.data.step));
+  const kept = testRun(events).steps.filter(({ kind }) => kind !== 'text');
+  await expect.poll(() => kept.filter(({ number }) => !published.has(number)), { timeout: 10_000 }).toEqual([]);
 });

@@ -156,8 +156,10 @@ describe.skipIf(!isThere)(isThere ? 'the console' : `the console (skipped: ${chr
 
   test('a trace unfolds while the model acts, and is there again as a run', { timeout }, async () => {
     const page = await open('/?model=oracle&ask=react&collection=drinks');
+    // It folds up with the answer: who begins to look after the question may be late.
+    const unfolded = page.locator('.trace .step-name', { hasText: 'Observation' }).first().waitFor();
     await ask(page, 'How hot is the water for green tea?');
-    await page.locator('.trace .step-name', { hasText: 'Observation' }).first().waitFor();
+    await unfolded;
     await finished(page);
     expect(await page.locator('.answer .markdown').textContent()).toBe('75 degrees');
     expect(await page.locator('.trace-list').count()).toBe(0);
@@ -173,7 +175,43 @@ describe.skipIf(!isThere)(isThere ? 'the console' : `the console (skipped: ${chr
     await page.locator('.trace-list').waitFor();
     expect(await page.locator('.trace-list > li > .step > .step-head > .step-name').allTextContents()).toEqual(names);
     await page.getByRole('link', { name: 'All runs' }).click();
-    await page.locator('.run-list a', { hasText: 'How hot is the water' }).first().waitFor();
+    const listed = page.locator('.run-list li', { hasText: 'How hot is the water' }).first();
+    await listed.waitFor();
+    expect(await listed.textContent()).toContain('ReAct · oracle · in drinks');
+  });
+
+  test('what the browser showed is in the trace, large on demand, and kept with the run', { timeout }, async () => {
+    const page = await open('/?model=oracle&ask=react', { viewport: { width: 400, height: 800 } });
+    await page.getByRole('button', { name: 'Options' }).click();
+    await page.getByLabel('Tools').fill('browser');
+    await page.getByLabel('Show what the browser shows').check();
+    await ask(page, `Look at ${system.pageUrl} for me`);
+    await finished(page);
+    await page.getByRole('button', { name: /^Trace/ }).click();
+    const pictures = page.locator('.trace').getByRole('img', { name: 'What the browser showed' });
+    const sizes = (): Promise<number[]> =>
+      pictures.evaluateAll((all) => all.map((each) => (each as unknown as { naturalWidth: number }).naturalWidth));
+    // One of the page when it was opened, one that the model asked for.
+    await expect.poll(sizes, { timeout: 10_000 }).toEqual([1280, 1280]);
+    await pictures.first().click();
+    const dialog = page.getByRole('dialog', { name: 'A picture of the page' });
+    await dialog.getByRole('img').waitFor();
+    await assertAccessible(page);
+    await page.keyboard.press('Escape');
+    await dialog.waitFor({ state: 'detached' });
+    await assertNoSidewaysScroll(page);
+
+    await page.locator('.answer-foot').getByRole('link', { name: 'Run' }).click();
+    await expect.poll(sizes, { timeout: 10_000 }).toEqual([1280, 1280]);
+    const runId = new URL(page.url()).searchParams.get('run')!;
+    const { steps } = (await (await fetch(`${system.url}/v1/runs/${runId}`)).json()) as {
+      readonly steps: readonly { readonly pictures?: readonly { readonly id: string; readonly bytes: number }[] }[];
+    };
+    const [first] = steps.flatMap((step) => step.pictures ?? []);
+    const response = await fetch(`${system.url}/v1/runs/${runId}/pictures/${first!.id}`);
+    expect(response.headers.get('content-type')).toBe('image/png');
+    expect(response.headers.get('content-security-policy')).toBe("default-src 'none'; sandbox");
+    expect((await response.arrayBuffer()).byteLength).toBe(first!.bytes);
   });
 
   test('nothing runs that was not allowed, and what would run is shown to the letter', { timeout }, async () => {

@@ -9,7 +9,7 @@ import { temporaryFolder } from '@crucible/testing';
 
 const nowhere = '127.0.0.1:1';
 const policy =
-  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; font-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; font-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 async function start(folder: string): Promise<string> {
   const gateway = await createGatewayService({

@@ -213,6 +213,8 @@ describe('errors have the form of the OpenAI API:', () => {
     expect((await post('{')).status).toBe(400);
     const large = await post(' '.repeat(4 * 1024 * 1024 + 1));
     expect(large.status).toBe(413);
+    // Who would send its next request over it would find it closed.
+    expect(large.headers.get('connection')).toBe('close');
     expect(await large.json()).toMatchObject({
       error: { message: 'the body is larger than 4194304 bytes', param: 'body' },
     });

@@ -415,6 +415,7 @@ describe('/v1/runs', () => {
     await post({ ...hops, crucible: { ...hops.crucible, run_id: 'again' } });
     const list = await call('GET', '?limit=1');
     expect(list).toMatchObject({ object: 'list', data: [{ id: 'again', object: 'run', state: 'ended' }] });
+    expect(list.data).toMatchObject([{ strategy: 'react', model: 'oracle', collection: 'people' }]);
     expect(typeof list.after).toBe('string');
     expect((await call('GET', `?limit=1&after=${list.after}`)).data).toHaveLength(1);
     const run = await call('GET', '/again');
@@ -423,8 +424,10 @@ describe('/v1/runs', () => {
       state: 'ended',
       strategy: 'react',
       model: 'oracle',
+      collection: 'people',
       question: hops.messages[0]!.content,
       outcome: { text: 'Teladal', reason: 'finished' },
+      usage: { calls: 3, total_tokens: expect.any(Number) as number },
       approvals: [],
       error: null,
     });
@@ -434,7 +437,7 @@ describe('/v1/runs', () => {
     const response = await fetch(`http://${gateway.target}/v1/runs/again/events?after=${half}`);
     for await (const event of eventsOf<Extension>(response)) events.push(event);
     expect(events.map(({ step }) => step)).toEqual(run.steps.slice(6));
-    for (const path of ['/none', '/none/events'])
+    for (const path of ['/none', '/none/events', '/none/pictures/0', '/again/pictures/0', '/again/pictures/..%2fruns'])
       expect(await call('GET', path)).toMatchObject({ status: 404, error: { code: 'not_found' } });
     expect(await call('POST', '/again/cancel')).toMatchObject({ status: 409 });
   });
@@ -533,7 +536,10 @@ describe('an approval', () => {
   test('is still waited for after a restart of the gateway', { timeout }, async () => {
     const first = await startGateway();
     const { id, approval } = await askedFor(acting, first.target);
-    await first.close(0);
+    const watched = await fetch(`http://${first.target}/v1/runs/${id}/events`);
+    // However long others may take: who watches, and who waits for people, is not waited for.
+    await first.close(10 * timeout);
+    expect(await watched.text()).toContain('the gateway is shutting down; follow again from the last event');
     const second = await startGateway();
     onTestFinished(() => second.close(0));
     await vi.waitFor(async () =>

@@ -77,6 +77,7 @@ describe('the built-in world', () => {
       const question = lines.at(-1)!.replace(/^Question: /, '');
       // The pages in their order: the retriever's order is not what is tested here.
       const retriever = {
+        documentOf: () => Promise.resolve(undefined),
         search: (_query: string, { limit }: { readonly limit: number }) =>
           Promise.resolve(
             texts

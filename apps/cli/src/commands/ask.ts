@@ -52,6 +52,7 @@ interface AskOptions {
   readonly documents?: readonly string[];
   readonly collection?: string;
   readonly tool?: readonly string[];
+  readonly pictures?: true;
   readonly samples?: number;
   readonly actions?: number;
   readonly wording?: Wording;
@@ -93,6 +94,10 @@ export function askCommand(): Command {
     )
     .option('--collection <name>', 'the collection to search for rag and react (see crucible ingest)')
     .option('--tool <name>', 'a tool for react, as python, fetch or browser; may be repeated', collectName)
+    .option(
+      '--pictures',
+      'with --tool browser: keep a picture of every page that it shows, for the trace in the console',
+    )
     .option(
       '--samples <number>',
       'of self-consistency (default: 5), or programs of pal that vote (default: 1)',
@@ -138,7 +143,7 @@ export function askCommand(): Command {
 }
 
 /** What only one of the two ways can do. */
-function assertTogether({ url, collection, tool, strategy }: AskOptions, isOwn: boolean): void {
+function assertTogether({ url, collection, tool, pictures, strategy }: AskOptions, isOwn: boolean): void {
   const given = collection === undefined ? tool && '--tool' : '--collection';
   if (isOwn && given !== undefined) {
     const other = url === undefined ? '--documents' : '--url';
@@ -149,6 +154,10 @@ function assertTogether({ url, collection, tool, strategy }: AskOptions, isOwn: 
   }
   if (tool !== undefined && !strategy.includes('react'))
     throw invalidInput(`--tool: ${strategy} uses no tools; react does`, { at: '--tool' });
+  if (pictures && tool?.some((name) => name.startsWith('browser')) !== true)
+    throw invalidInput('--pictures: they are of what the browser shows; name it with --tool browser', {
+      at: '--pictures',
+    });
 }
 
 async function* stepsOfThisCommand(
@@ -213,7 +222,7 @@ async function* stepsOfTheActor(
 }
 
 function specOf(question: string, options: AskOptions): RunSpec {
-  const { strategy, model, system, collection, tool, samples, actions, wording, seconds } = options;
+  const { strategy, model, system, collection, tool, pictures, samples, actions, wording, seconds } = options;
   const { examples, choice } = strategyOptions(options);
   return {
     runId: `ask-${randomUUID()}`,
@@ -228,6 +237,7 @@ function specOf(question: string, options: AskOptions): RunSpec {
     ...(choice && { choice }),
     ...(collection !== undefined && { knowledge: { collection } }),
     ...(tool && { tools: tool }),
+    ...(pictures && { pictures }),
     ...(samples !== undefined && { samples }),
     ...(actions !== undefined && { react: { maxSteps: actions } }),
     ...(wording && { wording }),

@@ -54,6 +54,13 @@ describe('the trace for people', () => {
     expect(shown([prompt], { prompts: true }).trace).toBe('asks    answer\nuser    Who?\n');
   });
 
+  it('says where pictures are', () => {
+    const pictures = [{ id: '0af1', width: 1280, height: 720, bytes: 9 }];
+    expect(shown([{ kind: 'observation', step: 1, text: 'Opened.', omitted: 0, failed: false, pictures }]).trace).toBe(
+      'sees    Opened.\nsees    picture 0af1 (1280 by 720, in the home under actor/pictures)\n',
+    );
+  });
+
   it('does not mix what is written at the same time', () => {
     const sample = (index: number, call: number, say: string) =>
       [

@@ -76,6 +76,8 @@ export class StepDisplay {
         break;
       case 'observation':
         this.#line(step, 'sees', step.failed ? 'yellow' : 'green', step.text);
+        for (const { id, width, height } of step.pictures ?? [])
+          this.#line(step, 'sees', 'green', `picture ${id} (${width} by ${height}, in the home under actor/pictures)`);
         break;
       case 'program':
         this.#line(step, 'runs', 'cyan', step.program);

@@ -238,6 +238,7 @@ class Acting {
       omitted,
       failed: result.failed,
       ...(result.passages && { passages: result.passages }),
+      ...(result.pictures && { pictures: result.pictures }),
     };
     if (isRepeated) yield { kind: 'notice', what: 'loop', text: `${name}: the same as in step ${loop.firstStep}` };
     return { text: shown, isLoop: loop.count >= loopLimit };

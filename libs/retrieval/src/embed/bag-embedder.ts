@@ -42,6 +42,10 @@ export class BagEmbedder implements Embedder {
     return Promise.resolve(texts.map((text) => this.embedTerms(termsOf(text))));
   }
 
+  countTokens(text: string): number {
+    return termsOf(text).length;
+  }
+
   embedTerms(terms: readonly string[]): Float32Array {
     const counts = new Map<number, number>();
     for (const term of terms) {

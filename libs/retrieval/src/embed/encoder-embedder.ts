@@ -1,7 +1,7 @@
 /** Vectors of an encoder that a user gives, with the pooling and the prompts that its folder names. */
 import { GivenEncoder } from '../encode/given-encoder.ts';
 import { unit } from '../search/dense-index.ts';
-import type { Embedder, SearchFit } from './embedder.ts';
+import type { Embedder, SearchFit, TextKind } from './embedder.ts';
 
 export class EncoderEmbedder implements Embedder {
   readonly version: string;
@@ -28,10 +28,18 @@ export class EncoderEmbedder implements Embedder {
     return EncoderEmbedder.load(folder, fit);
   }
 
-  async embed(texts: readonly string[], kind: 'query' | 'passage'): Promise<Float32Array[]> {
-    const { prompts } = this.#encoder;
-    const prompt = prompts[kind] ?? (kind === 'passage' ? (prompts['document'] ?? prompts['corpus']) : undefined) ?? '';
+  async embed(texts: readonly string[], kind: TextKind): Promise<Float32Array[]> {
+    const prompt = this.#promptOf(kind);
     return (await this.#encoder.encode(texts.map((text) => prompt + text))).map(unit);
+  }
+
+  countTokens(text: string, kind: TextKind): number {
+    return this.#encoder.countTokens(this.#promptOf(kind) + text);
+  }
+
+  #promptOf(kind: TextKind): string {
+    const { prompts } = this.#encoder;
+    return prompts[kind] ?? (kind === 'passage' ? (prompts['document'] ?? prompts['corpus']) : undefined) ?? '';
   }
 
   withFit(fit: SearchFit): EncoderEmbedder {

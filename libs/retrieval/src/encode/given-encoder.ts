@@ -75,6 +75,11 @@ export class GivenEncoder {
     return this.#encode(() => texts.map((text) => ({ ids: idsOf(this.#opened, text) })));
   }
 
+  /** Of a text, as it is read. */
+  countTokens(text: string): number {
+    return idsOf(this.#opened, text).length;
+  }
+
   /** Numbers for each pair of the one text with another. */
   encodePairs(text: string, others: readonly string[]): Promise<Float32Array[]> {
     return this.#encode(() => others.map((other) => pairOf(this.#opened, text, other)));

@@ -18,6 +18,10 @@ requireChromium('createBrowserTools()', () => {
   let session: BrowserSession;
   let tools: readonly Tool[];
   const pictures: Uint8Array[] = [];
+  const keepPicture = (png: Uint8Array) => {
+    pictures.push(png);
+    return { id: String(pictures.length), width: 1280, height: 720, bytes: png.length };
+  };
 
   beforeAll(async () => {
     browser = createBrowser();
@@ -34,7 +38,7 @@ requireChromium('createBrowserTools()', () => {
 
   const use = async (options: SessionOptions): Promise<void> => {
     session = await browser.open(site.guard, options);
-    tools = createBrowserTools(session, { tokens: 700, onScreenshot: (png) => void pictures.push(png) });
+    tools = createBrowserTools(session, { tokens: 700, keepPicture });
   };
   const beImpatient = async (): Promise<void> => {
     await session.close();
@@ -174,8 +178,25 @@ requireChromium('createBrowserTools()', () => {
 
   it('takes pictures', async () => {
     await open('/');
-    expect(await call('screenshot')).toBe(`A picture of ${pictures.at(-1)!.length} bytes was taken.`);
+    const taken = pictures.length;
+    const screenshot = tools.find(({ name }) => name === 'browser_screenshot')!;
+    expect(await screenshot.run({}, { signal })).toEqual({
+      text: 'A picture of the page was taken. The user sees it.',
+      pictures: [{ id: String(taken + 1), width: 1280, height: 720, bytes: pictures.at(-1)!.length }],
+    });
     expect([...pictures.at(-1)!.subarray(1, 4)]).toEqual([...Buffer.from('PNG')]);
+    // With every page that is shown, where that is wanted; one that cannot be kept is left out.
+    let room = 1;
+    const keep = (png: Uint8Array) => {
+      if (room-- === 0) throw new Error('no more are kept');
+      return keepPicture(png);
+    };
+    const shown = createBrowserTools(session, { keepPicture: keep, pictures: true });
+    const use = (name: string, input: Record<string, unknown>) =>
+      shown.find((tool) => tool.name === `browser_${name}`)!.run(input, { signal });
+    expect(await use('open', { url: `${site.url}/long` })).toMatchObject({ pictures: [{ id: String(taken + 2) }] });
+    expect(await use('find', { text: 'part 477' })).not.toHaveProperty('pictures');
+    expect(await use('snapshot', {})).not.toHaveProperty('pictures');
     expect(createBrowserTools(session).map(({ name }) => name)).not.toContain('browser_screenshot');
   });
 

@@ -1,5 +1,5 @@
 /** The browser as tools. Each shows the page as it is after the action, within a budget. */
-import type { Tool, ToolResult } from '@crucible/prompting';
+import type { Picture, Tool, ToolResult } from '@crucible/prompting';
 import { invalidInput } from '@crucible/foundation';
 import { dataCharacters, leastTokens, untrusted, visibleText, withinCharacters } from '../observation.ts';
 import type { BrowserSession, View } from './session.ts';
@@ -8,8 +8,10 @@ import { findInSnapshot, linesWithin, refPattern } from './snapshot.ts';
 export interface BrowserToolOptions {
   /** Of what one call shows, 150 or more. Default 1000. */
   readonly tokens?: number;
-  /** Takes screenshots (PNG), for the trace; without it there is no tool for them, as models here read text. */
-  readonly onScreenshot?: (png: Uint8Array) => void | Promise<void>;
+  /** Keeps pictures of pages for people who read the trace; without it there are none, as models here read text. */
+  readonly keepPicture?: (png: Uint8Array) => Picture;
+  /** Whether every page that is shown is taken a picture of, not only when the model asks for one. Default false. */
+  readonly pictures?: boolean;
 }
 
 type Schema = Readonly<Record<string, unknown>>;
@@ -17,9 +19,18 @@ type Schema = Readonly<Record<string, unknown>>;
 const ref: Schema = { type: 'string', pattern: refPattern, description: 'of an element in the snapshot, as e12' };
 
 export function createBrowserTools(session: BrowserSession, options: BrowserToolOptions = {}): readonly Tool[] {
-  const { tokens = 1000, onScreenshot } = options;
+  const { tokens = 1000, keepPicture, pictures = false } = options;
   if (!(tokens >= leastTokens)) throw invalidInput(`tokens: ${tokens} is below ${leastTokens}`, { at: 'tokens' });
-  const show = (did: string, view: View, start = 1): ToolResult => ({ text: showView(did, view, tokens, start) });
+  const found = (did: string, view: View, start = 1): ToolResult => ({ text: showView(did, view, tokens, start) });
+  const picture = async (signal: AbortSignal): Promise<Picture> => keepPicture!(await session.screenshot({ signal }));
+  /** A page is shown also where no picture of it can be had. */
+  const show = async (signal: AbortSignal, did: string, view: View, start?: number): Promise<ToolResult> => {
+    const result = found(did, view, start);
+    if (!pictures || !keepPicture) return result;
+    const taken = await picture(signal).catch(() => undefined);
+    signal.throwIfAborted();
+    return taken ? { ...result, pictures: [taken] } : result;
+  };
 
   const tool = (
     name: string,
@@ -40,14 +51,14 @@ export function createBrowserTools(session: BrowserSession, options: BrowserTool
       'opens a web page in the browser and shows its elements',
       { url: { type: 'string', minLength: 1, description: 'http or https' } },
       ['url'],
-      async ({ url }, { signal }) => show('Opened.', await session.open(String(url), { signal })),
+      async ({ url }, { signal }) => show(signal, 'Opened.', await session.open(String(url), { signal })),
     ),
     tool(
       'snapshot',
       'shows the page as it is now; "start" shows a long one from that line on',
       { start: { type: 'integer', minimum: 1, description: 'line to begin at' } },
       [],
-      async ({ start = 1 }, { signal }) => show('Now.', await session.view({ signal }), Number(start)),
+      async ({ start = 1 }, { signal }) => show(signal, 'Now.', await session.view({ signal }), Number(start)),
     ),
     tool(
       'find',
@@ -57,11 +68,11 @@ export function createBrowserTools(session: BrowserSession, options: BrowserTool
       async ({ text }, { signal }) => {
         const view = await session.view({ signal });
         const { matches, lines } = findInSnapshot(view.snapshot, String(text));
-        return show(`Found ${matches}.`, { ...view, snapshot: lines });
+        return found(`Found ${matches}.`, { ...view, snapshot: lines });
       },
     ),
     tool('click', 'clicks on an element', { ref }, ['ref'], async (input, { signal }) =>
-      show(`Clicked on ${String(input['ref'])}.`, await session.click(String(input['ref']), { signal })),
+      show(signal, `Clicked on ${String(input['ref'])}.`, await session.click(String(input['ref']), { signal })),
     ),
     tool(
       'type',
@@ -74,6 +85,7 @@ export function createBrowserTools(session: BrowserSession, options: BrowserTool
       ['ref', 'text'],
       async (input, { signal }) =>
         show(
+          signal,
           `Typed into ${String(input['ref'])}.`,
           await session.type(String(input['ref']), String(input['text']), { signal, submit: input['submit'] === true }),
         ),
@@ -85,6 +97,7 @@ export function createBrowserTools(session: BrowserSession, options: BrowserTool
       ['ref', 'option'],
       async (input, { signal }) =>
         show(
+          signal,
           `Chose in ${String(input['ref'])}.`,
           await session.select(String(input['ref']), String(input['option']), { signal }),
         ),
@@ -95,10 +108,14 @@ export function createBrowserTools(session: BrowserSession, options: BrowserTool
       { direction: { enum: ['up', 'down'] } },
       ['direction'],
       async ({ direction }, { signal }) =>
-        show(`Scrolled ${String(direction)}.`, await session.scroll(direction === 'up' ? 'up' : 'down', { signal })),
+        show(
+          signal,
+          `Scrolled ${String(direction)}.`,
+          await session.scroll(direction === 'up' ? 'up' : 'down', { signal }),
+        ),
     ),
     tool('back', 'goes back to the page before', {}, [], async (_input, { signal }) =>
-      show('Went back.', await session.back({ signal })),
+      show(signal, 'Went back.', await session.back({ signal })),
     ),
     tool(
       'tab',
@@ -110,16 +127,15 @@ export function createBrowserTools(session: BrowserSession, options: BrowserTool
       ['tab'],
       async ({ tab: number, close }, { signal }) =>
         close === true
-          ? show(`Closed tab ${String(number)}.`, await session.closeTab(Number(number), { signal }))
-          : show(`Chose tab ${String(number)}.`, await session.selectTab(Number(number), { signal })),
+          ? show(signal, `Closed tab ${String(number)}.`, await session.closeTab(Number(number), { signal }))
+          : show(signal, `Chose tab ${String(number)}.`, await session.selectTab(Number(number), { signal })),
     ),
-    ...(onScreenshot
+    ...(keepPicture
       ? [
-          tool('screenshot', 'takes a picture of the page for the user', {}, [], async (_input, { signal }) => {
-            const png = await session.screenshot({ signal });
-            await onScreenshot(png);
-            return { text: `A picture of ${png.length} bytes was taken.` };
-          }),
+          tool('screenshot', 'takes a picture of the page for the user', {}, [], async (_input, { signal }) => ({
+            pictures: [await picture(signal)],
+            text: 'A picture of the page was taken. The user sees it.',
+          })),
         ]
       : []),
   ];

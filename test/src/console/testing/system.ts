@@ -25,6 +25,8 @@ export interface ConsoleSystem {
   /** Of the gateway, which serves the page. */
   readonly url: string;
   readonly home: string;
+  /** Of a page that the browser of the actor may open. */
+  readonly pageUrl: string;
   /** Another gateway before the same services. */
   readonly startGateway: (options?: Partial<GatewayDependencies>) => Promise<Service>;
   /** Answers of the scripted model that are under way. */
@@ -58,8 +60,17 @@ function script(messages: readonly Message[]): string | readonly string[] {
         'Thought 2: so be it.\nAction 2: Finish[I could not run it.]',
       ][turn] ?? ''
     );
+  const [, pageUrl] = /look at (\S+)/i.exec(asked) ?? [];
+  if (pageUrl !== undefined)
+    return (
+      [
+        `Thought 1: I open it.\nAction 1: browser_open[${pageUrl}]`,
+        'Thought 2: a picture says more.\nAction 2: browser_screenshot[]',
+        'Thought 3: that is it.\nAction 3: Finish[A page about tea.]',
+      ][turn] ?? ''
+    );
   if (messages.at(-1)?.content.includes('Observation 2') === true || turn === 2)
-    return 'Thought 3: that is it.\nAction 3: Finish[75 degrees]';
+    return ['Thought 3: that ', ...Array<string>(20).fill('really '), 'is it.\n', 'Action 3: ', 'Finish[75 degrees]'];
   if (turn === 1) return 'Thought 2: the page speaks of tea, I look for the degrees.\nAction 2: Lookup[degrees]';
   if (asked.includes('Thought')) return 'Thought 1: I search for tea.\nAction 1: Search[Tea]';
   return 'Green tea is steeped at **75 degrees** for two minutes [1].';
@@ -68,6 +79,10 @@ function script(messages: readonly Message[]): string | readonly string[] {
 async function startModel(): Promise<{ url: string; calls: () => number; close: () => void }> {
   let calls = 0;
   const server = createServer((request, response) => {
+    if (request.method === 'GET') {
+      response.writeHead(200, { 'content-type': 'text/html' });
+      return void response.end('<title>Tea</title><h1>Tea</h1><p>Water of 75 degrees.</p>');
+    }
     let text = '';
     request.on('data', (chunk: Buffer) => (text += chunk.toString()));
     request.on('end', () => void answer());
@@ -111,12 +126,17 @@ export async function startConsoleSystem(): Promise<ConsoleSystem> {
   const retriever = await createRetrieverService({ ...common, bus, home, store: join(home, 'knowledge') });
   const sandbox = await createSandboxService({ ...common, bus: undefined, cache, concurrency: 1, queue: 4 });
   const trainer = await createTrainerService({ ...common, bus, home });
+  const { host, origin } = new URL(model.url);
   const models = { oracle: { url: model.url, wording: 'general', nativeTools: false } };
   const actor = await createActorService({
     ...common,
     bus,
     home,
-    config: parseActorConfig(JSON.stringify({ models, approval: ['python'] }), 'test', {}),
+    config: parseActorConfig(
+      JSON.stringify({ models, approval: ['python'], network: { addresses: [host] } }),
+      'test',
+      {},
+    ),
     policyTarget: policy.target,
     retrieverTarget: retriever.target,
     sandboxTarget: sandbox.target,
@@ -137,6 +157,7 @@ export async function startConsoleSystem(): Promise<ConsoleSystem> {
   return {
     url: `http://${gateway.target}`,
     home,
+    pageUrl: `${origin}/tea`,
     startGateway,
     modelCalls: model.calls,
     close: async () => {

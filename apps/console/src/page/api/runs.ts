@@ -13,6 +13,8 @@ export interface Run {
   readonly state: RunState;
   readonly strategy: string;
   readonly model: string;
+  /** What it searches; of a gateway of before, not known. */
+  readonly collection?: string | null;
   readonly question: string;
   /** Seconds since 1970. */
   readonly created: number | null;
@@ -68,6 +70,12 @@ export async function* followRun(
     if (step) yield { kind: 'step', step };
     if (event.approval) yield { kind: 'approval', approval: event.approval };
   }
+}
+
+/** A picture that a step of the run names. */
+export async function getPicture(runId: string, picture: string, signal: AbortSignal): Promise<Blob> {
+  const response = await request(`${at(runId)}/pictures/${encodeURIComponent(picture)}`, { signal });
+  return response.blob();
 }
 
 export async function answerApproval(

@@ -36,7 +36,7 @@ export const AnswerView = memo(function AnswerView({ answer, hasTitle }: AnswerV
   return (
     <article className="answer" aria-busy={isRunning} aria-label={hasTitle ? `Answer of ${title}` : 'Answer'}>
       {hasTitle && <p className="answer-title">{title}</p>}
-      {trace && <TracePanel trace={trace} isRunning={isRunning} onPassage={setPassage} />}
+      {trace && <TracePanel runId={runId} trace={trace} isRunning={isRunning} onPassage={setPassage} />}
       {approvals.map((approval) => (
         <ApprovalCard
           key={approval.id}
@@ -103,6 +103,7 @@ function emptyAnswer(trace: TraceView | undefined): string {
 }
 
 interface TracePanelProps {
+  readonly runId: string | undefined;
   readonly trace: TraceView;
   readonly isRunning: boolean;
   /** Default: only while the run goes on. */
@@ -111,7 +112,7 @@ interface TracePanelProps {
 }
 
 /** Open while the run goes on, closed when there is the answer, unless the reader has it otherwise. */
-export function TracePanel({ trace, isRunning, isOpenAtFirst = isRunning, onPassage }: TracePanelProps) {
+export function TracePanel({ runId, trace, isRunning, isOpenAtFirst = isRunning, onPassage }: TracePanelProps) {
   const [chosen, setChosen] = useState<boolean>();
   const isOpen = chosen ?? isOpenAtFirst;
   return (
@@ -123,7 +124,7 @@ export function TracePanel({ trace, isRunning, isOpenAtFirst = isRunning, onPass
           {isRunning ? `${trace.doing} …` : `${count(shownSteps(trace), 'step')} in ${duration(trace.elapsedMs)}`}
         </span>
       </button>
-      {isOpen && <TraceList trace={trace} onPassage={onPassage} />}
+      {isOpen && <TraceList runId={runId} trace={trace} onPassage={onPassage} />}
     </div>
   );
 }

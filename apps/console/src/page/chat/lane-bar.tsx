@@ -191,6 +191,16 @@ function Options({
           )}
         </>
       )}
+      {way.takesTools && (
+        <label className="check">
+          <input
+            type="checkbox"
+            checked={options.pictures}
+            onChange={(event) => set('pictures')(event.target.checked)}
+          />
+          <span>Show what the browser shows</span>
+        </label>
+      )}
       <label className="check">
         <input
           type="checkbox"

@@ -28,6 +28,7 @@ test('a strategy gets the question and what concerns it', () => {
       answerKind: 'number',
       samples: '3',
       tools: 'search, python',
+      pictures: true,
       mostActions: '4',
       mostSeconds: '1.5',
       mostSteps: '9',
@@ -60,6 +61,7 @@ test('a strategy gets the question and what concerns it', () => {
     documents: ['a.md'],
     answer: { kind: 'number' },
     tools: ['search', 'python'],
+    pictures: true,
     actions: 4,
     limits: { steps: 9, time_ms: 1500 },
   });

@@ -18,6 +18,8 @@ export interface LaneOptions {
   readonly samples: string;
   /** Names, with commas or blanks between; '': as suits the strategy. */
   readonly tools: string;
+  /** Of pages, with every use of the browser. */
+  readonly pictures: boolean;
   /** Of react, until an answer is demanded. */
   readonly mostActions: string;
   readonly mostSteps: string;
@@ -50,6 +52,7 @@ export const defaultOptions: LaneOptions = {
   examples: '',
   samples: '',
   tools: '',
+  pictures: false,
   mostActions: '',
   mostSteps: '',
   mostSeconds: '',
@@ -108,6 +111,7 @@ export function bodyFrom(lane: Lane, history: readonly Said[], question: string)
       ...(examples.length > 0 && { examples }),
       ...(samples !== undefined && { samples }),
       ...(tools.length > 0 && { tools }),
+      ...(way.takesTools && options.pictures && { pictures: true }),
       ...(actions !== undefined && { actions }),
       ...(Object.keys(limits).length > 0 && { limits }),
     };

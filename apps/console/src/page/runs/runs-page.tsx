@@ -53,7 +53,7 @@ function RunList() {
             </Link>
             <span className={`badge ${run.state}`}>{run.state}</span>
             <span className="muted">
-              {wayOf(run.strategy).label} · <bdi>{run.model}</bdi>
+              <RunFacts run={run} />
               {run.created !== null && ` · ${moment(run.created)}`}
             </span>
           </li>
@@ -72,6 +72,21 @@ function RunList() {
         </button>
       )}
     </section>
+  );
+}
+
+/** By what way, which model, and where it searched. */
+function RunFacts({ run: { strategy, model, collection } }: { readonly run: Run }) {
+  return (
+    <>
+      {wayOf(strategy).label} · <bdi>{model}</bdi>
+      {collection != null && (
+        <>
+          {' '}
+          · in <bdi>{collection}</bdi>
+        </>
+      )}
+    </>
   );
 }
 
@@ -115,7 +130,7 @@ function RunView({ id, collection }: RunViewProps) {
     <article className="answer" aria-label="Run">
       <div className="row between">
         <p className="muted">
-          {wayOf(run.strategy).label} · <bdi>{run.model}</bdi>
+          <RunFacts run={run} />
           {run.created !== null && ` · ${moment(run.created)}`}{' '}
           <span className={`badge ${run.state}`}>{run.state}</span>
         </p>
@@ -137,7 +152,7 @@ function RunView({ id, collection }: RunViewProps) {
       </div>
       {problem !== undefined && <Problem text={problem} />}
       {error !== undefined && <Problem text={error} />}
-      {trace && <TracePanel trace={trace} isRunning={isRunning} isOpenAtFirst onPassage={setPassage} />}
+      {trace && <TracePanel runId={id} trace={trace} isRunning={isRunning} isOpenAtFirst onPassage={setPassage} />}
       {approvals.map((approval) => {
         const { state, ...rest } = decided.get(approval.id) ?? { state: 'open', reason: '', error: undefined };
         return (
@@ -153,7 +168,13 @@ function RunView({ id, collection }: RunViewProps) {
       )}
       {citations.length > 0 && <Sources citations={citations} onCitation={openCitation} />}
       {trace?.end?.error && <Problem text={trace.end.error.message} />}
-      {passage && <PassageDialog collection={collection} passage={passage} onClose={() => setPassage(undefined)} />}
+      {passage && (
+        <PassageDialog
+          collection={run.collection ?? collection}
+          passage={passage}
+          onClose={() => setPassage(undefined)}
+        />
+      )}
     </article>
   );
 }

@@ -3,9 +3,12 @@ import { memo, type ReactNode, useState } from 'react';
 import type { Passage } from '@crucible/prompting';
 import { count, duration, wholeNumber } from '../text/format.ts';
 import { LongText } from '../text/long-text.tsx';
+import { Pictures, TracedRun } from './pictures.tsx';
 import type { CallEntry, Entry, Group, ShownStep, StepEntry, TraceView } from './trace.ts';
 
 interface TraceListProps {
+  /** Whose trace it is; undefined: it is not known yet. */
+  readonly runId: string | undefined;
   readonly trace: TraceView;
   readonly onPassage: (passage: Passage) => void;
 }
@@ -13,12 +16,12 @@ interface TraceListProps {
 /** Rows that are drawn at once; those before them on demand. */
 const mostRows = 150;
 
-export function TraceList({ trace, onPassage }: TraceListProps) {
+export function TraceList({ runId, trace, onPassage }: TraceListProps) {
   const [earlier, setEarlier] = useState(0);
   const { rows } = trace;
   const from = Math.max(0, rows.length - mostRows - earlier);
   return (
-    <>
+    <TracedRun value={runId}>
       {from > 0 && (
         <button type="button" className="quiet" onClick={() => setEarlier(earlier + mostRows)}>
           Show earlier steps ({wholeNumber(from)})
@@ -35,7 +38,7 @@ export function TraceList({ trace, onPassage }: TraceListProps) {
           </li>
         ))}
       </ol>
-    </>
+    </TracedRun>
   );
 }
 
@@ -218,6 +221,7 @@ function StepRow({
           }
           elapsedMs={elapsedMs}
         >
+          <Pictures pictures={step.pictures ?? []} />
           <LongText text={step.text} most={1500} label="Observation" />
           <Passages passages={step.passages ?? []} onPassage={onPassage} />
         </Row>

@@ -14,7 +14,7 @@ import type { JsonObject, Message as Message$1, UnknownEnum } from "@bufbuild/pr
  * Describes the file crucible/actor/v1/actor.proto.
  */
 export const file_crucible_actor_v1_actor: GenFile = /*@__PURE__*/
-  fileDesc("Ch1jcnVjaWJsZS9hY3Rvci92MS9hY3Rvci5wcm90bxIRY3J1Y2libGUuYWN0b3IudjEi3AEKClJ1blJlcXVlc3QSLAoFc3RhcnQYASABKAsyGy5jcnVjaWJsZS5hY3Rvci52MS5TdGFydFJ1bkgAEi4KBnJlc3VtZRgCIAEoCzIcLmNydWNpYmxlLmFjdG9yLnYxLlJlc3VtZVJ1bkgAEjUKCGFwcHJvdmFsGAMgASgLMiEuY3J1Y2libGUuYWN0b3IudjEuQXBwcm92YWxBbnN3ZXJIABIuCgZjYW5jZWwYBCABKAsyHC5jcnVjaWJsZS5hY3Rvci52MS5DYW5jZWxSdW5IAEIJCgdyZXF1ZXN0ItUECghTdGFydFJ1bhIOCgZydW5faWQYASABKAkSEAoIc3RyYXRlZ3kYAiABKAkSDQoFbW9kZWwYAyABKAkSEAoIcXVlc3Rpb24YBCABKAkSKwoHaGlzdG9yeRgFIAMoCzIaLmNydWNpYmxlLmFjdG9yLnYxLk1lc3NhZ2USDgoGc3lzdGVtGAYgASgJEjIKC2Fuc3dlcl9raW5kGAcgASgOMh0uY3J1Y2libGUuYWN0b3IudjEuQW5zd2VyS2luZBIPCgdjaG9pY2VzGAggAygJEiwKCGV4YW1wbGVzGAkgAygLMhouY3J1Y2libGUuYWN0b3IudjEuRXhhbXBsZRI4Cg5leGFtcGxlX2Nob2ljZRgKIAEoCzIgLmNydWNpYmxlLmFjdG9yLnYxLkV4YW1wbGVDaG9pY2USLwoJa25vd2xlZGdlGAsgASgLMhwuY3J1Y2libGUuYWN0b3IudjEuS25vd2xlZGdlEg0KBXRvb2xzGAwgAygJEi0KCHNhbXBsaW5nGA0gASgLMhsuY3J1Y2libGUuYWN0b3IudjEuU2FtcGxpbmcSDwoHc2FtcGxlcxgOIAEoDRIpCgZsaW1pdHMYDyABKAsyGS5jcnVjaWJsZS5hY3Rvci52MS5MaW1pdHMSLgoFcmVhY3QYECABKAsyHy5jcnVjaWJsZS5hY3Rvci52MS5SZWFjdE9wdGlvbnMSKwoHd29yZGluZxgRIAEoDjIaLmNydWNpYmxlLmFjdG9yLnYxLldvcmRpbmcSFAoMcmFnX3Bhc3NhZ2VzGBIgASgNIi8KCVJlc3VtZVJ1bhIOCgZydW5faWQYASABKAkSEgoKYWZ0ZXJfc3RlcBgCIAEoDSJDCg5BcHByb3ZhbEFuc3dlchIPCgdjYWxsX2lkGAEgASgJEhAKCGFwcHJvdmVkGAIgASgIEg4KBnJlYXNvbhgDIAEoCSILCglDYW5jZWxSdW4ilAEKB01lc3NhZ2USJQoEcm9sZRgBIAEoDjIXLmNydWNpYmxlLmFjdG9yLnYxLlJvbGUSDwoHY29udGVudBgCIAEoCRIvCgp0b29sX2NhbGxzGAMgAygLMhsuY3J1Y2libGUuYWN0b3IudjEuVG9vbENhbGwSFAoHY2FsbF9pZBgEIAEoCUgAiAEBQgoKCF9jYWxsX2lkIjcKCFRvb2xDYWxsEgoKAmlkGAEgASgJEgwKBG5hbWUYAiABKAkSEQoJYXJndW1lbnRzGAMgASgJIk8KB0V4YW1wbGUSEAoIcXVlc3Rpb24YASABKAkSDgoGYW5zd2VyGAIgASgJEhEKCXJlYXNvbmluZxgDIAEoCRIPCgdwcm9ncmFtGAQgASgJIi8KDUV4YW1wbGVDaG9pY2USDQoFY291bnQYASABKA0SDwoHc2ltaWxhchgCIAEoCCJeCglLbm93bGVkZ2USEgoKY29sbGVjdGlvbhgBIAEoCRIUCgxkb2N1bWVudF9pZHMYAiADKAkSJwoGZmlsdGVyGAMgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdCJ0CghTYW1wbGluZxIYCgt0ZW1wZXJhdHVyZRgBIAEoAUgAiAEBEhIKBXRvcF9wGAIgASgBSAGIAQESDAoEc2VlZBgDIAEoDRISCgptYXhfdG9rZW5zGAQgASgNQg4KDF90ZW1wZXJhdHVyZUIICgZfdG9wX3AiOAoGTGltaXRzEg0KBXN0ZXBzGAEgASgNEg8KB3RpbWVfbXMYAiABKA0SDgoGdG9rZW5zGAMgASgNImoKDFJlYWN0T3B0aW9ucxIrCgdhY3Rpb25zGAEgASgOMhouY3J1Y2libGUuYWN0b3IudjEuQWN0aW9ucxIRCgltYXhfc3RlcHMYAiABKA0SGgoSb2JzZXJ2YXRpb25fdG9rZW5zGAMgASgNIrEBCgtSdW5SZXNwb25zZRIwCgdzdGFydGVkGAEgASgLMh0uY3J1Y2libGUuYWN0b3IudjEuUnVuU3RhcnRlZEgAEicKBHN0ZXAYAiABKAsyFy5jcnVjaWJsZS5hY3Rvci52MS5TdGVwSAASPgoQYXBwcm92YWxfcmVxdWVzdBgDIAEoCzIiLmNydWNpYmxlLmFjdG9yLnYxLkFwcHJvdmFsUmVxdWVzdEgAQgcKBWV2ZW50IkIKClJ1blN0YXJ0ZWQSDgoGcnVuX2lkGAEgASgJEg0KBW1vZGVsGAIgASgJEhUKDW1vZGVsX3ZlcnNpb24YAyABKA0inQEKD0FwcHJvdmFsUmVxdWVzdBIPCgdjYWxsX2lkGAEgASgJEgwKBHRvb2wYAiABKAkSEwoLZGVzY3JpcHRpb24YAyABKAkSJgoFaW5wdXQYBCABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0Ei4KCmV4cGlyZXNfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIqsGCgRTdGVwEg4KBm51bWJlchgBIAEoDRISCgplbGFwc2VkX21zGAIgASgNEhAKCHN0cmF0ZWd5GAMgASgJEg4KBnNhbXBsZRgEIAMoDRIrCgZwcm9tcHQYBSABKAsyGS5jcnVjaWJsZS5hY3Rvci52MS5Qcm9tcHRIABIsCgR0ZXh0GAYgASgLMhwuY3J1Y2libGUuYWN0b3IudjEuVGV4dFBpZWNlSAASMwoKY29tcGxldGlvbhgHIAEoCzIdLmNydWNpYmxlLmFjdG9yLnYxLkNvbXBsZXRpb25IABI1CghleGFtcGxlcxgIIAEoCzIhLmNydWNpYmxlLmFjdG9yLnYxLkV4YW1wbGVzQ2hvc2VuSAASLQoHdGhvdWdodBgJIAEoCzIaLmNydWNpYmxlLmFjdG9yLnYxLlRob3VnaHRIABIrCgZhY3Rpb24YCiABKAsyGS5jcnVjaWJsZS5hY3Rvci52MS5BY3Rpb25IABI1CgtvYnNlcnZhdGlvbhgLIAEoCzIeLmNydWNpYmxlLmFjdG9yLnYxLk9ic2VydmF0aW9uSAASLQoHcHJvZ3JhbRgMIAEoCzIaLmNydWNpYmxlLmFjdG9yLnYxLlByb2dyYW1IABI6Cg5wcm9ncmFtX3Jlc3VsdBgNIAEoCzIgLmNydWNpYmxlLmFjdG9yLnYxLlByb2dyYW1SZXN1bHRIABI0CghwYXNzYWdlcxgOIAEoCzIgLmNydWNpYmxlLmFjdG9yLnYxLlBhc3NhZ2VzRm91bmRIABInCgR2b3RlGA8gASgLMhcuY3J1Y2libGUuYWN0b3IudjEuVm90ZUgAEjAKCWZhbGxfYmFjaxgQIAEoCzIbLmNydWNpYmxlLmFjdG9yLnYxLkZhbGxCYWNrSAASKwoGbm90aWNlGBEgASgLMhkuY3J1Y2libGUuYWN0b3IudjEuTm90aWNlSAASKwoGYW5zd2VyGBIgASgLMhkuY3J1Y2libGUuYWN0b3IudjEuQW5zd2VySAASJQoDZW5kGBMgASgLMhYuY3J1Y2libGUuYWN0b3IudjEuRW5kSABCBgoEYm9keSJpCgZQcm9tcHQSDAoEY2FsbBgBIAEoDRIPCgdwdXJwb3NlGAIgASgJEiwKCG1lc3NhZ2VzGAMgAygLMhouY3J1Y2libGUuYWN0b3IudjEuTWVzc2FnZRISCgptYXhfdG9rZW5zGAQgASgNIjcKCVRleHRQaWVjZRIMCgRjYWxsGAEgASgNEg4KBmFuc3dlchgCIAEoDRIMCgR0ZXh0GAMgASgJIpQBCgpDb21wbGV0aW9uEgwKBGNhbGwYASABKA0SDgoGYW5zd2VyGAIgASgNEgwKBHRleHQYAyABKAkSKQoGZmluaXNoGAQgASgOMhkuY3J1Y2libGUuYWN0b3IudjEuRmluaXNoEi8KCnRvb2xfY2FsbHMYBSADKAsyGy5jcnVjaWJsZS5hY3Rvci52MS5Ub29sQ2FsbCIyCg5FeGFtcGxlc0Nob3NlbhIOCgZjaG9zZW4YASADKAkSEAoIbGVmdF9vdXQYAiABKA0iJQoHVGhvdWdodBIMCgRzdGVwGAEgASgNEgwKBHRleHQYAiABKAkibgoGQWN0aW9uEgwKBHN0ZXAYASABKA0SDAoEdG9vbBgCIAEoCRImCgVpbnB1dBgDIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSFAoHY2FsbF9pZBgEIAEoCUgAiAEBQgoKCF9jYWxsX2lkIngKC09ic2VydmF0aW9uEgwKBHN0ZXAYASABKA0SDAoEdGV4dBgCIAEoCRIPCgdvbWl0dGVkGAMgASgNEg4KBmZhaWxlZBgEIAEoCBIsCghwYXNzYWdlcxgFIAMoCzIaLmNydWNpYmxlLmFjdG9yLnYxLlBhc3NhZ2UiKwoHUHJvZ3JhbRIPCgdhdHRlbXB0GAEgASgNEg8KB3Byb2dyYW0YAiABKAkijAEKDVByb2dyYW1SZXN1bHQSDwoHYXR0ZW1wdBgBIAEoDRIsCgVlbmRlZBgCIAEoDjIdLmNydWNpYmxlLmFjdG9yLnYxLlByb2dyYW1FbmQSDgoGc3Rkb3V0GAMgASgJEg4KBnN0ZGVychgEIAEoCRISCgV2YWx1ZRgFIAEoCUgAiAEBQggKBl92YWx1ZSJMCg1QYXNzYWdlc0ZvdW5kEg0KBXF1ZXJ5GAEgASgJEiwKCHBhc3NhZ2VzGAIgAygLMhouY3J1Y2libGUuYWN0b3IudjEuUGFzc2FnZSJmCgdQYXNzYWdlEhMKC2RvY3VtZW50X2lkGAEgASgJEg0KBXRpdGxlGAIgASgJEgwKBHRleHQYAyABKAkSDQoFc3RhcnQYBCABKA0SCwoDZW5kGAUgASgNEg0KBXNjb3JlGAYgASgBIlEKBFZvdGUSKgoFdm90ZXMYASADKAsyGy5jcnVjaWJsZS5hY3Rvci52MS5LZXlDb3VudBIPCgdpbnZhbGlkGAIgASgNEgwKBHRpZWQYAyABKAgiJgoIS2V5Q291bnQSCwoDa2V5GAEgASgJEg0KBWNvdW50GAIgASgNIiYKCEZhbGxCYWNrEgoKAnRvGAEgASgJEg4KBnJlYXNvbhgCIAEoCSJDCgZOb3RpY2USKwoEd2hhdBgBIAEoDjIdLmNydWNpYmxlLmFjdG9yLnYxLk5vdGljZUtpbmQSDAoEdGV4dBgCIAEoCSL1AQoGQW5zd2VyEi8KBnN0YXR1cxgBIAEoDjIfLmNydWNpYmxlLmFjdG9yLnYxLkFuc3dlclN0YXR1cxIMCgR0ZXh0GAIgASgJEhAKA2tleRgDIAEoCUgAiAEBEg8KB3BhcnRpYWwYBCABKAgSLgoJY2l0YXRpb25zGAUgAygLMhsuY3J1Y2libGUuYWN0b3IudjEuQ2l0YXRpb24SFwoKY29uZmlkZW5jZRgGIAEoAUgBiAEBEikKBmZvcmNlZBgHIAEoDjIZLmNydWNpYmxlLmFjdG9yLnYxLkZvcmNlZEIGCgRfa2V5Qg0KC19jb25maWRlbmNlIloKCENpdGF0aW9uEg4KBm51bWJlchgBIAEoDRIrCgdwYXNzYWdlGAIgASgLMhouY3J1Y2libGUuYWN0b3IudjEuUGFzc2FnZRIRCglzdXBwb3J0ZWQYAyABKAgiiAEKA0VuZBIsCgZyZWFzb24YASABKA4yHC5jcnVjaWJsZS5hY3Rvci52MS5FbmRSZWFzb24SJwoFdXNhZ2UYAiABKAsyGC5jcnVjaWJsZS5hY3Rvci52MS5Vc2FnZRIqCgVlcnJvchgDIAEoCzIbLmNydWNpYmxlLmFjdG9yLnYxLlJ1bkVycm9yIlsKBVVzYWdlEg0KBWNhbGxzGAEgASgNEhUKDXByb21wdF90b2tlbnMYAiABKA0SGQoRY29tcGxldGlvbl90b2tlbnMYAyABKA0SEQoJZXN0aW1hdGVkGAQgASgIIkEKCFJ1bkVycm9yEgwKBGNvZGUYASABKAkSDwoHbWVzc2FnZRgCIAEoCRIPCgJhdBgDIAEoCUgAiAEBQgUKA19hdCKPAwoHUnVuSW5mbxIOCgZydW5faWQYASABKAkSKgoFc3RhdGUYAiABKA4yGy5jcnVjaWJsZS5hY3Rvci52MS5SdW5TdGF0ZRIQCghzdHJhdGVneRgDIAEoCRINCgVtb2RlbBgEIAEoCRIVCg1tb2RlbF92ZXJzaW9uGAUgASgNEhAKCHF1ZXN0aW9uGAYgASgJEi4KCmNyZWF0ZWRfYXQYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhEKCWxhc3Rfc3RlcBgIIAEoDRI9ChFhcHByb3ZhbF9yZXF1ZXN0cxgJIAMoCzIiLmNydWNpYmxlLmFjdG9yLnYxLkFwcHJvdmFsUmVxdWVzdBIsCghlbmRlZF9hdBgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKQoGYW5zd2VyGAsgASgLMhkuY3J1Y2libGUuYWN0b3IudjEuQW5zd2VyEiMKA2VuZBgMIAEoCzIWLmNydWNpYmxlLmFjdG9yLnYxLkVuZCIzCg1HZXRSdW5SZXF1ZXN0Eg4KBnJ1bl9pZBgBIAEoCRISCgphZnRlcl9zdGVwGAIgASgNIm8KDkdldFJ1blJlc3BvbnNlEicKA3J1bhgBIAEoCzIaLmNydWNpYmxlLmFjdG9yLnYxLlJ1bkluZm8SJgoFc3RlcHMYAiADKAsyFy5jcnVjaWJsZS5hY3Rvci52MS5TdGVwEgwKBG1vcmUYAyABKAgiZQoPTGlzdFJ1bnNSZXF1ZXN0EhEKCXBhZ2Vfc2l6ZRgBIAEoDRISCgpwYWdlX3Rva2VuGAIgASgJEisKBnN0YXRlcxgDIAMoDjIbLmNydWNpYmxlLmFjdG9yLnYxLlJ1blN0YXRlIlUKEExpc3RSdW5zUmVzcG9uc2USKAoEcnVucxgBIAMoCzIaLmNydWNpYmxlLmFjdG9yLnYxLlJ1bkluZm8SFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIhIKEExpc3RUb29sc1JlcXVlc3QikQEKEUxpc3RUb29sc1Jlc3BvbnNlEiYKBXRvb2xzGAEgAygLMhcuY3J1Y2libGUuYWN0b3IudjEuVG9vbBIwCgdtaXNzaW5nGAIgAygLMh8uY3J1Y2libGUuYWN0b3IudjEuTWlzc2luZ1Rvb2xzEhIKCnN0cmF0ZWdpZXMYAyADKAkSDgoGbW9kZWxzGAQgAygJIn4KBFRvb2wSDAoEbmFtZRgBIAEoCRITCgtkZXNjcmlwdGlvbhgCIAEoCRIrCgpwYXJhbWV0ZXJzGAMgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBIWCg5uZWVkc19hcHByb3ZhbBgEIAEoCBIOCgZzb3VyY2UYBSABKAkiLgoMTWlzc2luZ1Rvb2xzEg4KBnNvdXJjZRgBIAEoCRIOCgZyZWFzb24YAiABKAkqXwoEUm9sZRIUChBST0xFX1VOU1BFQ0lGSUVEEAASDwoLUk9MRV9TWVNURU0QARINCglST0xFX1VTRVIQAhISCg5ST0xFX0FTU0lTVEFOVBADEg0KCVJPTEVfVE9PTBAEKp0BCgpBbnN3ZXJLaW5kEhsKF0FOU1dFUl9LSU5EX1VOU1BFQ0lGSUVEEAASFAoQQU5TV0VSX0tJTkRfVEVYVBABEhYKEkFOU1dFUl9LSU5EX05VTUJFUhACEhYKEkFOU1dFUl9LSU5EX1lFU19OTxADEhQKEEFOU1dFUl9LSU5EX0RBVEUQBBIWChJBTlNXRVJfS0lORF9DSE9JQ0UQBSpICgdBY3Rpb25zEhcKE0FDVElPTlNfVU5TUEVDSUZJRUQQABIQCgxBQ1RJT05TX1RFWFQQARISCg5BQ1RJT05TX05BVElWRRACKksKB1dvcmRpbmcSFwoTV09SRElOR19VTlNQRUNJRklFRBAAEhIKDldPUkRJTkdfRk9SR0VEEAESEwoPV09SRElOR19HRU5FUkFMEAIqfwoGRmluaXNoEhYKEkZJTklTSF9VTlNQRUNJRklFRBAAEg8KC0ZJTklTSF9TVE9QEAESEQoNRklOSVNIX0xFTkdUSBACEhUKEUZJTklTSF9UT09MX0NBTExTEAMSEgoORklOSVNIX1JFRlVTRUQQBBIOCgpGSU5JU0hfQ1VUEAUqpAEKClByb2dyYW1FbmQSGwoXUFJPR1JBTV9FTkRfVU5TUEVDSUZJRUQQABIYChRQUk9HUkFNX0VORF9GSU5JU0hFRBABEhYKElBST0dSQU1fRU5EX0ZBSUxFRBACEhcKE1BST0dSQU1fRU5EX1RJTUVPVVQQAxIWChJQUk9HUkFNX0VORF9NRU1PUlkQBBIWChJQUk9HUkFNX0VORF9PVVRQVVQQBSrhAQoKTm90aWNlS2luZBIbChdOT1RJQ0VfS0lORF9VTlNQRUNJRklFRBAAEiAKHE5PVElDRV9LSU5EX01BTEZPUk1FRF9BQ1RJT04QARIcChhOT1RJQ0VfS0lORF9VTktOT1dOX1RPT0wQAhIUChBOT1RJQ0VfS0lORF9MT09QEAMSIwofTk9USUNFX0tJTkRfT0JTRVJWQVRJT05fRFJPUFBFRBAEEhwKGE5PVElDRV9LSU5EX0JBRF9DSVRBVElPThAFEh0KGU5PVElDRV9LSU5EX1NBTVBMRV9GQUlMRUQQBip+CgxBbnN3ZXJTdGF0dXMSHQoZQU5TV0VSX1NUQVRVU19VTlNQRUNJRklFRBAAEhoKFkFOU1dFUl9TVEFUVVNfQU5TV0VSRUQQARIbChdBTlNXRVJfU1RBVFVTX05PVF9GT1VORBACEhYKEkFOU1dFUl9TVEFUVVNfTk9ORRADKnIKBkZvcmNlZBIWChJGT1JDRURfVU5TUEVDSUZJRUQQABIVChFGT1JDRURfU1RFUF9MSU1JVBABEg8KC0ZPUkNFRF9MT09QEAISEgoORk9SQ0VEX0NPTlRFWFQQAxIUChBGT1JDRURfTk9fQUNUSU9OEAQqygEKCUVuZFJlYXNvbhIaChZFTkRfUkVBU09OX1VOU1BFQ0lGSUVEEAASFwoTRU5EX1JFQVNPTl9GSU5JU0hFRBABEhQKEEVORF9SRUFTT05fU1RFUFMQAhITCg9FTkRfUkVBU09OX1RJTUUQAxIVChFFTkRfUkVBU09OX1RPS0VOUxAEEhYKEkVORF9SRUFTT05fQ09OVEVYVBAFEhgKFEVORF9SRUFTT05fQ0FOQ0VMTEVEEAYSFAoQRU5EX1JFQVNPTl9FUlJPUhAHKoMBCghSdW5TdGF0ZRIZChVSVU5fU1RBVEVfVU5TUEVDSUZJRUQQABIVChFSVU5fU1RBVEVfUlVOTklORxABEhUKEVJVTl9TVEFURV9XQUlUSU5HEAISGQoVUlVOX1NUQVRFX0lOVEVSUlVQVEVEEAMSEwoPUlVOX1NUQVRFX0VOREVEEAQy4wIKDEFjdG9yU2VydmljZRJICgNSdW4SHS5jcnVjaWJsZS5hY3Rvci52MS5SdW5SZXF1ZXN0Gh4uY3J1Y2libGUuYWN0b3IudjEuUnVuUmVzcG9uc2UoATABElIKBkdldFJ1bhIgLmNydWNpYmxlLmFjdG9yLnYxLkdldFJ1blJlcXVlc3QaIS5jcnVjaWJsZS5hY3Rvci52MS5HZXRSdW5SZXNwb25zZSIDkAIBElgKCExpc3RSdW5zEiIuY3J1Y2libGUuYWN0b3IudjEuTGlzdFJ1bnNSZXF1ZXN0GiMuY3J1Y2libGUuYWN0b3IudjEuTGlzdFJ1bnNSZXNwb25zZSIDkAIBElsKCUxpc3RUb29scxIjLmNydWNpYmxlLmFjdG9yLnYxLkxpc3RUb29sc1JlcXVlc3QaJC5jcnVjaWJsZS5hY3Rvci52MS5MaXN0VG9vbHNSZXNwb25zZSIDkAIBYgZwcm90bzM", [file_google_protobuf_struct, file_google_protobuf_timestamp]);
+  fileDesc("Ch1jcnVjaWJsZS9hY3Rvci92MS9hY3Rvci5wcm90bxIRY3J1Y2libGUuYWN0b3IudjEi3AEKClJ1blJlcXVlc3QSLAoFc3RhcnQYASABKAsyGy5jcnVjaWJsZS5hY3Rvci52MS5TdGFydFJ1bkgAEi4KBnJlc3VtZRgCIAEoCzIcLmNydWNpYmxlLmFjdG9yLnYxLlJlc3VtZVJ1bkgAEjUKCGFwcHJvdmFsGAMgASgLMiEuY3J1Y2libGUuYWN0b3IudjEuQXBwcm92YWxBbnN3ZXJIABIuCgZjYW5jZWwYBCABKAsyHC5jcnVjaWJsZS5hY3Rvci52MS5DYW5jZWxSdW5IAEIJCgdyZXF1ZXN0IucECghTdGFydFJ1bhIOCgZydW5faWQYASABKAkSEAoIc3RyYXRlZ3kYAiABKAkSDQoFbW9kZWwYAyABKAkSEAoIcXVlc3Rpb24YBCABKAkSKwoHaGlzdG9yeRgFIAMoCzIaLmNydWNpYmxlLmFjdG9yLnYxLk1lc3NhZ2USDgoGc3lzdGVtGAYgASgJEjIKC2Fuc3dlcl9raW5kGAcgASgOMh0uY3J1Y2libGUuYWN0b3IudjEuQW5zd2VyS2luZBIPCgdjaG9pY2VzGAggAygJEiwKCGV4YW1wbGVzGAkgAygLMhouY3J1Y2libGUuYWN0b3IudjEuRXhhbXBsZRI4Cg5leGFtcGxlX2Nob2ljZRgKIAEoCzIgLmNydWNpYmxlLmFjdG9yLnYxLkV4YW1wbGVDaG9pY2USLwoJa25vd2xlZGdlGAsgASgLMhwuY3J1Y2libGUuYWN0b3IudjEuS25vd2xlZGdlEg0KBXRvb2xzGAwgAygJEi0KCHNhbXBsaW5nGA0gASgLMhsuY3J1Y2libGUuYWN0b3IudjEuU2FtcGxpbmcSDwoHc2FtcGxlcxgOIAEoDRIpCgZsaW1pdHMYDyABKAsyGS5jcnVjaWJsZS5hY3Rvci52MS5MaW1pdHMSLgoFcmVhY3QYECABKAsyHy5jcnVjaWJsZS5hY3Rvci52MS5SZWFjdE9wdGlvbnMSKwoHd29yZGluZxgRIAEoDjIaLmNydWNpYmxlLmFjdG9yLnYxLldvcmRpbmcSFAoMcmFnX3Bhc3NhZ2VzGBIgASgNEhAKCHBpY3R1cmVzGBMgASgIIi8KCVJlc3VtZVJ1bhIOCgZydW5faWQYASABKAkSEgoKYWZ0ZXJfc3RlcBgCIAEoDSJDCg5BcHByb3ZhbEFuc3dlchIPCgdjYWxsX2lkGAEgASgJEhAKCGFwcHJvdmVkGAIgASgIEg4KBnJlYXNvbhgDIAEoCSILCglDYW5jZWxSdW4ilAEKB01lc3NhZ2USJQoEcm9sZRgBIAEoDjIXLmNydWNpYmxlLmFjdG9yLnYxLlJvbGUSDwoHY29udGVudBgCIAEoCRIvCgp0b29sX2NhbGxzGAMgAygLMhsuY3J1Y2libGUuYWN0b3IudjEuVG9vbENhbGwSFAoHY2FsbF9pZBgEIAEoCUgAiAEBQgoKCF9jYWxsX2lkIjcKCFRvb2xDYWxsEgoKAmlkGAEgASgJEgwKBG5hbWUYAiABKAkSEQoJYXJndW1lbnRzGAMgASgJIk8KB0V4YW1wbGUSEAoIcXVlc3Rpb24YASABKAkSDgoGYW5zd2VyGAIgASgJEhEKCXJlYXNvbmluZxgDIAEoCRIPCgdwcm9ncmFtGAQgASgJIi8KDUV4YW1wbGVDaG9pY2USDQoFY291bnQYASABKA0SDwoHc2ltaWxhchgCIAEoCCJeCglLbm93bGVkZ2USEgoKY29sbGVjdGlvbhgBIAEoCRIUCgxkb2N1bWVudF9pZHMYAiADKAkSJwoGZmlsdGVyGAMgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdCJ0CghTYW1wbGluZxIYCgt0ZW1wZXJhdHVyZRgBIAEoAUgAiAEBEhIKBXRvcF9wGAIgASgBSAGIAQESDAoEc2VlZBgDIAEoDRISCgptYXhfdG9rZW5zGAQgASgNQg4KDF90ZW1wZXJhdHVyZUIICgZfdG9wX3AiOAoGTGltaXRzEg0KBXN0ZXBzGAEgASgNEg8KB3RpbWVfbXMYAiABKA0SDgoGdG9rZW5zGAMgASgNImoKDFJlYWN0T3B0aW9ucxIrCgdhY3Rpb25zGAEgASgOMhouY3J1Y2libGUuYWN0b3IudjEuQWN0aW9ucxIRCgltYXhfc3RlcHMYAiABKA0SGgoSb2JzZXJ2YXRpb25fdG9rZW5zGAMgASgNIrEBCgtSdW5SZXNwb25zZRIwCgdzdGFydGVkGAEgASgLMh0uY3J1Y2libGUuYWN0b3IudjEuUnVuU3RhcnRlZEgAEicKBHN0ZXAYAiABKAsyFy5jcnVjaWJsZS5hY3Rvci52MS5TdGVwSAASPgoQYXBwcm92YWxfcmVxdWVzdBgDIAEoCzIiLmNydWNpYmxlLmFjdG9yLnYxLkFwcHJvdmFsUmVxdWVzdEgAQgcKBWV2ZW50IkIKClJ1blN0YXJ0ZWQSDgoGcnVuX2lkGAEgASgJEg0KBW1vZGVsGAIgASgJEhUKDW1vZGVsX3ZlcnNpb24YAyABKA0inQEKD0FwcHJvdmFsUmVxdWVzdBIPCgdjYWxsX2lkGAEgASgJEgwKBHRvb2wYAiABKAkSEwoLZGVzY3JpcHRpb24YAyABKAkSJgoFaW5wdXQYBCABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0Ei4KCmV4cGlyZXNfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIqsGCgRTdGVwEg4KBm51bWJlchgBIAEoDRISCgplbGFwc2VkX21zGAIgASgNEhAKCHN0cmF0ZWd5GAMgASgJEg4KBnNhbXBsZRgEIAMoDRIrCgZwcm9tcHQYBSABKAsyGS5jcnVjaWJsZS5hY3Rvci52MS5Qcm9tcHRIABIsCgR0ZXh0GAYgASgLMhwuY3J1Y2libGUuYWN0b3IudjEuVGV4dFBpZWNlSAASMwoKY29tcGxldGlvbhgHIAEoCzIdLmNydWNpYmxlLmFjdG9yLnYxLkNvbXBsZXRpb25IABI1CghleGFtcGxlcxgIIAEoCzIhLmNydWNpYmxlLmFjdG9yLnYxLkV4YW1wbGVzQ2hvc2VuSAASLQoHdGhvdWdodBgJIAEoCzIaLmNydWNpYmxlLmFjdG9yLnYxLlRob3VnaHRIABIrCgZhY3Rpb24YCiABKAsyGS5jcnVjaWJsZS5hY3Rvci52MS5BY3Rpb25IABI1CgtvYnNlcnZhdGlvbhgLIAEoCzIeLmNydWNpYmxlLmFjdG9yLnYxLk9ic2VydmF0aW9uSAASLQoHcHJvZ3JhbRgMIAEoCzIaLmNydWNpYmxlLmFjdG9yLnYxLlByb2dyYW1IABI6Cg5wcm9ncmFtX3Jlc3VsdBgNIAEoCzIgLmNydWNpYmxlLmFjdG9yLnYxLlByb2dyYW1SZXN1bHRIABI0CghwYXNzYWdlcxgOIAEoCzIgLmNydWNpYmxlLmFjdG9yLnYxLlBhc3NhZ2VzRm91bmRIABInCgR2b3RlGA8gASgLMhcuY3J1Y2libGUuYWN0b3IudjEuVm90ZUgAEjAKCWZhbGxfYmFjaxgQIAEoCzIbLmNydWNpYmxlLmFjdG9yLnYxLkZhbGxCYWNrSAASKwoGbm90aWNlGBEgASgLMhkuY3J1Y2libGUuYWN0b3IudjEuTm90aWNlSAASKwoGYW5zd2VyGBIgASgLMhkuY3J1Y2libGUuYWN0b3IudjEuQW5zd2VySAASJQoDZW5kGBMgASgLMhYuY3J1Y2libGUuYWN0b3IudjEuRW5kSABCBgoEYm9keSJpCgZQcm9tcHQSDAoEY2FsbBgBIAEoDRIPCgdwdXJwb3NlGAIgASgJEiwKCG1lc3NhZ2VzGAMgAygLMhouY3J1Y2libGUuYWN0b3IudjEuTWVzc2FnZRISCgptYXhfdG9rZW5zGAQgASgNIjcKCVRleHRQaWVjZRIMCgRjYWxsGAEgASgNEg4KBmFuc3dlchgCIAEoDRIMCgR0ZXh0GAMgASgJIpQBCgpDb21wbGV0aW9uEgwKBGNhbGwYASABKA0SDgoGYW5zd2VyGAIgASgNEgwKBHRleHQYAyABKAkSKQoGZmluaXNoGAQgASgOMhkuY3J1Y2libGUuYWN0b3IudjEuRmluaXNoEi8KCnRvb2xfY2FsbHMYBSADKAsyGy5jcnVjaWJsZS5hY3Rvci52MS5Ub29sQ2FsbCIyCg5FeGFtcGxlc0Nob3NlbhIOCgZjaG9zZW4YASADKAkSEAoIbGVmdF9vdXQYAiABKA0iJQoHVGhvdWdodBIMCgRzdGVwGAEgASgNEgwKBHRleHQYAiABKAkibgoGQWN0aW9uEgwKBHN0ZXAYASABKA0SDAoEdG9vbBgCIAEoCRImCgVpbnB1dBgDIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSFAoHY2FsbF9pZBgEIAEoCUgAiAEBQgoKCF9jYWxsX2lkIqYBCgtPYnNlcnZhdGlvbhIMCgRzdGVwGAEgASgNEgwKBHRleHQYAiABKAkSDwoHb21pdHRlZBgDIAEoDRIOCgZmYWlsZWQYBCABKAgSLAoIcGFzc2FnZXMYBSADKAsyGi5jcnVjaWJsZS5hY3Rvci52MS5QYXNzYWdlEiwKCHBpY3R1cmVzGAYgAygLMhouY3J1Y2libGUuYWN0b3IudjEuUGljdHVyZSJDCgdQaWN0dXJlEgoKAmlkGAEgASgJEg0KBXdpZHRoGAIgASgNEg4KBmhlaWdodBgDIAEoDRINCgVieXRlcxgEIAEoDSIrCgdQcm9ncmFtEg8KB2F0dGVtcHQYASABKA0SDwoHcHJvZ3JhbRgCIAEoCSKMAQoNUHJvZ3JhbVJlc3VsdBIPCgdhdHRlbXB0GAEgASgNEiwKBWVuZGVkGAIgASgOMh0uY3J1Y2libGUuYWN0b3IudjEuUHJvZ3JhbUVuZBIOCgZzdGRvdXQYAyABKAkSDgoGc3RkZXJyGAQgASgJEhIKBXZhbHVlGAUgASgJSACIAQFCCAoGX3ZhbHVlIkwKDVBhc3NhZ2VzRm91bmQSDQoFcXVlcnkYASABKAkSLAoIcGFzc2FnZXMYAiADKAsyGi5jcnVjaWJsZS5hY3Rvci52MS5QYXNzYWdlImYKB1Bhc3NhZ2USEwoLZG9jdW1lbnRfaWQYASABKAkSDQoFdGl0bGUYAiABKAkSDAoEdGV4dBgDIAEoCRINCgVzdGFydBgEIAEoDRILCgNlbmQYBSABKA0SDQoFc2NvcmUYBiABKAEiUQoEVm90ZRIqCgV2b3RlcxgBIAMoCzIbLmNydWNpYmxlLmFjdG9yLnYxLktleUNvdW50Eg8KB2ludmFsaWQYAiABKA0SDAoEdGllZBgDIAEoCCImCghLZXlDb3VudBILCgNrZXkYASABKAkSDQoFY291bnQYAiABKA0iJgoIRmFsbEJhY2sSCgoCdG8YASABKAkSDgoGcmVhc29uGAIgASgJIkMKBk5vdGljZRIrCgR3aGF0GAEgASgOMh0uY3J1Y2libGUuYWN0b3IudjEuTm90aWNlS2luZBIMCgR0ZXh0GAIgASgJIvUBCgZBbnN3ZXISLwoGc3RhdHVzGAEgASgOMh8uY3J1Y2libGUuYWN0b3IudjEuQW5zd2VyU3RhdHVzEgwKBHRleHQYAiABKAkSEAoDa2V5GAMgASgJSACIAQESDwoHcGFydGlhbBgEIAEoCBIuCgljaXRhdGlvbnMYBSADKAsyGy5jcnVjaWJsZS5hY3Rvci52MS5DaXRhdGlvbhIXCgpjb25maWRlbmNlGAYgASgBSAGIAQESKQoGZm9yY2VkGAcgASgOMhkuY3J1Y2libGUuYWN0b3IudjEuRm9yY2VkQgYKBF9rZXlCDQoLX2NvbmZpZGVuY2UiWgoIQ2l0YXRpb24SDgoGbnVtYmVyGAEgASgNEisKB3Bhc3NhZ2UYAiABKAsyGi5jcnVjaWJsZS5hY3Rvci52MS5QYXNzYWdlEhEKCXN1cHBvcnRlZBgDIAEoCCKIAQoDRW5kEiwKBnJlYXNvbhgBIAEoDjIcLmNydWNpYmxlLmFjdG9yLnYxLkVuZFJlYXNvbhInCgV1c2FnZRgCIAEoCzIYLmNydWNpYmxlLmFjdG9yLnYxLlVzYWdlEioKBWVycm9yGAMgASgLMhsuY3J1Y2libGUuYWN0b3IudjEuUnVuRXJyb3IiWwoFVXNhZ2USDQoFY2FsbHMYASABKA0SFQoNcHJvbXB0X3Rva2VucxgCIAEoDRIZChFjb21wbGV0aW9uX3Rva2VucxgDIAEoDRIRCgllc3RpbWF0ZWQYBCABKAgiQQoIUnVuRXJyb3ISDAoEY29kZRgBIAEoCRIPCgdtZXNzYWdlGAIgASgJEg8KAmF0GAMgASgJSACIAQFCBQoDX2F0IrcDCgdSdW5JbmZvEg4KBnJ1bl9pZBgBIAEoCRIqCgVzdGF0ZRgCIAEoDjIbLmNydWNpYmxlLmFjdG9yLnYxLlJ1blN0YXRlEhAKCHN0cmF0ZWd5GAMgASgJEg0KBW1vZGVsGAQgASgJEhUKDW1vZGVsX3ZlcnNpb24YBSABKA0SEAoIcXVlc3Rpb24YBiABKAkSLgoKY3JlYXRlZF9hdBgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEQoJbGFzdF9zdGVwGAggASgNEj0KEWFwcHJvdmFsX3JlcXVlc3RzGAkgAygLMiIuY3J1Y2libGUuYWN0b3IudjEuQXBwcm92YWxSZXF1ZXN0EiwKCGVuZGVkX2F0GAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIpCgZhbnN3ZXIYCyABKAsyGS5jcnVjaWJsZS5hY3Rvci52MS5BbnN3ZXISIwoDZW5kGAwgASgLMhYuY3J1Y2libGUuYWN0b3IudjEuRW5kEhcKCmNvbGxlY3Rpb24YDSABKAlIAIgBAUINCgtfY29sbGVjdGlvbiIzCg1HZXRSdW5SZXF1ZXN0Eg4KBnJ1bl9pZBgBIAEoCRISCgphZnRlcl9zdGVwGAIgASgNIm8KDkdldFJ1blJlc3BvbnNlEicKA3J1bhgBIAEoCzIaLmNydWNpYmxlLmFjdG9yLnYxLlJ1bkluZm8SJgoFc3RlcHMYAiADKAsyFy5jcnVjaWJsZS5hY3Rvci52MS5TdGVwEgwKBG1vcmUYAyABKAgiNwoRR2V0UGljdHVyZVJlcXVlc3QSDgoGcnVuX2lkGAEgASgJEhIKCnBpY3R1cmVfaWQYAiABKAkiJQoSR2V0UGljdHVyZVJlc3BvbnNlEg8KB2NvbnRlbnQYASABKAwiZQoPTGlzdFJ1bnNSZXF1ZXN0EhEKCXBhZ2Vfc2l6ZRgBIAEoDRISCgpwYWdlX3Rva2VuGAIgASgJEisKBnN0YXRlcxgDIAMoDjIbLmNydWNpYmxlLmFjdG9yLnYxLlJ1blN0YXRlIlUKEExpc3RSdW5zUmVzcG9uc2USKAoEcnVucxgBIAMoCzIaLmNydWNpYmxlLmFjdG9yLnYxLlJ1bkluZm8SFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIhIKEExpc3RUb29sc1JlcXVlc3QikQEKEUxpc3RUb29sc1Jlc3BvbnNlEiYKBXRvb2xzGAEgAygLMhcuY3J1Y2libGUuYWN0b3IudjEuVG9vbBIwCgdtaXNzaW5nGAIgAygLMh8uY3J1Y2libGUuYWN0b3IudjEuTWlzc2luZ1Rvb2xzEhIKCnN0cmF0ZWdpZXMYAyADKAkSDgoGbW9kZWxzGAQgAygJIn4KBFRvb2wSDAoEbmFtZRgBIAEoCRITCgtkZXNjcmlwdGlvbhgCIAEoCRIrCgpwYXJhbWV0ZXJzGAMgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBIWCg5uZWVkc19hcHByb3ZhbBgEIAEoCBIOCgZzb3VyY2UYBSABKAkiLgoMTWlzc2luZ1Rvb2xzEg4KBnNvdXJjZRgBIAEoCRIOCgZyZWFzb24YAiABKAkqXwoEUm9sZRIUChBST0xFX1VOU1BFQ0lGSUVEEAASDwoLUk9MRV9TWVNURU0QARINCglST0xFX1VTRVIQAhISCg5ST0xFX0FTU0lTVEFOVBADEg0KCVJPTEVfVE9PTBAEKp0BCgpBbnN3ZXJLaW5kEhsKF0FOU1dFUl9LSU5EX1VOU1BFQ0lGSUVEEAASFAoQQU5TV0VSX0tJTkRfVEVYVBABEhYKEkFOU1dFUl9LSU5EX05VTUJFUhACEhYKEkFOU1dFUl9LSU5EX1lFU19OTxADEhQKEEFOU1dFUl9LSU5EX0RBVEUQBBIWChJBTlNXRVJfS0lORF9DSE9JQ0UQBSpICgdBY3Rpb25zEhcKE0FDVElPTlNfVU5TUEVDSUZJRUQQABIQCgxBQ1RJT05TX1RFWFQQARISCg5BQ1RJT05TX05BVElWRRACKksKB1dvcmRpbmcSFwoTV09SRElOR19VTlNQRUNJRklFRBAAEhIKDldPUkRJTkdfRk9SR0VEEAESEwoPV09SRElOR19HRU5FUkFMEAIqfwoGRmluaXNoEhYKEkZJTklTSF9VTlNQRUNJRklFRBAAEg8KC0ZJTklTSF9TVE9QEAESEQoNRklOSVNIX0xFTkdUSBACEhUKEUZJTklTSF9UT09MX0NBTExTEAMSEgoORklOSVNIX1JFRlVTRUQQBBIOCgpGSU5JU0hfQ1VUEAUqpAEKClByb2dyYW1FbmQSGwoXUFJPR1JBTV9FTkRfVU5TUEVDSUZJRUQQABIYChRQUk9HUkFNX0VORF9GSU5JU0hFRBABEhYKElBST0dSQU1fRU5EX0ZBSUxFRBACEhcKE1BST0dSQU1fRU5EX1RJTUVPVVQQAxIWChJQUk9HUkFNX0VORF9NRU1PUlkQBBIWChJQUk9HUkFNX0VORF9PVVRQVVQQBSrhAQoKTm90aWNlS2luZBIbChdOT1RJQ0VfS0lORF9VTlNQRUNJRklFRBAAEiAKHE5PVElDRV9LSU5EX01BTEZPUk1FRF9BQ1RJT04QARIcChhOT1RJQ0VfS0lORF9VTktOT1dOX1RPT0wQAhIUChBOT1RJQ0VfS0lORF9MT09QEAMSIwofTk9USUNFX0tJTkRfT0JTRVJWQVRJT05fRFJPUFBFRBAEEhwKGE5PVElDRV9LSU5EX0JBRF9DSVRBVElPThAFEh0KGU5PVElDRV9LSU5EX1NBTVBMRV9GQUlMRUQQBip+CgxBbnN3ZXJTdGF0dXMSHQoZQU5TV0VSX1NUQVRVU19VTlNQRUNJRklFRBAAEhoKFkFOU1dFUl9TVEFUVVNfQU5TV0VSRUQQARIbChdBTlNXRVJfU1RBVFVTX05PVF9GT1VORBACEhYKEkFOU1dFUl9TVEFUVVNfTk9ORRADKnIKBkZvcmNlZBIWChJGT1JDRURfVU5TUEVDSUZJRUQQABIVChFGT1JDRURfU1RFUF9MSU1JVBABEg8KC0ZPUkNFRF9MT09QEAISEgoORk9SQ0VEX0NPTlRFWFQQAxIUChBGT1JDRURfTk9fQUNUSU9OEAQqygEKCUVuZFJlYXNvbhIaChZFTkRfUkVBU09OX1VOU1BFQ0lGSUVEEAASFwoTRU5EX1JFQVNPTl9GSU5JU0hFRBABEhQKEEVORF9SRUFTT05fU1RFUFMQAhITCg9FTkRfUkVBU09OX1RJTUUQAxIVChFFTkRfUkVBU09OX1RPS0VOUxAEEhYKEkVORF9SRUFTT05fQ09OVEVYVBAFEhgKFEVORF9SRUFTT05fQ0FOQ0VMTEVEEAYSFAoQRU5EX1JFQVNPTl9FUlJPUhAHKoMBCghSdW5TdGF0ZRIZChVSVU5fU1RBVEVfVU5TUEVDSUZJRUQQABIVChFSVU5fU1RBVEVfUlVOTklORxABEhUKEVJVTl9TVEFURV9XQUlUSU5HEAISGQoVUlVOX1NUQVRFX0lOVEVSUlVQVEVEEAMSEwoPUlVOX1NUQVRFX0VOREVEEAQywwMKDEFjdG9yU2VydmljZRJICgNSdW4SHS5jcnVjaWJsZS5hY3Rvci52MS5SdW5SZXF1ZXN0Gh4uY3J1Y2libGUuYWN0b3IudjEuUnVuUmVzcG9uc2UoATABElIKBkdldFJ1bhIgLmNydWNpYmxlLmFjdG9yLnYxLkdldFJ1blJlcXVlc3QaIS5jcnVjaWJsZS5hY3Rvci52MS5HZXRSdW5SZXNwb25zZSIDkAIBEl4KCkdldFBpY3R1cmUSJC5jcnVjaWJsZS5hY3Rvci52MS5HZXRQaWN0dXJlUmVxdWVzdBolLmNydWNpYmxlLmFjdG9yLnYxLkdldFBpY3R1cmVSZXNwb25zZSIDkAIBElgKCExpc3RSdW5zEiIuY3J1Y2libGUuYWN0b3IudjEuTGlzdFJ1bnNSZXF1ZXN0GiMuY3J1Y2libGUuYWN0b3IudjEuTGlzdFJ1bnNSZXNwb25zZSIDkAIBElsKCUxpc3RUb29scxIjLmNydWNpYmxlLmFjdG9yLnYxLkxpc3RUb29sc1JlcXVlc3QaJC5jcnVjaWJsZS5hY3Rvci52MS5MaXN0VG9vbHNSZXNwb25zZSIDkAIBYgZwcm90bzM", [file_google_protobuf_struct, file_google_protobuf_timestamp]);
 
 /**
  * @generated from message crucible.actor.v1.RunRequest
@@ -180,6 +180,13 @@ export type StartRun = Message$1<"crucible.actor.v1.StartRun"> & {
    * @generated from field: uint32 rag_passages = 18;
    */
   ragPassages: number;
+
+  /**
+   * Every use of the browser that shows a page takes a picture of it, for people. Otherwise only `browser_screenshot` does.
+   *
+   * @generated from field: bool pictures = 19;
+   */
+  pictures: boolean;
 };
 
 /**
@@ -1010,6 +1017,13 @@ export type Observation = Message$1<"crucible.actor.v1.Observation"> & {
    * @generated from field: repeated crucible.actor.v1.Passage passages = 5;
    */
   passages: Passage[];
+
+  /**
+   * For people: what the browser showed.
+   *
+   * @generated from field: repeated crucible.actor.v1.Picture pictures = 6;
+   */
+  pictures: Picture[];
 };
 
 /**
@@ -1018,6 +1032,40 @@ export type Observation = Message$1<"crucible.actor.v1.Observation"> & {
  */
 export const ObservationSchema: GenMessage<Observation> = /*@__PURE__*/
   messageDesc(file_crucible_actor_v1_actor, 23);
+
+/**
+ * A PNG that is kept with the run; GetPicture has it.
+ *
+ * @generated from message crucible.actor.v1.Picture
+ */
+export type Picture = Message$1<"crucible.actor.v1.Picture"> & {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * @generated from field: uint32 width = 2;
+   */
+  width: number;
+
+  /**
+   * @generated from field: uint32 height = 3;
+   */
+  height: number;
+
+  /**
+   * @generated from field: uint32 bytes = 4;
+   */
+  bytes: number;
+};
+
+/**
+ * Describes the message crucible.actor.v1.Picture.
+ * Use `create(PictureSchema)` to create a new message.
+ */
+export const PictureSchema: GenMessage<Picture> = /*@__PURE__*/
+  messageDesc(file_crucible_actor_v1_actor, 24);
 
 /**
  * @generated from message crucible.actor.v1.Program
@@ -1041,7 +1089,7 @@ export type Program = Message$1<"crucible.actor.v1.Program"> & {
  * Use `create(ProgramSchema)` to create a new message.
  */
 export const ProgramSchema: GenMessage<Program> = /*@__PURE__*/
-  messageDesc(file_crucible_actor_v1_actor, 24);
+  messageDesc(file_crucible_actor_v1_actor, 25);
 
 /**
  * @generated from message crucible.actor.v1.ProgramResult
@@ -1080,7 +1128,7 @@ export type ProgramResult = Message$1<"crucible.actor.v1.ProgramResult"> & {
  * Use `create(ProgramResultSchema)` to create a new message.
  */
 export const ProgramResultSchema: GenMessage<ProgramResult> = /*@__PURE__*/
-  messageDesc(file_crucible_actor_v1_actor, 25);
+  messageDesc(file_crucible_actor_v1_actor, 26);
 
 /**
  * @generated from message crucible.actor.v1.PassagesFound
@@ -1102,7 +1150,7 @@ export type PassagesFound = Message$1<"crucible.actor.v1.PassagesFound"> & {
  * Use `create(PassagesFoundSchema)` to create a new message.
  */
 export const PassagesFoundSchema: GenMessage<PassagesFound> = /*@__PURE__*/
-  messageDesc(file_crucible_actor_v1_actor, 26);
+  messageDesc(file_crucible_actor_v1_actor, 27);
 
 /**
  * A stretch of a document.
@@ -1150,7 +1198,7 @@ export type Passage = Message$1<"crucible.actor.v1.Passage"> & {
  * Use `create(PassageSchema)` to create a new message.
  */
 export const PassageSchema: GenMessage<Passage> = /*@__PURE__*/
-  messageDesc(file_crucible_actor_v1_actor, 27);
+  messageDesc(file_crucible_actor_v1_actor, 28);
 
 /**
  * @generated from message crucible.actor.v1.Vote
@@ -1181,7 +1229,7 @@ export type Vote = Message$1<"crucible.actor.v1.Vote"> & {
  * Use `create(VoteSchema)` to create a new message.
  */
 export const VoteSchema: GenMessage<Vote> = /*@__PURE__*/
-  messageDesc(file_crucible_actor_v1_actor, 28);
+  messageDesc(file_crucible_actor_v1_actor, 29);
 
 /**
  * @generated from message crucible.actor.v1.KeyCount
@@ -1203,7 +1251,7 @@ export type KeyCount = Message$1<"crucible.actor.v1.KeyCount"> & {
  * Use `create(KeyCountSchema)` to create a new message.
  */
 export const KeyCountSchema: GenMessage<KeyCount> = /*@__PURE__*/
-  messageDesc(file_crucible_actor_v1_actor, 29);
+  messageDesc(file_crucible_actor_v1_actor, 30);
 
 /**
  * A strategy goes on in the place of another.
@@ -1227,7 +1275,7 @@ export type FallBack = Message$1<"crucible.actor.v1.FallBack"> & {
  * Use `create(FallBackSchema)` to create a new message.
  */
 export const FallBackSchema: GenMessage<FallBack> = /*@__PURE__*/
-  messageDesc(file_crucible_actor_v1_actor, 30);
+  messageDesc(file_crucible_actor_v1_actor, 31);
 
 /**
  * Something that went wrong and was dealt with.
@@ -1251,7 +1299,7 @@ export type Notice = Message$1<"crucible.actor.v1.Notice"> & {
  * Use `create(NoticeSchema)` to create a new message.
  */
 export const NoticeSchema: GenMessage<Notice> = /*@__PURE__*/
-  messageDesc(file_crucible_actor_v1_actor, 31);
+  messageDesc(file_crucible_actor_v1_actor, 32);
 
 /**
  * @generated from message crucible.actor.v1.Answer
@@ -1308,7 +1356,7 @@ export type Answer = Message$1<"crucible.actor.v1.Answer"> & {
  * Use `create(AnswerSchema)` to create a new message.
  */
 export const AnswerSchema: GenMessage<Answer> = /*@__PURE__*/
-  messageDesc(file_crucible_actor_v1_actor, 32);
+  messageDesc(file_crucible_actor_v1_actor, 33);
 
 /**
  * @generated from message crucible.actor.v1.Citation
@@ -1339,7 +1387,7 @@ export type Citation = Message$1<"crucible.actor.v1.Citation"> & {
  * Use `create(CitationSchema)` to create a new message.
  */
 export const CitationSchema: GenMessage<Citation> = /*@__PURE__*/
-  messageDesc(file_crucible_actor_v1_actor, 33);
+  messageDesc(file_crucible_actor_v1_actor, 34);
 
 /**
  * The last step of a run.
@@ -1370,7 +1418,7 @@ export type End = Message$1<"crucible.actor.v1.End"> & {
  * Use `create(EndSchema)` to create a new message.
  */
 export const EndSchema: GenMessage<End> = /*@__PURE__*/
-  messageDesc(file_crucible_actor_v1_actor, 34);
+  messageDesc(file_crucible_actor_v1_actor, 35);
 
 /**
  * @generated from message crucible.actor.v1.Usage
@@ -1406,7 +1454,7 @@ export type Usage = Message$1<"crucible.actor.v1.Usage"> & {
  * Use `create(UsageSchema)` to create a new message.
  */
 export const UsageSchema: GenMessage<Usage> = /*@__PURE__*/
-  messageDesc(file_crucible_actor_v1_actor, 35);
+  messageDesc(file_crucible_actor_v1_actor, 36);
 
 /**
  * @generated from message crucible.actor.v1.RunError
@@ -1437,7 +1485,7 @@ export type RunError = Message$1<"crucible.actor.v1.RunError"> & {
  * Use `create(RunErrorSchema)` to create a new message.
  */
 export const RunErrorSchema: GenMessage<RunError> = /*@__PURE__*/
-  messageDesc(file_crucible_actor_v1_actor, 36);
+  messageDesc(file_crucible_actor_v1_actor, 37);
 
 /**
  * @generated from message crucible.actor.v1.RunInfo
@@ -1512,6 +1560,13 @@ export type RunInfo = Message$1<"crucible.actor.v1.RunInfo"> & {
    * @generated from field: crucible.actor.v1.End end = 12;
    */
   end?: End | undefined;
+
+  /**
+   * What it searches. Unset: nothing.
+   *
+   * @generated from field: optional string collection = 13;
+   */
+  collection?: string | undefined;
 };
 
 /**
@@ -1519,7 +1574,7 @@ export type RunInfo = Message$1<"crucible.actor.v1.RunInfo"> & {
  * Use `create(RunInfoSchema)` to create a new message.
  */
 export const RunInfoSchema: GenMessage<RunInfo> = /*@__PURE__*/
-  messageDesc(file_crucible_actor_v1_actor, 37);
+  messageDesc(file_crucible_actor_v1_actor, 38);
 
 /**
  * @generated from message crucible.actor.v1.GetRunRequest
@@ -1543,7 +1598,7 @@ export type GetRunRequest = Message$1<"crucible.actor.v1.GetRunRequest"> & {
  * Use `create(GetRunRequestSchema)` to create a new message.
  */
 export const GetRunRequestSchema: GenMessage<GetRunRequest> = /*@__PURE__*/
-  messageDesc(file_crucible_actor_v1_actor, 38);
+  messageDesc(file_crucible_actor_v1_actor, 39);
 
 /**
  * @generated from message crucible.actor.v1.GetRunResponse
@@ -1574,7 +1629,48 @@ export type GetRunResponse = Message$1<"crucible.actor.v1.GetRunResponse"> & {
  * Use `create(GetRunResponseSchema)` to create a new message.
  */
 export const GetRunResponseSchema: GenMessage<GetRunResponse> = /*@__PURE__*/
-  messageDesc(file_crucible_actor_v1_actor, 39);
+  messageDesc(file_crucible_actor_v1_actor, 40);
+
+/**
+ * @generated from message crucible.actor.v1.GetPictureRequest
+ */
+export type GetPictureRequest = Message$1<"crucible.actor.v1.GetPictureRequest"> & {
+  /**
+   * @generated from field: string run_id = 1;
+   */
+  runId: string;
+
+  /**
+   * @generated from field: string picture_id = 2;
+   */
+  pictureId: string;
+};
+
+/**
+ * Describes the message crucible.actor.v1.GetPictureRequest.
+ * Use `create(GetPictureRequestSchema)` to create a new message.
+ */
+export const GetPictureRequestSchema: GenMessage<GetPictureRequest> = /*@__PURE__*/
+  messageDesc(file_crucible_actor_v1_actor, 41);
+
+/**
+ * @generated from message crucible.actor.v1.GetPictureResponse
+ */
+export type GetPictureResponse = Message$1<"crucible.actor.v1.GetPictureResponse"> & {
+  /**
+   * PNG, below 4 MiB.
+   *
+   * @generated from field: bytes content = 1;
+   */
+  content: Uint8Array;
+};
+
+/**
+ * Describes the message crucible.actor.v1.GetPictureResponse.
+ * Use `create(GetPictureResponseSchema)` to create a new message.
+ */
+export const GetPictureResponseSchema: GenMessage<GetPictureResponse> = /*@__PURE__*/
+  messageDesc(file_crucible_actor_v1_actor, 42);
 
 /**
  * @generated from message crucible.actor.v1.ListRunsRequest
@@ -1607,7 +1703,7 @@ export type ListRunsRequest = Message$1<"crucible.actor.v1.ListRunsRequest"> & {
  * Use `create(ListRunsRequestSchema)` to create a new message.
  */
 export const ListRunsRequestSchema: GenMessage<ListRunsRequest> = /*@__PURE__*/
-  messageDesc(file_crucible_actor_v1_actor, 40);
+  messageDesc(file_crucible_actor_v1_actor, 43);
 
 /**
  * @generated from message crucible.actor.v1.ListRunsResponse
@@ -1631,7 +1727,7 @@ export type ListRunsResponse = Message$1<"crucible.actor.v1.ListRunsResponse"> &
  * Use `create(ListRunsResponseSchema)` to create a new message.
  */
 export const ListRunsResponseSchema: GenMessage<ListRunsResponse> = /*@__PURE__*/
-  messageDesc(file_crucible_actor_v1_actor, 41);
+  messageDesc(file_crucible_actor_v1_actor, 44);
 
 /**
  * @generated from message crucible.actor.v1.ListToolsRequest
@@ -1644,7 +1740,7 @@ export type ListToolsRequest = Message$1<"crucible.actor.v1.ListToolsRequest"> &
  * Use `create(ListToolsRequestSchema)` to create a new message.
  */
 export const ListToolsRequestSchema: GenMessage<ListToolsRequest> = /*@__PURE__*/
-  messageDesc(file_crucible_actor_v1_actor, 42);
+  messageDesc(file_crucible_actor_v1_actor, 45);
 
 /**
  * @generated from message crucible.actor.v1.ListToolsResponse
@@ -1680,7 +1776,7 @@ export type ListToolsResponse = Message$1<"crucible.actor.v1.ListToolsResponse">
  * Use `create(ListToolsResponseSchema)` to create a new message.
  */
 export const ListToolsResponseSchema: GenMessage<ListToolsResponse> = /*@__PURE__*/
-  messageDesc(file_crucible_actor_v1_actor, 43);
+  messageDesc(file_crucible_actor_v1_actor, 46);
 
 /**
  * @generated from message crucible.actor.v1.Tool
@@ -1723,7 +1819,7 @@ export type Tool = Message$1<"crucible.actor.v1.Tool"> & {
  * Use `create(ToolSchema)` to create a new message.
  */
 export const ToolSchema: GenMessage<Tool> = /*@__PURE__*/
-  messageDesc(file_crucible_actor_v1_actor, 44);
+  messageDesc(file_crucible_actor_v1_actor, 47);
 
 /**
  * @generated from message crucible.actor.v1.MissingTools
@@ -1747,7 +1843,7 @@ export type MissingTools = Message$1<"crucible.actor.v1.MissingTools"> & {
  * Use `create(MissingToolsSchema)` to create a new message.
  */
 export const MissingToolsSchema: GenMessage<MissingTools> = /*@__PURE__*/
-  messageDesc(file_crucible_actor_v1_actor, 45);
+  messageDesc(file_crucible_actor_v1_actor, 48);
 
 /**
  * @generated from enum crucible.actor.v1.Role
@@ -2294,6 +2390,18 @@ export const ActorService: GenService<{
     methodKind: "unary";
     input: typeof GetRunRequestSchema;
     output: typeof GetRunResponseSchema;
+  },
+  /**
+   * A picture of a run, as an observation names it.
+   *
+   * NOT_FOUND: the run, or the picture, is not there (any more).
+   *
+   * @generated from rpc crucible.actor.v1.ActorService.GetPicture
+   */
+  getPicture: {
+    methodKind: "unary";
+    input: typeof GetPictureRequestSchema;
+    output: typeof GetPictureResponseSchema;
   },
   /**
    * Runs, newest first. INVALID_ARGUMENT: the page size is above 500, or the token is not one of ours.

@@ -14,7 +14,7 @@ import type { JsonObject, Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file crucible/retriever/v1/retriever.proto.
  */
 export const file_crucible_retriever_v1_retriever: GenFile = /*@__PURE__*/
-  fileDesc("CiVjcnVjaWJsZS9yZXRyaWV2ZXIvdjEvcmV0cmlldmVyLnByb3RvEhVjcnVjaWJsZS5yZXRyaWV2ZXIudjEiYQoNSW5nZXN0UmVxdWVzdBI1CgZoZWFkZXIYASABKAsyIy5jcnVjaWJsZS5yZXRyaWV2ZXIudjEuU291cmNlSGVhZGVySAASEQoHY29udGVudBgCIAEoDEgAQgYKBHBhcnQihQEKDFNvdXJjZUhlYWRlchISCgpjb2xsZWN0aW9uGAEgASgJEgwKBG5hbWUYAiABKAkSEAoIZW5jb2RpbmcYAyABKAkSKQoIbWV0YWRhdGEYBCABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EhYKDnBhc3NhZ2VfdG9rZW5zGAUgASgNIs0BCg5Jbmdlc3RSZXNwb25zZRIyCglkb2N1bWVudHMYASADKAsyHy5jcnVjaWJsZS5yZXRyaWV2ZXIudjEuRG9jdW1lbnQSFgoOZG9jdW1lbnRfY291bnQYAiABKA0SFQoNcGFzc2FnZV9jb3VudBgDIAEoDRIRCgl1bmNoYW5nZWQYBCABKAgSEwoLcmVtb3ZlZF9pZHMYBSADKAkSMAoIZmFpbHVyZXMYBiADKAsyHi5jcnVjaWJsZS5yZXRyaWV2ZXIudjEuRmFpbHVyZSImCgdGYWlsdXJlEgoKAmF0GAEgASgJEg8KB21lc3NhZ2UYAiABKAkioQEKCERvY3VtZW50EgoKAmlkGAEgASgJEg4KBnNvdXJjZRgCIAEoCRINCgV0aXRsZRgDIAEoCRIpCghtZXRhZGF0YRgEIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSLwoLaW5nZXN0ZWRfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg4KBnNoYTI1NhgGIAEoCSJJChZEZWxldGVEb2N1bWVudHNSZXF1ZXN0EhIKCmNvbGxlY3Rpb24YASABKAkSCwoDaWRzGAIgAygJEg4KBnNvdXJjZRgDIAEoCSImChdEZWxldGVEb2N1bWVudHNSZXNwb25zZRILCgNpZHMYASADKAki+wEKDVNlYXJjaFJlcXVlc3QSEgoKY29sbGVjdGlvbhgBIAEoCRINCgVxdWVyeRgCIAEoCRINCgVsaW1pdBgDIAEoDRInCgZmaWx0ZXIYBCABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0Ei8KBG1vZGUYBSABKA4yIS5jcnVjaWJsZS5yZXRyaWV2ZXIudjEuU2VhcmNoTW9kZRISCgpuZWlnaGJvdXJzGAYgASgNEhkKDGRlbnNlX3dlaWdodBgHIAEoAUgAiAEBEhMKBnJlcmFuaxgIIAEoDUgBiAEBQg8KDV9kZW5zZV93ZWlnaHRCCQoHX3JlcmFuayJfCg5TZWFyY2hSZXNwb25zZRIoCgRoaXRzGAEgAygLMhouY3J1Y2libGUucmV0cmlldmVyLnYxLkhpdBISCgpjb25maWRlbmNlGAIgASgBEg8KB3ZlcnNpb24YAyABKAQieAoHUGFzc2FnZRITCgtkb2N1bWVudF9pZBgBIAEoCRIPCgdvcmRpbmFsGAIgASgNEg0KBXN0YXJ0GAMgASgNEgsKA2VuZBgEIAEoDRIMCgR0ZXh0GAUgASgJEg8KB2hlYWRpbmcYBiABKAkSDAoEcGFnZRgHIAEoDSLwAgoDSGl0Ei8KB3Bhc3NhZ2UYASABKAsyHi5jcnVjaWJsZS5yZXRyaWV2ZXIudjEuUGFzc2FnZRIxCghkb2N1bWVudBgCIAEoCzIfLmNydWNpYmxlLnJldHJpZXZlci52MS5Eb2N1bWVudBINCgVzY29yZRgDIAEoARIVCg1sZXhpY2FsX3Njb3JlGAQgASgBEhIKCnNpbWlsYXJpdHkYBSABKAESLwoKaGlnaGxpZ2h0cxgGIAMoCzIbLmNydWNpYmxlLnJldHJpZXZlci52MS5TcGFuEi4KBmJlZm9yZRgHIAMoCzIeLmNydWNpYmxlLnJldHJpZXZlci52MS5QYXNzYWdlEi0KBWFmdGVyGAggAygLMh4uY3J1Y2libGUucmV0cmlldmVyLnYxLlBhc3NhZ2USDwoHYWxzb19pbhgJIAMoCRIZCgxyZXJhbmtfc2NvcmUYCiABKAFIAIgBAUIPCg1fcmVyYW5rX3Njb3JlIiIKBFNwYW4SDQoFc3RhcnQYASABKA0SCwoDZW5kGAIgASgNIlAKEkdldERvY3VtZW50UmVxdWVzdBISCgpjb2xsZWN0aW9uGAEgASgJEgoKAmlkGAIgASgJEg0KBXN0YXJ0GAMgASgNEgsKA2VuZBgEIAEoDSKCAQoTR2V0RG9jdW1lbnRSZXNwb25zZRIxCghkb2N1bWVudBgBIAEoCzIfLmNydWNpYmxlLnJldHJpZXZlci52MS5Eb2N1bWVudBIMCgR0ZXh0GAIgASgJEhMKC3RleHRfbGVuZ3RoGAMgASgNEhUKDXBhc3NhZ2VfY291bnQYBCABKA0iUQoUTGlzdERvY3VtZW50c1JlcXVlc3QSEgoKY29sbGVjdGlvbhgBIAEoCRIRCglwYWdlX3NpemUYAiABKA0SEgoKcGFnZV90b2tlbhgDIAEoCSJkChVMaXN0RG9jdW1lbnRzUmVzcG9uc2USMgoJZG9jdW1lbnRzGAEgAygLMh8uY3J1Y2libGUucmV0cmlldmVyLnYxLkRvY3VtZW50EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSIYChZMaXN0Q29sbGVjdGlvbnNSZXF1ZXN0IlEKF0xpc3RDb2xsZWN0aW9uc1Jlc3BvbnNlEjYKC2NvbGxlY3Rpb25zGAEgAygLMiEuY3J1Y2libGUucmV0cmlldmVyLnYxLkNvbGxlY3Rpb24ivgEKCkNvbGxlY3Rpb24SDAoEbmFtZRgBIAEoCRIWCg5kb2N1bWVudF9jb3VudBgCIAEoBBIVCg1wYXNzYWdlX2NvdW50GAMgASgEEhAKCGVtYmVkZGVyGAQgASgJEhYKDmVtYmVkZGVkX2NvdW50GAUgASgEEg8KB3ZlcnNpb24YBiABKAQSEAoIcmVyYW5rZXIYByABKAkSFQoNcmVyYW5rX3dlaWdodBgIIAEoARIPCgdwcm9ibGVtGAkgASgJIi0KF0RlbGV0ZUNvbGxlY3Rpb25SZXF1ZXN0EhIKCmNvbGxlY3Rpb24YASABKAkiGgoYRGVsZXRlQ29sbGVjdGlvblJlc3BvbnNlIlAKEFN1Ym1pdEpvYlJlcXVlc3QSDgoGam9iX2lkGAEgASgJEiwKBHNwZWMYAiABKAsyHi5jcnVjaWJsZS5yZXRyaWV2ZXIudjEuSm9iU3BlYyI8ChFTdWJtaXRKb2JSZXNwb25zZRInCgNqb2IYASABKAsyGi5jcnVjaWJsZS5yZXRyaWV2ZXIudjEuSm9iIswBCgdKb2JTcGVjEhIKCmNvbGxlY3Rpb24YASABKAkSMwoGaW5nZXN0GAIgASgLMiEuY3J1Y2libGUucmV0cmlldmVyLnYxLkluZ2VzdFNwZWNIABI3CghlbWJlZGRlchgDIAEoCzIjLmNydWNpYmxlLnJldHJpZXZlci52MS5FbWJlZGRlclNwZWNIABI3CghyZXJhbmtlchgEIAEoCzIjLmNydWNpYmxlLnJldHJpZXZlci52MS5SZXJhbmtlclNwZWNIAEIGCgRraW5kIn4KCkluZ2VzdFNwZWMSDAoEcGF0aBgBIAEoCRIQCghlbmNvZGluZxgCIAEoCRIpCghtZXRhZGF0YRgDIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSFgoOcGFzc2FnZV90b2tlbnMYBCABKA0SDQoFcHJ1bmUYBSABKAgiOwoMRW1iZWRkZXJTcGVjEg4KBmZvbGRlchgBIAEoCRINCgVzdGVwcxgCIAEoDRIMCgRzZWVkGAMgASgNIh4KDFJlcmFua2VyU3BlYxIOCgZmb2xkZXIYASABKAkiowMKA0pvYhIKCgJpZBgBIAEoCRIsCgRzcGVjGAIgASgLMh4uY3J1Y2libGUucmV0cmlldmVyLnYxLkpvYlNwZWMSLgoFc3RhdGUYAyABKA4yHy5jcnVjaWJsZS5yZXRyaWV2ZXIudjEuSm9iU3RhdGUSLgoKY3JlYXRlZF9hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDQoFc3RhZ2UYBSABKAkSDAoEZG9uZRgGIAEoBBINCgV0b3RhbBgHIAEoBBIQCghpbmdlc3RlZBgIIAEoBBIRCgl1bmNoYW5nZWQYCSABKAQSDwoHc2tpcHBlZBgKIAEoBBIOCgZmYWlsZWQYCyABKAQSDwoHcmVtb3ZlZBgMIAEoBBIQCghwYXNzYWdlcxgNIAEoBBIwCghmYWlsdXJlcxgOIAMoCzIeLmNydWNpYmxlLnJldHJpZXZlci52MS5GYWlsdXJlEhIKCmVycm9yX2NvZGUYDyABKAkSFQoNZXJyb3JfbWVzc2FnZRgQIAEoCRIQCghhdHRlbXB0cxgRIAEoDSIfCg1HZXRKb2JSZXF1ZXN0Eg4KBmpvYl9pZBgBIAEoCSI5Cg5HZXRKb2JSZXNwb25zZRInCgNqb2IYASABKAsyGi5jcnVjaWJsZS5yZXRyaWV2ZXIudjEuSm9iIhEKD0xpc3RKb2JzUmVxdWVzdCI8ChBMaXN0Sm9ic1Jlc3BvbnNlEigKBGpvYnMYASADKAsyGi5jcnVjaWJsZS5yZXRyaWV2ZXIudjEuSm9iIiIKEENhbmNlbEpvYlJlcXVlc3QSDgoGam9iX2lkGAEgASgJIjwKEUNhbmNlbEpvYlJlc3BvbnNlEicKA2pvYhgBIAEoCzIaLmNydWNpYmxlLnJldHJpZXZlci52MS5Kb2IqcQoKU2VhcmNoTW9kZRIbChdTRUFSQ0hfTU9ERV9VTlNQRUNJRklFRBAAEhYKElNFQVJDSF9NT0RFX0hZQlJJRBABEhcKE1NFQVJDSF9NT0RFX0xFWElDQUwQAhIVChFTRUFSQ0hfTU9ERV9ERU5TRRADKpoBCghKb2JTdGF0ZRIZChVKT0JfU1RBVEVfVU5TUEVDSUZJRUQQABIUChBKT0JfU1RBVEVfUVVFVUVEEAESFQoRSk9CX1NUQVRFX1JVTk5JTkcQAhIXChNKT0JfU1RBVEVfU1VDQ0VFREVEEAMSFAoQSk9CX1NUQVRFX0ZBSUxFRBAEEhcKE0pPQl9TVEFURV9DQU5DRUxMRUQQBTKYCQoQUmV0cmlldmVyU2VydmljZRJcCgZJbmdlc3QSJC5jcnVjaWJsZS5yZXRyaWV2ZXIudjEuSW5nZXN0UmVxdWVzdBolLmNydWNpYmxlLnJldHJpZXZlci52MS5Jbmdlc3RSZXNwb25zZSIDkAICKAESdQoPRGVsZXRlRG9jdW1lbnRzEi0uY3J1Y2libGUucmV0cmlldmVyLnYxLkRlbGV0ZURvY3VtZW50c1JlcXVlc3QaLi5jcnVjaWJsZS5yZXRyaWV2ZXIudjEuRGVsZXRlRG9jdW1lbnRzUmVzcG9uc2UiA5ACAhJaCgZTZWFyY2gSJC5jcnVjaWJsZS5yZXRyaWV2ZXIudjEuU2VhcmNoUmVxdWVzdBolLmNydWNpYmxlLnJldHJpZXZlci52MS5TZWFyY2hSZXNwb25zZSIDkAIBEmkKC0dldERvY3VtZW50EikuY3J1Y2libGUucmV0cmlldmVyLnYxLkdldERvY3VtZW50UmVxdWVzdBoqLmNydWNpYmxlLnJldHJpZXZlci52MS5HZXREb2N1bWVudFJlc3BvbnNlIgOQAgESbwoNTGlzdERvY3VtZW50cxIrLmNydWNpYmxlLnJldHJpZXZlci52MS5MaXN0RG9jdW1lbnRzUmVxdWVzdBosLmNydWNpYmxlLnJldHJpZXZlci52MS5MaXN0RG9jdW1lbnRzUmVzcG9uc2UiA5ACARJ1Cg9MaXN0Q29sbGVjdGlvbnMSLS5jcnVjaWJsZS5yZXRyaWV2ZXIudjEuTGlzdENvbGxlY3Rpb25zUmVxdWVzdBouLmNydWNpYmxlLnJldHJpZXZlci52MS5MaXN0Q29sbGVjdGlvbnNSZXNwb25zZSIDkAIBEngKEERlbGV0ZUNvbGxlY3Rpb24SLi5jcnVjaWJsZS5yZXRyaWV2ZXIudjEuRGVsZXRlQ29sbGVjdGlvblJlcXVlc3QaLy5jcnVjaWJsZS5yZXRyaWV2ZXIudjEuRGVsZXRlQ29sbGVjdGlvblJlc3BvbnNlIgOQAgISYwoJU3VibWl0Sm9iEicuY3J1Y2libGUucmV0cmlldmVyLnYxLlN1Ym1pdEpvYlJlcXVlc3QaKC5jcnVjaWJsZS5yZXRyaWV2ZXIudjEuU3VibWl0Sm9iUmVzcG9uc2UiA5ACAhJaCgZHZXRKb2ISJC5jcnVjaWJsZS5yZXRyaWV2ZXIudjEuR2V0Sm9iUmVxdWVzdBolLmNydWNpYmxlLnJldHJpZXZlci52MS5HZXRKb2JSZXNwb25zZSIDkAIBEmAKCExpc3RKb2JzEiYuY3J1Y2libGUucmV0cmlldmVyLnYxLkxpc3RKb2JzUmVxdWVzdBonLmNydWNpYmxlLnJldHJpZXZlci52MS5MaXN0Sm9ic1Jlc3BvbnNlIgOQAgESYwoJQ2FuY2VsSm9iEicuY3J1Y2libGUucmV0cmlldmVyLnYxLkNhbmNlbEpvYlJlcXVlc3QaKC5jcnVjaWJsZS5yZXRyaWV2ZXIudjEuQ2FuY2VsSm9iUmVzcG9uc2UiA5ACAmIGcHJvdG8z", [file_google_protobuf_struct, file_google_protobuf_timestamp]);
+  fileDesc("CiVjcnVjaWJsZS9yZXRyaWV2ZXIvdjEvcmV0cmlldmVyLnByb3RvEhVjcnVjaWJsZS5yZXRyaWV2ZXIudjEiYQoNSW5nZXN0UmVxdWVzdBI1CgZoZWFkZXIYASABKAsyIy5jcnVjaWJsZS5yZXRyaWV2ZXIudjEuU291cmNlSGVhZGVySAASEQoHY29udGVudBgCIAEoDEgAQgYKBHBhcnQihQEKDFNvdXJjZUhlYWRlchISCgpjb2xsZWN0aW9uGAEgASgJEgwKBG5hbWUYAiABKAkSEAoIZW5jb2RpbmcYAyABKAkSKQoIbWV0YWRhdGEYBCABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EhYKDnBhc3NhZ2VfdG9rZW5zGAUgASgNIs0BCg5Jbmdlc3RSZXNwb25zZRIyCglkb2N1bWVudHMYASADKAsyHy5jcnVjaWJsZS5yZXRyaWV2ZXIudjEuRG9jdW1lbnQSFgoOZG9jdW1lbnRfY291bnQYAiABKA0SFQoNcGFzc2FnZV9jb3VudBgDIAEoDRIRCgl1bmNoYW5nZWQYBCABKAgSEwoLcmVtb3ZlZF9pZHMYBSADKAkSMAoIZmFpbHVyZXMYBiADKAsyHi5jcnVjaWJsZS5yZXRyaWV2ZXIudjEuRmFpbHVyZSImCgdGYWlsdXJlEgoKAmF0GAEgASgJEg8KB21lc3NhZ2UYAiABKAkioQEKCERvY3VtZW50EgoKAmlkGAEgASgJEg4KBnNvdXJjZRgCIAEoCRINCgV0aXRsZRgDIAEoCRIpCghtZXRhZGF0YRgEIAEoCzIXLmdvb2dsZS5wcm90b2J1Zi5TdHJ1Y3QSLwoLaW5nZXN0ZWRfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg4KBnNoYTI1NhgGIAEoCSJJChZEZWxldGVEb2N1bWVudHNSZXF1ZXN0EhIKCmNvbGxlY3Rpb24YASABKAkSCwoDaWRzGAIgAygJEg4KBnNvdXJjZRgDIAEoCSImChdEZWxldGVEb2N1bWVudHNSZXNwb25zZRILCgNpZHMYASADKAki+wEKDVNlYXJjaFJlcXVlc3QSEgoKY29sbGVjdGlvbhgBIAEoCRINCgVxdWVyeRgCIAEoCRINCgVsaW1pdBgDIAEoDRInCgZmaWx0ZXIYBCABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0Ei8KBG1vZGUYBSABKA4yIS5jcnVjaWJsZS5yZXRyaWV2ZXIudjEuU2VhcmNoTW9kZRISCgpuZWlnaGJvdXJzGAYgASgNEhkKDGRlbnNlX3dlaWdodBgHIAEoAUgAiAEBEhMKBnJlcmFuaxgIIAEoDUgBiAEBQg8KDV9kZW5zZV93ZWlnaHRCCQoHX3JlcmFuayJfCg5TZWFyY2hSZXNwb25zZRIoCgRoaXRzGAEgAygLMhouY3J1Y2libGUucmV0cmlldmVyLnYxLkhpdBISCgpjb25maWRlbmNlGAIgASgBEg8KB3ZlcnNpb24YAyABKAQieAoHUGFzc2FnZRITCgtkb2N1bWVudF9pZBgBIAEoCRIPCgdvcmRpbmFsGAIgASgNEg0KBXN0YXJ0GAMgASgNEgsKA2VuZBgEIAEoDRIMCgR0ZXh0GAUgASgJEg8KB2hlYWRpbmcYBiABKAkSDAoEcGFnZRgHIAEoDSLwAgoDSGl0Ei8KB3Bhc3NhZ2UYASABKAsyHi5jcnVjaWJsZS5yZXRyaWV2ZXIudjEuUGFzc2FnZRIxCghkb2N1bWVudBgCIAEoCzIfLmNydWNpYmxlLnJldHJpZXZlci52MS5Eb2N1bWVudBINCgVzY29yZRgDIAEoARIVCg1sZXhpY2FsX3Njb3JlGAQgASgBEhIKCnNpbWlsYXJpdHkYBSABKAESLwoKaGlnaGxpZ2h0cxgGIAMoCzIbLmNydWNpYmxlLnJldHJpZXZlci52MS5TcGFuEi4KBmJlZm9yZRgHIAMoCzIeLmNydWNpYmxlLnJldHJpZXZlci52MS5QYXNzYWdlEi0KBWFmdGVyGAggAygLMh4uY3J1Y2libGUucmV0cmlldmVyLnYxLlBhc3NhZ2USDwoHYWxzb19pbhgJIAMoCRIZCgxyZXJhbmtfc2NvcmUYCiABKAFIAIgBAUIPCg1fcmVyYW5rX3Njb3JlIiIKBFNwYW4SDQoFc3RhcnQYASABKA0SCwoDZW5kGAIgASgNInQKDEVtYmVkUmVxdWVzdBISCgpjb2xsZWN0aW9uGAEgASgJEg0KBXRleHRzGAIgAygJEi0KBGtpbmQYAyABKA4yHy5jcnVjaWJsZS5yZXRyaWV2ZXIudjEuVGV4dEtpbmQSEgoKZGltZW5zaW9ucxgEIAEoDSJhCg1FbWJlZFJlc3BvbnNlEi4KB3ZlY3RvcnMYASADKAsyHS5jcnVjaWJsZS5yZXRyaWV2ZXIudjEuVmVjdG9yEhAKCGVtYmVkZGVyGAIgASgJEg4KBnRva2VucxgDIAEoDSIYCgZWZWN0b3ISDgoGdmFsdWVzGAEgAygCIogBChJHZXREb2N1bWVudFJlcXVlc3QSEgoKY29sbGVjdGlvbhgBIAEoCRIKCgJpZBgCIAEoCRINCgVzdGFydBgDIAEoDRILCgNlbmQYBCABKA0SDQoFdGl0bGUYBSABKAkSJwoGZmlsdGVyGAYgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdCKCAQoTR2V0RG9jdW1lbnRSZXNwb25zZRIxCghkb2N1bWVudBgBIAEoCzIfLmNydWNpYmxlLnJldHJpZXZlci52MS5Eb2N1bWVudBIMCgR0ZXh0GAIgASgJEhMKC3RleHRfbGVuZ3RoGAMgASgNEhUKDXBhc3NhZ2VfY291bnQYBCABKA0iUQoUTGlzdERvY3VtZW50c1JlcXVlc3QSEgoKY29sbGVjdGlvbhgBIAEoCRIRCglwYWdlX3NpemUYAiABKA0SEgoKcGFnZV90b2tlbhgDIAEoCSJkChVMaXN0RG9jdW1lbnRzUmVzcG9uc2USMgoJZG9jdW1lbnRzGAEgAygLMh8uY3J1Y2libGUucmV0cmlldmVyLnYxLkRvY3VtZW50EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSIYChZMaXN0Q29sbGVjdGlvbnNSZXF1ZXN0IlEKF0xpc3RDb2xsZWN0aW9uc1Jlc3BvbnNlEjYKC2NvbGxlY3Rpb25zGAEgAygLMiEuY3J1Y2libGUucmV0cmlldmVyLnYxLkNvbGxlY3Rpb24i7AEKCkNvbGxlY3Rpb24SDAoEbmFtZRgBIAEoCRIWCg5kb2N1bWVudF9jb3VudBgCIAEoBBIVCg1wYXNzYWdlX2NvdW50GAMgASgEEhAKCGVtYmVkZGVyGAQgASgJEhYKDmVtYmVkZGVkX2NvdW50GAUgASgEEg8KB3ZlcnNpb24YBiABKAQSEAoIcmVyYW5rZXIYByABKAkSFQoNcmVyYW5rX3dlaWdodBgIIAEoARIPCgdwcm9ibGVtGAkgASgJEhIKCmRpbWVuc2lvbnMYCiABKA0SGAoQbGVhc3RfZGltZW5zaW9ucxgLIAEoDSItChdEZWxldGVDb2xsZWN0aW9uUmVxdWVzdBISCgpjb2xsZWN0aW9uGAEgASgJIhoKGERlbGV0ZUNvbGxlY3Rpb25SZXNwb25zZSJQChBTdWJtaXRKb2JSZXF1ZXN0Eg4KBmpvYl9pZBgBIAEoCRIsCgRzcGVjGAIgASgLMh4uY3J1Y2libGUucmV0cmlldmVyLnYxLkpvYlNwZWMiPAoRU3VibWl0Sm9iUmVzcG9uc2USJwoDam9iGAEgASgLMhouY3J1Y2libGUucmV0cmlldmVyLnYxLkpvYiLMAQoHSm9iU3BlYxISCgpjb2xsZWN0aW9uGAEgASgJEjMKBmluZ2VzdBgCIAEoCzIhLmNydWNpYmxlLnJldHJpZXZlci52MS5Jbmdlc3RTcGVjSAASNwoIZW1iZWRkZXIYAyABKAsyIy5jcnVjaWJsZS5yZXRyaWV2ZXIudjEuRW1iZWRkZXJTcGVjSAASNwoIcmVyYW5rZXIYBCABKAsyIy5jcnVjaWJsZS5yZXRyaWV2ZXIudjEuUmVyYW5rZXJTcGVjSABCBgoEa2luZCJ+CgpJbmdlc3RTcGVjEgwKBHBhdGgYASABKAkSEAoIZW5jb2RpbmcYAiABKAkSKQoIbWV0YWRhdGEYAyABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EhYKDnBhc3NhZ2VfdG9rZW5zGAQgASgNEg0KBXBydW5lGAUgASgIIjsKDEVtYmVkZGVyU3BlYxIOCgZmb2xkZXIYASABKAkSDQoFc3RlcHMYAiABKA0SDAoEc2VlZBgDIAEoDSIeCgxSZXJhbmtlclNwZWMSDgoGZm9sZGVyGAEgASgJIqMDCgNKb2ISCgoCaWQYASABKAkSLAoEc3BlYxgCIAEoCzIeLmNydWNpYmxlLnJldHJpZXZlci52MS5Kb2JTcGVjEi4KBXN0YXRlGAMgASgOMh8uY3J1Y2libGUucmV0cmlldmVyLnYxLkpvYlN0YXRlEi4KCmNyZWF0ZWRfYXQYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg0KBXN0YWdlGAUgASgJEgwKBGRvbmUYBiABKAQSDQoFdG90YWwYByABKAQSEAoIaW5nZXN0ZWQYCCABKAQSEQoJdW5jaGFuZ2VkGAkgASgEEg8KB3NraXBwZWQYCiABKAQSDgoGZmFpbGVkGAsgASgEEg8KB3JlbW92ZWQYDCABKAQSEAoIcGFzc2FnZXMYDSABKAQSMAoIZmFpbHVyZXMYDiADKAsyHi5jcnVjaWJsZS5yZXRyaWV2ZXIudjEuRmFpbHVyZRISCgplcnJvcl9jb2RlGA8gASgJEhUKDWVycm9yX21lc3NhZ2UYECABKAkSEAoIYXR0ZW1wdHMYESABKA0iHwoNR2V0Sm9iUmVxdWVzdBIOCgZqb2JfaWQYASABKAkiOQoOR2V0Sm9iUmVzcG9uc2USJwoDam9iGAEgASgLMhouY3J1Y2libGUucmV0cmlldmVyLnYxLkpvYiIRCg9MaXN0Sm9ic1JlcXVlc3QiPAoQTGlzdEpvYnNSZXNwb25zZRIoCgRqb2JzGAEgAygLMhouY3J1Y2libGUucmV0cmlldmVyLnYxLkpvYiIiChBDYW5jZWxKb2JSZXF1ZXN0Eg4KBmpvYl9pZBgBIAEoCSI8ChFDYW5jZWxKb2JSZXNwb25zZRInCgNqb2IYASABKAsyGi5jcnVjaWJsZS5yZXRyaWV2ZXIudjEuSm9iKnEKClNlYXJjaE1vZGUSGwoXU0VBUkNIX01PREVfVU5TUEVDSUZJRUQQABIWChJTRUFSQ0hfTU9ERV9IWUJSSUQQARIXChNTRUFSQ0hfTU9ERV9MRVhJQ0FMEAISFQoRU0VBUkNIX01PREVfREVOU0UQAypRCghUZXh0S2luZBIZChVURVhUX0tJTkRfVU5TUEVDSUZJRUQQABIVChFURVhUX0tJTkRfUEFTU0FHRRABEhMKD1RFWFRfS0lORF9RVUVSWRACKpoBCghKb2JTdGF0ZRIZChVKT0JfU1RBVEVfVU5TUEVDSUZJRUQQABIUChBKT0JfU1RBVEVfUVVFVUVEEAESFQoRSk9CX1NUQVRFX1JVTk5JTkcQAhIXChNKT0JfU1RBVEVfU1VDQ0VFREVEEAMSFAoQSk9CX1NUQVRFX0ZBSUxFRBAEEhcKE0pPQl9TVEFURV9DQU5DRUxMRUQQBTLzCQoQUmV0cmlldmVyU2VydmljZRJcCgZJbmdlc3QSJC5jcnVjaWJsZS5yZXRyaWV2ZXIudjEuSW5nZXN0UmVxdWVzdBolLmNydWNpYmxlLnJldHJpZXZlci52MS5Jbmdlc3RSZXNwb25zZSIDkAICKAESdQoPRGVsZXRlRG9jdW1lbnRzEi0uY3J1Y2libGUucmV0cmlldmVyLnYxLkRlbGV0ZURvY3VtZW50c1JlcXVlc3QaLi5jcnVjaWJsZS5yZXRyaWV2ZXIudjEuRGVsZXRlRG9jdW1lbnRzUmVzcG9uc2UiA5ACAhJaCgZTZWFyY2gSJC5jcnVjaWJsZS5yZXRyaWV2ZXIudjEuU2VhcmNoUmVxdWVzdBolLmNydWNpYmxlLnJldHJpZXZlci52MS5TZWFyY2hSZXNwb25zZSIDkAIBElkKBUVtYmVkEiMuY3J1Y2libGUucmV0cmlldmVyLnYxLkVtYmVkUmVxdWVzdBokLmNydWNpYmxlLnJldHJpZXZlci52MS5FbWJlZFJlc3BvbnNlIgOQAgEwARJpCgtHZXREb2N1bWVudBIpLmNydWNpYmxlLnJldHJpZXZlci52MS5HZXREb2N1bWVudFJlcXVlc3QaKi5jcnVjaWJsZS5yZXRyaWV2ZXIudjEuR2V0RG9jdW1lbnRSZXNwb25zZSIDkAIBEm8KDUxpc3REb2N1bWVudHMSKy5jcnVjaWJsZS5yZXRyaWV2ZXIudjEuTGlzdERvY3VtZW50c1JlcXVlc3QaLC5jcnVjaWJsZS5yZXRyaWV2ZXIudjEuTGlzdERvY3VtZW50c1Jlc3BvbnNlIgOQAgESdQoPTGlzdENvbGxlY3Rpb25zEi0uY3J1Y2libGUucmV0cmlldmVyLnYxLkxpc3RDb2xsZWN0aW9uc1JlcXVlc3QaLi5jcnVjaWJsZS5yZXRyaWV2ZXIudjEuTGlzdENvbGxlY3Rpb25zUmVzcG9uc2UiA5ACARJ4ChBEZWxldGVDb2xsZWN0aW9uEi4uY3J1Y2libGUucmV0cmlldmVyLnYxLkRlbGV0ZUNvbGxlY3Rpb25SZXF1ZXN0Gi8uY3J1Y2libGUucmV0cmlldmVyLnYxLkRlbGV0ZUNvbGxlY3Rpb25SZXNwb25zZSIDkAICEmMKCVN1Ym1pdEpvYhInLmNydWNpYmxlLnJldHJpZXZlci52MS5TdWJtaXRKb2JSZXF1ZXN0GiguY3J1Y2libGUucmV0cmlldmVyLnYxLlN1Ym1pdEpvYlJlc3BvbnNlIgOQAgISWgoGR2V0Sm9iEiQuY3J1Y2libGUucmV0cmlldmVyLnYxLkdldEpvYlJlcXVlc3QaJS5jcnVjaWJsZS5yZXRyaWV2ZXIudjEuR2V0Sm9iUmVzcG9uc2UiA5ACARJgCghMaXN0Sm9icxImLmNydWNpYmxlLnJldHJpZXZlci52MS5MaXN0Sm9ic1JlcXVlc3QaJy5jcnVjaWJsZS5yZXRyaWV2ZXIudjEuTGlzdEpvYnNSZXNwb25zZSIDkAIBEmMKCUNhbmNlbEpvYhInLmNydWNpYmxlLnJldHJpZXZlci52MS5DYW5jZWxKb2JSZXF1ZXN0GiguY3J1Y2libGUucmV0cmlldmVyLnYxLkNhbmNlbEpvYlJlc3BvbnNlIgOQAgJiBnByb3RvMw", [file_google_protobuf_struct, file_google_protobuf_timestamp]);
 
 /**
  * @generated from message crucible.retriever.v1.IngestRequest
@@ -515,6 +515,91 @@ export const SpanSchema: GenMessage<Span> = /*@__PURE__*/
   messageDesc(file_crucible_retriever_v1_retriever, 11);
 
 /**
+ * @generated from message crucible.retriever.v1.EmbedRequest
+ */
+export type EmbedRequest = Message<"crucible.retriever.v1.EmbedRequest"> & {
+  /**
+   * @generated from field: string collection = 1;
+   */
+  collection: string;
+
+  /**
+   * 1 to 2048, each of 1 to 65536 characters; encoders read the beginning of long ones alone.
+   *
+   * @generated from field: repeated string texts = 2;
+   */
+  texts: string[];
+
+  /**
+   * @generated from field: crucible.retriever.v1.TextKind kind = 3;
+   */
+  kind: TextKind;
+
+  /**
+   * Of the vectors: as many of the first ones, at length 1 again. From the embedder's least_dimensions to its dimensions.
+   * 0: all.
+   *
+   * @generated from field: uint32 dimensions = 4;
+   */
+  dimensions: number;
+};
+
+/**
+ * Describes the message crucible.retriever.v1.EmbedRequest.
+ * Use `create(EmbedRequestSchema)` to create a new message.
+ */
+export const EmbedRequestSchema: GenMessage<EmbedRequest> = /*@__PURE__*/
+  messageDesc(file_crucible_retriever_v1_retriever, 12);
+
+/**
+ * @generated from message crucible.retriever.v1.EmbedResponse
+ */
+export type EmbedResponse = Message<"crucible.retriever.v1.EmbedResponse"> & {
+  /**
+   * Of length 1; zeros for a text in which the embedder knows no word.
+   *
+   * @generated from field: repeated crucible.retriever.v1.Vector vectors = 1;
+   */
+  vectors: Vector[];
+
+  /**
+   * @generated from field: string embedder = 2;
+   */
+  embedder: string;
+
+  /**
+   * That were read in the texts of this message: words of a trained embedder, tokens of an encoder.
+   *
+   * @generated from field: uint32 tokens = 3;
+   */
+  tokens: number;
+};
+
+/**
+ * Describes the message crucible.retriever.v1.EmbedResponse.
+ * Use `create(EmbedResponseSchema)` to create a new message.
+ */
+export const EmbedResponseSchema: GenMessage<EmbedResponse> = /*@__PURE__*/
+  messageDesc(file_crucible_retriever_v1_retriever, 13);
+
+/**
+ * @generated from message crucible.retriever.v1.Vector
+ */
+export type Vector = Message<"crucible.retriever.v1.Vector"> & {
+  /**
+   * @generated from field: repeated float values = 1;
+   */
+  values: number[];
+};
+
+/**
+ * Describes the message crucible.retriever.v1.Vector.
+ * Use `create(VectorSchema)` to create a new message.
+ */
+export const VectorSchema: GenMessage<Vector> = /*@__PURE__*/
+  messageDesc(file_crucible_retriever_v1_retriever, 14);
+
+/**
  * @generated from message crucible.retriever.v1.GetDocumentRequest
  */
 export type GetDocumentRequest = Message<"crucible.retriever.v1.GetDocumentRequest"> & {
@@ -539,6 +624,20 @@ export type GetDocumentRequest = Message<"crucible.retriever.v1.GetDocumentReque
    * @generated from field: uint32 end = 4;
    */
   end: number;
+
+  /**
+   * In the place of an id: the document of exactly this title that the filter lets through; of several, the first by id.
+   *
+   * @generated from field: string title = 5;
+   */
+  title: string;
+
+  /**
+   * Of a title: conditions on the metadata, as SearchRequest has them.
+   *
+   * @generated from field: google.protobuf.Struct filter = 6;
+   */
+  filter?: JsonObject | undefined;
 };
 
 /**
@@ -546,7 +645,7 @@ export type GetDocumentRequest = Message<"crucible.retriever.v1.GetDocumentReque
  * Use `create(GetDocumentRequestSchema)` to create a new message.
  */
 export const GetDocumentRequestSchema: GenMessage<GetDocumentRequest> = /*@__PURE__*/
-  messageDesc(file_crucible_retriever_v1_retriever, 12);
+  messageDesc(file_crucible_retriever_v1_retriever, 15);
 
 /**
  * @generated from message crucible.retriever.v1.GetDocumentResponse
@@ -580,7 +679,7 @@ export type GetDocumentResponse = Message<"crucible.retriever.v1.GetDocumentResp
  * Use `create(GetDocumentResponseSchema)` to create a new message.
  */
 export const GetDocumentResponseSchema: GenMessage<GetDocumentResponse> = /*@__PURE__*/
-  messageDesc(file_crucible_retriever_v1_retriever, 13);
+  messageDesc(file_crucible_retriever_v1_retriever, 16);
 
 /**
  * @generated from message crucible.retriever.v1.ListDocumentsRequest
@@ -611,7 +710,7 @@ export type ListDocumentsRequest = Message<"crucible.retriever.v1.ListDocumentsR
  * Use `create(ListDocumentsRequestSchema)` to create a new message.
  */
 export const ListDocumentsRequestSchema: GenMessage<ListDocumentsRequest> = /*@__PURE__*/
-  messageDesc(file_crucible_retriever_v1_retriever, 14);
+  messageDesc(file_crucible_retriever_v1_retriever, 17);
 
 /**
  * @generated from message crucible.retriever.v1.ListDocumentsResponse
@@ -635,7 +734,7 @@ export type ListDocumentsResponse = Message<"crucible.retriever.v1.ListDocuments
  * Use `create(ListDocumentsResponseSchema)` to create a new message.
  */
 export const ListDocumentsResponseSchema: GenMessage<ListDocumentsResponse> = /*@__PURE__*/
-  messageDesc(file_crucible_retriever_v1_retriever, 15);
+  messageDesc(file_crucible_retriever_v1_retriever, 18);
 
 /**
  * @generated from message crucible.retriever.v1.ListCollectionsRequest
@@ -648,7 +747,7 @@ export type ListCollectionsRequest = Message<"crucible.retriever.v1.ListCollecti
  * Use `create(ListCollectionsRequestSchema)` to create a new message.
  */
 export const ListCollectionsRequestSchema: GenMessage<ListCollectionsRequest> = /*@__PURE__*/
-  messageDesc(file_crucible_retriever_v1_retriever, 16);
+  messageDesc(file_crucible_retriever_v1_retriever, 19);
 
 /**
  * @generated from message crucible.retriever.v1.ListCollectionsResponse
@@ -665,7 +764,7 @@ export type ListCollectionsResponse = Message<"crucible.retriever.v1.ListCollect
  * Use `create(ListCollectionsResponseSchema)` to create a new message.
  */
 export const ListCollectionsResponseSchema: GenMessage<ListCollectionsResponse> = /*@__PURE__*/
-  messageDesc(file_crucible_retriever_v1_retriever, 17);
+  messageDesc(file_crucible_retriever_v1_retriever, 20);
 
 /**
  * @generated from message crucible.retriever.v1.Collection
@@ -725,6 +824,20 @@ export type Collection = Message<"crucible.retriever.v1.Collection"> & {
    * @generated from field: string problem = 9;
    */
   problem: string;
+
+  /**
+   * Of the embedder's vectors; 0: there is none.
+   *
+   * @generated from field: uint32 dimensions = 10;
+   */
+  dimensions: number;
+
+  /**
+   * The fewest of them that are vectors by themselves.
+   *
+   * @generated from field: uint32 least_dimensions = 11;
+   */
+  leastDimensions: number;
 };
 
 /**
@@ -732,7 +845,7 @@ export type Collection = Message<"crucible.retriever.v1.Collection"> & {
  * Use `create(CollectionSchema)` to create a new message.
  */
 export const CollectionSchema: GenMessage<Collection> = /*@__PURE__*/
-  messageDesc(file_crucible_retriever_v1_retriever, 18);
+  messageDesc(file_crucible_retriever_v1_retriever, 21);
 
 /**
  * @generated from message crucible.retriever.v1.DeleteCollectionRequest
@@ -749,7 +862,7 @@ export type DeleteCollectionRequest = Message<"crucible.retriever.v1.DeleteColle
  * Use `create(DeleteCollectionRequestSchema)` to create a new message.
  */
 export const DeleteCollectionRequestSchema: GenMessage<DeleteCollectionRequest> = /*@__PURE__*/
-  messageDesc(file_crucible_retriever_v1_retriever, 19);
+  messageDesc(file_crucible_retriever_v1_retriever, 22);
 
 /**
  * @generated from message crucible.retriever.v1.DeleteCollectionResponse
@@ -762,7 +875,7 @@ export type DeleteCollectionResponse = Message<"crucible.retriever.v1.DeleteColl
  * Use `create(DeleteCollectionResponseSchema)` to create a new message.
  */
 export const DeleteCollectionResponseSchema: GenMessage<DeleteCollectionResponse> = /*@__PURE__*/
-  messageDesc(file_crucible_retriever_v1_retriever, 20);
+  messageDesc(file_crucible_retriever_v1_retriever, 23);
 
 /**
  * @generated from message crucible.retriever.v1.SubmitJobRequest
@@ -786,7 +899,7 @@ export type SubmitJobRequest = Message<"crucible.retriever.v1.SubmitJobRequest">
  * Use `create(SubmitJobRequestSchema)` to create a new message.
  */
 export const SubmitJobRequestSchema: GenMessage<SubmitJobRequest> = /*@__PURE__*/
-  messageDesc(file_crucible_retriever_v1_retriever, 21);
+  messageDesc(file_crucible_retriever_v1_retriever, 24);
 
 /**
  * @generated from message crucible.retriever.v1.SubmitJobResponse
@@ -803,7 +916,7 @@ export type SubmitJobResponse = Message<"crucible.retriever.v1.SubmitJobResponse
  * Use `create(SubmitJobResponseSchema)` to create a new message.
  */
 export const SubmitJobResponseSchema: GenMessage<SubmitJobResponse> = /*@__PURE__*/
-  messageDesc(file_crucible_retriever_v1_retriever, 22);
+  messageDesc(file_crucible_retriever_v1_retriever, 25);
 
 /**
  * @generated from message crucible.retriever.v1.JobSpec
@@ -843,7 +956,7 @@ export type JobSpec = Message<"crucible.retriever.v1.JobSpec"> & {
  * Use `create(JobSpecSchema)` to create a new message.
  */
 export const JobSpecSchema: GenMessage<JobSpec> = /*@__PURE__*/
-  messageDesc(file_crucible_retriever_v1_retriever, 23);
+  messageDesc(file_crucible_retriever_v1_retriever, 26);
 
 /**
  * Takes in a file, or a folder with all that is under it; what is there already, with the same bytes, is left alone. A job
@@ -889,7 +1002,7 @@ export type IngestSpec = Message<"crucible.retriever.v1.IngestSpec"> & {
  * Use `create(IngestSpecSchema)` to create a new message.
  */
 export const IngestSpecSchema: GenMessage<IngestSpec> = /*@__PURE__*/
-  messageDesc(file_crucible_retriever_v1_retriever, 24);
+  messageDesc(file_crucible_retriever_v1_retriever, 27);
 
 /**
  * Gives the collection an embedder and makes the vectors of all passages; searches go on meanwhile.
@@ -923,7 +1036,7 @@ export type EmbedderSpec = Message<"crucible.retriever.v1.EmbedderSpec"> & {
  * Use `create(EmbedderSpecSchema)` to create a new message.
  */
 export const EmbedderSpecSchema: GenMessage<EmbedderSpec> = /*@__PURE__*/
-  messageDesc(file_crucible_retriever_v1_retriever, 25);
+  messageDesc(file_crucible_retriever_v1_retriever, 28);
 
 /**
  * Gives the collection a re-ranker, and measures on queries made of its own passages whether searches are to go by it.
@@ -945,7 +1058,7 @@ export type RerankerSpec = Message<"crucible.retriever.v1.RerankerSpec"> & {
  * Use `create(RerankerSpecSchema)` to create a new message.
  */
 export const RerankerSpecSchema: GenMessage<RerankerSpec> = /*@__PURE__*/
-  messageDesc(file_crucible_retriever_v1_retriever, 26);
+  messageDesc(file_crucible_retriever_v1_retriever, 29);
 
 /**
  * @generated from message crucible.retriever.v1.Job
@@ -1052,7 +1165,7 @@ export type Job = Message<"crucible.retriever.v1.Job"> & {
  * Use `create(JobSchema)` to create a new message.
  */
 export const JobSchema: GenMessage<Job> = /*@__PURE__*/
-  messageDesc(file_crucible_retriever_v1_retriever, 27);
+  messageDesc(file_crucible_retriever_v1_retriever, 30);
 
 /**
  * @generated from message crucible.retriever.v1.GetJobRequest
@@ -1069,7 +1182,7 @@ export type GetJobRequest = Message<"crucible.retriever.v1.GetJobRequest"> & {
  * Use `create(GetJobRequestSchema)` to create a new message.
  */
 export const GetJobRequestSchema: GenMessage<GetJobRequest> = /*@__PURE__*/
-  messageDesc(file_crucible_retriever_v1_retriever, 28);
+  messageDesc(file_crucible_retriever_v1_retriever, 31);
 
 /**
  * @generated from message crucible.retriever.v1.GetJobResponse
@@ -1086,7 +1199,7 @@ export type GetJobResponse = Message<"crucible.retriever.v1.GetJobResponse"> & {
  * Use `create(GetJobResponseSchema)` to create a new message.
  */
 export const GetJobResponseSchema: GenMessage<GetJobResponse> = /*@__PURE__*/
-  messageDesc(file_crucible_retriever_v1_retriever, 29);
+  messageDesc(file_crucible_retriever_v1_retriever, 32);
 
 /**
  * @generated from message crucible.retriever.v1.ListJobsRequest
@@ -1099,7 +1212,7 @@ export type ListJobsRequest = Message<"crucible.retriever.v1.ListJobsRequest"> &
  * Use `create(ListJobsRequestSchema)` to create a new message.
  */
 export const ListJobsRequestSchema: GenMessage<ListJobsRequest> = /*@__PURE__*/
-  messageDesc(file_crucible_retriever_v1_retriever, 30);
+  messageDesc(file_crucible_retriever_v1_retriever, 33);
 
 /**
  * @generated from message crucible.retriever.v1.ListJobsResponse
@@ -1116,7 +1229,7 @@ export type ListJobsResponse = Message<"crucible.retriever.v1.ListJobsResponse">
  * Use `create(ListJobsResponseSchema)` to create a new message.
  */
 export const ListJobsResponseSchema: GenMessage<ListJobsResponse> = /*@__PURE__*/
-  messageDesc(file_crucible_retriever_v1_retriever, 31);
+  messageDesc(file_crucible_retriever_v1_retriever, 34);
 
 /**
  * @generated from message crucible.retriever.v1.CancelJobRequest
@@ -1133,7 +1246,7 @@ export type CancelJobRequest = Message<"crucible.retriever.v1.CancelJobRequest">
  * Use `create(CancelJobRequestSchema)` to create a new message.
  */
 export const CancelJobRequestSchema: GenMessage<CancelJobRequest> = /*@__PURE__*/
-  messageDesc(file_crucible_retriever_v1_retriever, 32);
+  messageDesc(file_crucible_retriever_v1_retriever, 35);
 
 /**
  * @generated from message crucible.retriever.v1.CancelJobResponse
@@ -1150,7 +1263,7 @@ export type CancelJobResponse = Message<"crucible.retriever.v1.CancelJobResponse
  * Use `create(CancelJobResponseSchema)` to create a new message.
  */
 export const CancelJobResponseSchema: GenMessage<CancelJobResponse> = /*@__PURE__*/
-  messageDesc(file_crucible_retriever_v1_retriever, 33);
+  messageDesc(file_crucible_retriever_v1_retriever, 36);
 
 /**
  * @generated from enum crucible.retriever.v1.SearchMode
@@ -1197,6 +1310,43 @@ export const SearchModeSchema: GenEnum<SearchMode> = /*@__PURE__*/
   enumDesc(file_crucible_retriever_v1_retriever, 0);
 
 /**
+ * Some encoders want to be told.
+ *
+ * @generated from enum crucible.retriever.v1.TextKind
+ */
+export const TextKind = {
+  /**
+   * Passage.
+   *
+   * @generated from enum value: TEXT_KIND_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * @generated from enum value: TEXT_KIND_PASSAGE = 1;
+   */
+  PASSAGE: 1,
+
+  /**
+   * @generated from enum value: TEXT_KIND_QUERY = 2;
+   */
+  QUERY: 2,
+} as const;
+
+/**
+ * Some encoders want to be told.
+ *
+ * @generated from enum crucible.retriever.v1.TextKind
+ */
+export type TextKind = (typeof TextKind)[keyof typeof TextKind] | UnknownEnum;
+
+/**
+ * Describes the enum crucible.retriever.v1.TextKind.
+ */
+export const TextKindSchema: GenEnum<TextKind> = /*@__PURE__*/
+  enumDesc(file_crucible_retriever_v1_retriever, 1);
+
+/**
  * @generated from enum crucible.retriever.v1.JobState
  */
 export const JobState = {
@@ -1240,7 +1390,7 @@ export type JobState = (typeof JobState)[keyof typeof JobState] | UnknownEnum;
  * Describes the enum crucible.retriever.v1.JobState.
  */
 export const JobStateSchema: GenEnum<JobState> = /*@__PURE__*/
-  enumDesc(file_crucible_retriever_v1_retriever, 1);
+  enumDesc(file_crucible_retriever_v1_retriever, 2);
 
 /**
  * A collection belongs to one owner and sees nothing of the others. Its name has 1 to 64 of the characters a-z, 0-9, `-` and
@@ -1293,6 +1443,18 @@ export const RetrieverService: GenService<{
     methodKind: "unary";
     input: typeof SearchRequestSchema;
     output: typeof SearchResponseSchema;
+  },
+  /**
+   * Vectors of texts, by the embedder of a collection, in the order of the texts and some of them a message.
+   *
+   * FAILED_PRECONDITION: the collection has no embedder. UNAVAILABLE: it got another one meanwhile; ask again.
+   *
+   * @generated from rpc crucible.retriever.v1.RetrieverService.Embed
+   */
+  embed: {
+    methodKind: "server_streaming";
+    input: typeof EmbedRequestSchema;
+    output: typeof EmbedResponseSchema;
   },
   /**
    * A document with its extracted text, or a part of that.
