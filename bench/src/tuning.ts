@@ -27,9 +27,9 @@ import { dataMissing, findData } from './data-folder.ts';
 const corpus = 'corpus/train';
 const [train, dev] = ['classification/sst2-train.txt', 'classification/sst2-dev.txt'];
 /** Steps: of pre-training, of tuning on instructions, and of tuning with few examples and with all. */
-const steps = { encoder: 500, decoder: 200, instructions: 100, few: 40, all: 200 };
+const steps = { encoder: 1500, decoder: 200, instructions: 100, few: 50, all: 800 };
 const few = 16;
-const texts = 400;
+const texts = 872;
 
 type Key =
   | 'sst2_mlm_finetune'
@@ -96,7 +96,7 @@ export const tuning: Benchmark<Key> = {
         ],
         settings: {
           ...comparisonPresets.whole,
-          ...{ steps: steps.few, allSteps: steps.all, rows: 16, rates: [1], testTexts: texts },
+          ...{ steps: steps.few, allSteps: steps.all, rows: 32, rates: [1], testTexts: texts },
         },
       };
       const runner = new CellRunner(comparison);

@@ -14,6 +14,7 @@ import {
   type Tensor,
   type TensorType,
 } from '@crucible/tensor';
+import type { Tokenizer } from '@crucible/tokenizer';
 import { encoderOptimizer, predictionLoss, TrainStep } from '@crucible/training';
 import type { TuneContext, TuneSettings } from './method.ts';
 import { accuracyOf } from './method.ts';
@@ -64,6 +65,12 @@ interface Batch extends EncoderInputs<NdArray> {
 }
 
 const predictedRows = 32;
+
+/** Words are hidden as in pre-training; virtual tokens, which have no place in the vocabulary, are not. */
+export function hidingOf(tokenizer: Tokenizer): Hiding | undefined {
+  const { maskId: mask, vocabSize } = tokenizer;
+  return mask === undefined ? undefined : { mask, isHidable: (id) => id < vocabSize && !tokenizer.isSpecial(id) };
+}
 
 /** What may be hidden of an example while it is learned from. */
 export interface Hiding {

@@ -166,9 +166,21 @@ export function resolveTuneSettings(
     weightDecay: 0.01,
     evaluations: 4,
     threads: 0,
+    hiddenShare: hiddenShareOf(method, { isImported, hasAll: shots === undefined }),
     ...settings,
     rows,
   };
+}
+
+/**
+ * Share of the words that are hidden while an encoder of ours learns from all that there is: it has no dropout, and would
+ * learn sentences by heart. Few examples need all of their words.
+ */
+export function hiddenShareOf(
+  method: MethodName,
+  { isImported, hasAll }: { readonly isImported: boolean; readonly hasAll: boolean },
+): number {
+  return hasAll && !isImported && (method === 'fine-tuning' || method === 'prompt') ? 0.2 : 0;
 }
 
 /** Of a network that virtual tokens are learned through: one step moves all of them. */

@@ -31,6 +31,7 @@ import {
   type MethodName,
   type ModelRole,
   parseComparisonPlan,
+  unlabelledTexts,
   usualSeeds,
 } from '@crucible/tuning';
 import { CellProcesses } from '../cell-processes.ts';
@@ -272,10 +273,13 @@ async function labModels(
   corpus: readonly string[] | undefined,
 ): Promise<ComparedModel[]> {
   const registry = registryOf(settings);
-  const text = { seed: 1, ...(corpus && { corpus }) };
+  const more = await unlabelledTexts(task);
+  const text = { seed: 1, more, ...(corpus && { corpus }) };
   const heldOut = 'world' in task.source ? [task.source.world] : [];
   // Models of another text, length or cluster that was held out are other models.
-  const origin = corpus === undefined ? 'world' : nameOf(corpus[0]!);
+  const origin = [corpus === undefined ? 'world' : nameOf(corpus[0]!), ...(more.length > 0 ? [task.name] : [])].join(
+    '-',
+  );
   const nameFor = (role: ModelRole): string =>
     ['lab', role, origin, ...(role === 'instructed' ? heldOut.map((cluster) => `without-${cluster}`) : []), preset]
       .join('-')

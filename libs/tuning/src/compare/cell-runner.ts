@@ -12,7 +12,7 @@ import { instructionTemplate } from '../methods/instruction.ts';
 import { promptMethod } from '../methods/prompt.ts';
 import { kShot, type LabelledText, readTask, type TaskData, worldTask } from '../task.ts';
 import { parseTemplate } from '../template.ts';
-import { methods, prepareMethod, type TuneModel } from '../tune.ts';
+import { hiddenShareOf, methods, prepareMethod, type TuneModel } from '../tune.ts';
 import type { LabelWords } from '../verbalizer.ts';
 import { causalBaseLoss, maskedBaseLoss } from './base-loss.ts';
 import { type EqualSizes, learns, measuresBase } from './cells.ts';
@@ -65,6 +65,13 @@ async function openTask(
       ...templates,
     },
   };
+}
+
+/** What is learned from, as plain text, for a model that is made for the task; of a built-in one its world is the text. */
+export async function unlabelledTexts({ name, source }: ComparedTask): Promise<string[]> {
+  if ('world' in source) return [];
+  const { train } = await readTask(name, source.files, splitSeed);
+  return train.flatMap(({ text, pair }) => (pair === undefined ? [text] : [text, pair]));
 }
 
 export class CellRunner {
@@ -143,6 +150,7 @@ export class CellRunner {
       // What is best on the way is not looked for: not every method could, and few examples leave little to look with.
       evaluations: 0,
       threads,
+      hiddenShare: hiddenShareOf(cell.method, { isImported: compared.isImported, hasAll: cell.shots === 'all' }),
     };
     const method = await this.#method(cell, compared, task, { ...task, train });
     const tuned = await method.train({ labels: task.labels, train, dev: [] }, tuning, context);

@@ -61,6 +61,8 @@ export async function makeLabEncoder(
     steps,
     rows: 32,
     time: 64,
+    // More to find in a row than usual: a short training has few rows (Wettig et al. 2023).
+    maskShare: 0.25,
     seed: given.seed,
     warmupSteps: Math.min(50, Math.ceil(steps / 10)),
   };
@@ -105,6 +107,13 @@ export async function instructLab(
   return { model: { ...model, weights: learned }, tokenizer: withInstructionFormat(tokenizer), metrics };
 }
 
+/** Texts of the task as often as makes them a third of all, but no more than eight times. */
+function repeated(own: readonly number[][], others: readonly number[][]): number[][] {
+  const tokens = (all: readonly number[][]): number => all.reduce((sum, { length }) => sum + length, 0);
+  const times = Math.min(8, Math.max(1, Math.round(tokens(others) / 2 / Math.max(1, tokens(own)))));
+  return Array.from({ length: times }, () => own).flat();
+}
+
 interface OpenedText {
   /** For a tokenizer. */
   readonly sample: () => Iterable<string>;
@@ -113,11 +122,14 @@ interface OpenedText {
 
 function openText({ corpus = [], more = [], seed }: LabText): OpenedText {
   if (corpus.length > 0) {
-    const texts = [...readCorpora(corpus).train, ...more];
+    const read = readCorpora(corpus).train;
     return {
-      sample: () => texts,
+      sample: () => [...read, ...more],
       source: (tokenizer, separator) => {
-        const pieces = texts.map((text) => [...tokenizer.encode(text), separator]);
+        const encoded = (all: readonly string[]): number[][] =>
+          all.map((text) => [...tokenizer.encode(text), separator]);
+        const [books, own] = [encoded(read), encoded(more)];
+        const pieces = [...books, ...repeated(own, books)];
         const stream = new Int32Array(pieces.reduce((sum, { length }) => sum + length, 0));
         let at = 0;
         for (const piece of pieces) {

@@ -3,7 +3,7 @@ import { saveModel } from '@crucible/checkpoint';
 import { Random } from '@crucible/foundation';
 import { classifierLogits, encode, encoderFamily, initEncoder, type ModelWeights } from '@crucible/nn';
 import { saveTokenizer, type Tokenizer } from '@crucible/tokenizer';
-import { EncoderClassifier, type EncoderPrompt, type Hiding } from '../encoder-classifier.ts';
+import { EncoderClassifier, type EncoderPrompt, hidingOf } from '../encoder-classifier.ts';
 import type { Method } from '../method.ts';
 import type { MaskedModel } from '../prompt-model.ts';
 import type { TemplateInput } from '../template.ts';
@@ -60,12 +60,6 @@ export function headMethod(model: MaskedModel, scope: HeadScope): Method {
       };
     },
   };
-}
-
-/** Words are hidden as in pre-training. */
-function hidingOf(tokenizer: Tokenizer): Hiding | undefined {
-  const { maskId: mask } = tokenizer;
-  return mask === undefined ? undefined : { mask, isHidable: (id) => !tokenizer.isSpecial(id) };
 }
 
 function labelOf(input: TemplateInput): number {

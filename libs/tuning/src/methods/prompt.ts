@@ -10,7 +10,7 @@ import type { ModelWeights } from '@crucible/nn';
 import type { NdArray } from '@crucible/tensor';
 import { saveTokenizer } from '@crucible/tokenizer';
 import { createReparametrization, foldReparametrization, type ReparametrizationSettings } from '@crucible/training';
-import { EncoderClassifier } from '../encoder-classifier.ts';
+import { EncoderClassifier, hidingOf } from '../encoder-classifier.ts';
 import type { Method } from '../method.ts';
 import { initSoftPrompt, type MaskedModel, promptOf, type PromptScope, promptTask, softName } from '../prompt-model.ts';
 import { savePrompt } from '../saved-prompt.ts';
@@ -71,7 +71,8 @@ export function promptMethod(model: MaskedModel, options: PromptOptions): Method
         return { template, softTokensNow, classifier, prompts, labelled };
       });
       for (const { classifier, labelled } of members) {
-        if (scope !== 'none') await classifier.train(labelled(train), labelled(dev), settings, context);
+        if (scope !== 'none')
+          await classifier.train(labelled(train), labelled(dev), settings, context, hidingOf(tokenizer));
       }
       const predictWith = async ({ classifier, prompts }: (typeof members)[number], inputs: readonly TemplateInput[]) =>
         classifier.probabilities(prompts(inputs));
