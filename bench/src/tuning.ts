@@ -27,8 +27,9 @@ import { dataMissing, findData } from './data-folder.ts';
 const corpus = 'corpus/train';
 const [train, dev] = ['classification/sst2-train.txt', 'classification/sst2-dev.txt'];
 /** Steps: of pre-training, of tuning on instructions, and of tuning with few examples and with all. */
-const steps = { encoder: 1500, decoder: 200, instructions: 100, few: 50, all: 800 };
+const steps = { encoder: 2500, decoder: 500, instructions: 300, few: 50, all: 800 };
 const few = 16;
+const softTokens = 8;
 const texts = 872;
 
 type Key =
@@ -49,7 +50,7 @@ export const tuning: Benchmark<Key> = {
     },
     k16_head: { meaning: 'a new head from 16 examples of each label, 5 seeds', unit: 'share' },
     k16_prompt: { meaning: 'a prompt in words from the same', unit: 'share' },
-    soft_prompt_share: { meaning: 'numbers of a soft prompt of 20 tokens, of all', unit: 'share' },
+    soft_prompt_share: { meaning: `numbers of a soft prompt of ${softTokens} tokens, of all`, unit: 'share' },
     zero_shot_base: { meaning: 'the language model, asked without examples', unit: 'share' },
     zero_shot_instructed: { meaning: 'the same after tuning on instructions of other tasks', unit: 'share' },
     minutes: { meaning: 'all of it, pre-training included', unit: 'min' },
@@ -143,7 +144,7 @@ function cellsOf(seeds: readonly number[]): Cell[] {
   return [
     cell('decoder', 'in-context', 0),
     cell('instructed', 'in-context', 0),
-    cell('decoder', 'soft-prompt', few),
+    { ...cell('decoder', 'soft-prompt', few), size: softTokens },
     ...seeds.flatMap((own) => [cell('encoder', 'fine-tuning', few, own), cell('encoder', 'prompt', few, own)]),
     cell('encoder', 'fine-tuning', 'all'),
   ];
