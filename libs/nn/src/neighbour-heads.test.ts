@@ -2,12 +2,21 @@ import { Random } from '@crucible/foundation';
 import type { NdArray } from '@crucible/tensor';
 import { describe, expect, it } from 'vitest';
 import { type EncoderBody, initEncoder } from './encoder.ts';
+import type { BertConfig } from './families/bert.ts';
 import { wordCoordinates } from './neighbour-heads.ts';
 
-const config = {
-  ...{ family: 'bert', vocabularySize: 50, hiddenSize: 128, intermediateSize: 64, layers: 2, heads: 4 },
-  ...{ maxPositions: 64, tokenTypes: 2, layerNormEpsilon: 1e-12, activation: 'gelu' },
-} as const;
+const config: BertConfig = {
+  family: 'bert',
+  vocabularySize: 50,
+  hiddenSize: 128,
+  intermediateSize: 64,
+  layers: 2,
+  heads: 4,
+  maxPositions: 64,
+  tokenTypes: 2,
+  layerNormEpsilon: 1e-12,
+  activation: 'gelu',
+};
 
 /** Shares of attention of a head of the first layer, over random words: [time][time]. */
 function attention(body: EncoderBody<NdArray>, head: number, ids: readonly number[]): number[][] {
