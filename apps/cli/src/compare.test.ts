@@ -91,6 +91,10 @@ it('crucible compare names what is wrong before it trains', { timeout: 60_000 },
   await fails(['--plan', plan, '--shots', '1000'], 'shots: 1000 of each label are asked for');
   await fails(['--plan', plan, '--encoder', 'encoder', '--encoder', 'encoder'], 'encoder@1 is named twice');
   await fails(['--plan', plan, '--words', 'auto'], '--words auto: all ways are to have the same words');
+  // Of a plan that names no models, which would be made first.
+  writeFileSync(join(home, 'broken.txt'), '1 fine\n0 \n');
+  const other = ['--transfer', join(home, 'broken.txt')];
+  await fails(['--task', 'topic', '--quick', ...other], 'broken.txt:2: is no label, a space and a text');
   await fails(['--task', 'topic', '--data', 'x.txt'], 'either --task or --data');
   await fails(['--test', 'x.txt'], '--dev and --test belong to --data');
 });

@@ -42,7 +42,7 @@ export { defaultTemplate, methodNames, methods, resolveTuneSettings, tune, usual
 export type { MethodName, TuneModel, TuneOptions, TuneResult, TuneRun } from './tune.ts';
 export { compare } from './compare/compare.ts';
 export type { ComparedCells, CompareOptions, CompareProgress } from './compare/compare.ts';
-export { CellRunner, unlabelledTexts } from './compare/cell-runner.ts';
+export { CellRunner, readComparedTask } from './compare/cell-runner.ts';
 export type {
   Cell,
   CellResult,

@@ -31,7 +31,7 @@ import {
   type MethodName,
   type ModelRole,
   parseComparisonPlan,
-  unlabelledTexts,
+  readComparedTask,
   usualSeeds,
 } from '@crucible/tuning';
 import { CellProcesses } from '../cell-processes.ts';
@@ -222,9 +222,12 @@ async function comparisonOf(wanted: Wanted): Promise<Comparison> {
     },
   );
   const corpus = options.corpus ?? plan.corpus;
+  const transfer = options.transfer ?? plan.transfer ?? [];
+  // Before minutes are spent on models.
+  for (const one of [task, ...transfer]) await readComparedTask(one);
   return {
     task,
-    transfer: options.transfer ?? plan.transfer ?? [],
+    transfer,
     models: await modelsOf(wanted, corpus),
     ...(corpus && { corpus }),
     settings: { ...comparisonPresets[preset], ...given },
@@ -273,7 +276,10 @@ async function labModels(
   corpus: readonly string[] | undefined,
 ): Promise<ComparedModel[]> {
   const registry = registryOf(settings);
-  const more = await unlabelledTexts(task);
+  const { train } = await readComparedTask(task);
+  // Of a built-in task its world is the text.
+  const more =
+    'world' in task.source ? [] : train.flatMap(({ text, pair }) => (pair === undefined ? [text] : [text, pair]));
   const text = { seed: 1, more, ...(corpus && { corpus }) };
   const heldOut = 'world' in task.source ? [task.source.world] : [];
   // Models of another text, length or cluster that was held out are other models.

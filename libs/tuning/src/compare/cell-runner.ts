@@ -44,11 +44,16 @@ interface OpenedTask extends TaskData {
   readonly templates: Readonly<Record<ModelRole, string>>;
 }
 
+/** All of a task, split as it is for every cell. */
+export async function readComparedTask({ name, source }: Pick<ComparedTask, 'name' | 'source'>): Promise<TaskData> {
+  return 'world' in source ? worldTask(source.world, splitSeed) : readTask(name, source.files, splitSeed);
+}
+
 async function openTask(
   { name, source, words, templates }: ComparedTask,
   { testTexts }: Pick<Comparison['settings'], 'testTexts'>,
 ): Promise<OpenedTask> {
-  const data = 'world' in source ? worldTask(source.world, splitSeed) : await readTask(name, source.files, splitSeed);
+  const data = await readComparedTask({ name, source });
   const cut = (part: readonly LabelledText[], most: number, what: string): readonly LabelledText[] =>
     part.length <= most ? part : Random.seeded(splitSeed).fork(what).sample(part, most);
   const asked = words ?? Object.fromEntries(data.labels.map((label) => [label, [label]]));
@@ -65,13 +70,6 @@ async function openTask(
       ...templates,
     },
   };
-}
-
-/** What is learned from, as plain text, for a model that is made for the task; of a built-in one its world is the text. */
-export async function unlabelledTexts({ name, source }: ComparedTask): Promise<string[]> {
-  if ('world' in source) return [];
-  const { train } = await readTask(name, source.files, splitSeed);
-  return train.flatMap(({ text, pair }) => (pair === undefined ? [text] : [text, pair]));
 }
 
 export class CellRunner {
