@@ -104,6 +104,10 @@ describe('the short answer', () => {
       `This is a part: 7 of ${results.length + 7} trainings are not done.`,
     );
     expect(comparisonReport({ ...outcome, results: [] }).answer).toEqual(['Nothing has been measured yet.']);
+    // Of a model without a figure the size is not 0.
+    const ofEncoder = results.filter(({ model }) => model === 'encoder');
+    const { blocks } = comparisonReport({ ...outcome, results: ofEncoder });
+    expect(JSON.stringify(blocks)).toContain('["decoder@1","language model, pre-trained","not measured yet"]');
   });
 });
 

@@ -105,7 +105,7 @@ class View {
         caption: 'The models.',
         words: 2,
         head: ['model', 'is', 'parameters'],
-        rows: models.map(({ name, role }) => [name, roleNames[role], whole(this.#parametersOf(name))]),
+        rows: models.map(({ name, role }) => [name, roleNames[role], sizeText(this.#parametersOf(name))]),
       },
       {
         kind: 'table',
@@ -642,6 +642,11 @@ const roleNames: Readonly<Record<ModelRole, string>> = {
 const wholeMethods: ReadonlySet<MethodName> = new Set(['full', 'zero-shot', 'in-context']);
 /** What these learn stands beside the model, and is no part of it. */
 const adapterMethods: ReadonlySet<MethodName> = new Set(['lora', 'prefix', 'soft-prompt', 'soft-tokens']);
+
+/** Of a model that nothing has been measured of yet, its size is not known here. */
+function sizeText(parameters: number): string {
+  return parameters === 0 ? 'not measured yet' : whole(parameters);
+}
 
 function saysTheSame({ confusion, count }: ClassificationFigures): boolean {
   const said = confusion[0]!.map((_label, i) => confusion.reduce((sum, row) => sum + row[i]!, 0));
