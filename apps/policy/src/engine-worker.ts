@@ -5,7 +5,7 @@ import {
   loadLanguageModel,
   loadSpecialTokenIds,
   type ModelDescription,
-  readModelKind,
+  readServedKind,
 } from '@crucible/checkpoint';
 import { CrucibleError, throwIfCancelled } from '@crucible/foundation';
 import {
@@ -60,7 +60,7 @@ serveWorker<PolicyEngineMethods>({
   load: (args) =>
     loading.run(async () => {
       if (partsOf(args.name).adapter !== undefined) return loadOne(args);
-      if (readModelKind(args.folder) === 'language') return loadWhole(args);
+      if (readServedKind(args.folder) === 'language') return loadWhole(args);
       return loadClassifier(args);
     }),
 
@@ -241,7 +241,8 @@ async function loadWhole({ name, version, folder }: LoadMethod['args']): Promise
     vocabularySize: config.vocabularySize,
     parameterCount: countParameters(weights) + countQuantized(config, quantized),
     endTokenIds: ends,
-    labels: readLabels(folder),
+    // Models of few bits do not classify.
+    labels: quantized.size > 0 ? [] : readLabels(folder),
     device: (await chooseDevice(device)).device,
     dropped,
   };

@@ -3,11 +3,12 @@ import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { createBus } from '@crucible/bus';
-import { loadModel, ModelRegistry, saveModel } from '@crucible/checkpoint';
+import { loadModel, ModelRegistry, saveModel, saveQuantizedModel } from '@crucible/checkpoint';
+import { quantizeModel } from '@crucible/inference';
 import type { DecoderConfig } from '@crucible/nn';
 import { FinishReason, type GenerateResponse } from '@crucible/protos/policy/v1';
 import { recordingLogger, untilGone } from '@crucible/service/testing';
-import { temporaryFolder, tinyLlamaConfig } from '@crucible/testing';
+import { temporaryFolder, tinyLlama, tinyLlamaConfig } from '@crucible/testing';
 import { createPolicyService } from './policy-service.ts';
 import { enginePids, endTokenId, type PolicyForTest, startPolicy } from './testing/start-policy.ts';
 
@@ -96,6 +97,21 @@ test('weights that are published while an answer is written serve the next one; 
   expect(after.versions).toEqual([2]);
   expect(after.tokens).not.toEqual(before.tokens);
   expect(small.versions).toEqual([3]);
+});
+
+test('a model of few bits is served', async () => {
+  const policy = await startForTest();
+  const made = await quantizeModel(tinyLlama(1), tinyLlamaConfig, { bits: 8, headBits: 8, method: 'rtn' });
+  const card = { name: 'small', stage: 'sft', kind: 'language', step: 1, finished: true, metrics: {} } as const;
+  const version = await policy.registry.publish(card, (folder) => {
+    const record = { method: 'rtn', bits: 8, headBits: 8 };
+    saveQuantizedModel(folder, { config: tinyLlamaConfig, ...made }, record, { bos: 0, eos: [endTokenId], pad: 0 });
+    writeFileSync(join(folder, 'tokenizer.json'), '{}');
+  });
+  await policy.announce(version);
+  const { model, tokens } = await policy.generate({ model: 'small', promptTokenIds, sampling: { maxTokens: 4 } });
+  expect(model).toBe('small');
+  expect(tokens.length).toBeGreaterThan(0);
 });
 
 test('a version that is damaged leaves the old one serving', async () => {

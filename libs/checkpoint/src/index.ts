@@ -31,5 +31,5 @@ export { loadSpecialTokenIds } from './special-token-ids.ts';
 export type { SpecialTokenIds } from './special-token-ids.ts';
 export type { FloatType } from './stored-types.ts';
 export type { WriteWeightsOptions } from './weight-files.ts';
-export { loadLanguageModel, saveQuantizedModel } from './quantized-folder.ts';
+export { loadLanguageModel, readServedKind, saveQuantizedModel } from './quantized-folder.ts';
 export type { LanguageModel, QuantizationRecord } from './quantized-folder.ts';

@@ -22,10 +22,10 @@ import {
   shapesEqual,
   treeFromPaths,
 } from '@crucible/tensor';
-import { describe } from './architectures.ts';
+import { describe, type ModelKind } from './architectures.ts';
 import { isRecord } from './is-record.ts';
 import { type JsonObject, readJsonObject, writeJson } from './json-file.ts';
-import { configJson, loadModel, saveGenerationConfig } from './model-folder.ts';
+import { configJson, loadModel, readModelKind, saveGenerationConfig } from './model-folder.ts';
 import { SafetensorsReader, tensorSources, writeSafetensors } from './safetensors.ts';
 import type { SpecialTokenIds } from './special-token-ids.ts';
 import { storedTypes } from './stored-types.ts';
@@ -80,6 +80,12 @@ export function saveQuantizedModel(
     },
   });
   saveGenerationConfig(folder, tokens);
+}
+
+/** What the model of a folder is for, of few bits or not: of few are language models alone. */
+export function readServedKind(folder: string): ModelKind {
+  const { quantization_config: quantization } = readJsonObject(join(folder, 'config.json'));
+  return quantization === undefined || quantization === null ? readModelKind(folder) : 'language';
 }
 
 /** Reads a language model, of few bits or not. */

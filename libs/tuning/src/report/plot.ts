@@ -50,7 +50,7 @@ export function svgPlot(plot: Plot, label: string): string {
 function linesPlot(plot: Plot, label: string): string {
   const { xs, series, reference, xName, yName } = plot;
   const ends = series.flatMap(({ points }) => points.flatMap(({ value, low, high }) => [value, low, high]));
-  const { low, high, ticks } = axisOf([...ends, ...(reference ? [reference.value] : [])]);
+  const { low, high, ticks, decimals } = axisOf([...ends, ...(reference ? [reference.value] : [])]);
   const [left, right] = [margin.left, width - margin.right];
   const [top, bottom] = [margin.top, plotHeight - margin.bottom];
   const gap = (right - left) / xs.length;
@@ -59,7 +59,7 @@ function linesPlot(plot: Plot, label: string): string {
   const shift = Math.min(7, (gap * 0.7) / Math.max(1, series.length));
   const xOf = (x: number, s: number): number => left + gap * (x + 0.5) + (s - (series.length - 1) / 2) * shift;
   const parts = [
-    ...ticks.map((tick) => gridLine(left, right, yOf(tick), tick.toFixed(1))),
+    ...ticks.map((tick) => gridLine(left, right, yOf(tick), tick.toFixed(decimals))),
     ...xs.map(({ label: name }, i) =>
       text(name, { x: left + gap * (i + 0.5), y: bottom + 17, class: 'tick', 'text-anchor': 'middle' }),
     ),
@@ -109,7 +109,8 @@ function intervalsPlot(plot: Plot, label: string): string {
     series.length > 1 ? `${xs[point.x]!.label} · ${name}` : xs[point.x]!.label,
   );
   const left = Math.min(210, 16 + 6.4 * Math.max(4, ...labels.map(({ length }) => length)));
-  const right = width - margin.right;
+  // Half of the last number stands beyond the axis.
+  const right = width - margin.right - 12;
   const rowHeight = 24;
   const top = 8;
   const bottom = top + rowHeight * rows.length;
@@ -209,6 +210,8 @@ function axisOf(values: readonly number[]): {
   readonly low: number;
   readonly high: number;
   readonly ticks: number[];
+  /** That tell two ticks apart. */
+  readonly decimals: number;
 } {
   const finite = values.filter(Number.isFinite);
   const [least, most] = [Math.min(...finite), Math.max(...finite)];
@@ -217,7 +220,8 @@ function axisOf(values: readonly number[]): {
   const low = Math.floor(least / step + 1e-9) * step;
   const high = Math.max(low + step, Math.ceil(most / step - 1e-9) * step);
   const count = Math.round((high - low) / step);
-  return { low, high, ticks: Array.from({ length: count + 1 }, (_, i) => low + i * step) };
+  const decimals = step < 0.1 ? 2 : 1;
+  return { low, high, decimals, ticks: Array.from({ length: count + 1 }, (_, i) => low + i * step) };
 }
 
 function clamp(value: number, low: number, high: number): number {
