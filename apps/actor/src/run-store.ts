@@ -48,7 +48,7 @@ export class RunStore {
   readonly #mostRuns: number;
   readonly #mostBytes: number;
 
-  /** `folder`: of all that the actor keeps. */
+  /** `parent`: the folder of all that the actor keeps. */
   constructor(parent: string, log: Logger, { mostRuns = 1000, mostBytes = 256 * 2 ** 20 }: StoreLimits = {}) {
     const folder = join(parent, 'runs');
     this.#folder = folder;

@@ -22,7 +22,7 @@ const smoothing = 0.875;
 const iterations = 6;
 
 /** Rows of `time` tokens, one after the other. */
-export interface Text {
+export interface TokenRows {
   readonly ids: Int32Array;
   readonly time: number;
 }
@@ -48,7 +48,7 @@ export interface WordStatistics {
  * leading part of its matrix by orthogonal iteration.
  */
 export async function wordStatistics(
-  text: Text,
+  text: TokenRows,
   { size, width, random, signal }: StatisticsOptions,
 ): Promise<WordStatistics> {
   const counts = new Float64Array(size);
@@ -82,7 +82,7 @@ export async function wordStatistics(
 }
 
 /** Of the first `tokens` that training will read. */
-export function firstTokens(source: TokenSource, tokens: number, time: number): Text {
+export function firstTokens(source: TokenSource, tokens: number, time: number): TokenRows {
   const rows = 32;
   const steps = Math.ceil(tokens / (rows * time));
   const ids = new Int32Array(steps * rows * time);
@@ -126,7 +126,7 @@ interface Sparse {
   readonly values: Float32Array;
 }
 
-function mutualInformation({ ids, time }: Text, counts: Float64Array): Sparse {
+function mutualInformation({ ids, time }: TokenRows, counts: Float64Array): Sparse {
   const size = counts.length;
   const smoothed = counts.map((count) => count ** smoothing);
   const scale = ids.length / smoothed.reduce((sum, value) => sum + value, 0);
