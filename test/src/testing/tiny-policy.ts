@@ -5,14 +5,15 @@ import { join } from 'node:path';
 import { createBus } from '@crucible/bus';
 import { ModelRegistry, saveModel } from '@crucible/checkpoint';
 import { Random } from '@crucible/foundation';
-import { initLanguageModel } from '@crucible/nn';
+import { type DecoderConfig, initLanguageModel, type ModelWeights } from '@crucible/nn';
 import { createPolicyService } from '@crucible/policy';
 import type { Logger } from '@crucible/service';
-import { floats } from '@crucible/tensor';
+import { floats, type NdArray } from '@crucible/tensor';
 import { tinyLlamaConfig } from '@crucible/testing';
 import { saveTokenizer, type Tokenizer, trainBpe } from '@crucible/tokenizer';
 
 const contextLength = 2048;
+const end = 1;
 
 export interface TinyPolicy {
   readonly target: string;
@@ -26,13 +27,11 @@ export async function startTinyPolicy(log: Logger): Promise<TinyPolicy> {
   const config = { ...tinyLlamaConfig, vocabularySize: tokenizer.vocabSize, maxPositions: contextLength };
   const random = Random.seeded(1);
   const weights = initLanguageModel(config, random);
-  const head = Float32Array.from({ length: config.vocabularySize * config.hiddenSize }, () => random.normal() * 0.5);
+  const lm_head = { weight: headWithoutEnd(weights, config, random) };
   const registry = new ModelRegistry(folder);
   const card = { name: 'chat', stage: 'sft', kind: 'language', step: 1, finished: true, metrics: {} } as const;
   await registry.publish(card, (path) => {
-    const lm_head = { weight: floats([config.vocabularySize, config.hiddenSize], head) };
-    // The end token is one that this model hardly ever draws: answers end by their length or by a stop string.
-    saveModel(path, { kind: 'language', config, weights: { ...weights, lm_head } }, { bos: 0, eos: [1], pad: 1 });
+    saveModel(path, { kind: 'language', config, weights: { ...weights, lm_head } }, { bos: 0, eos: [end], pad: end });
     saveTokenizer(tokenizer, path);
   });
   const bus = await createBus('embedded:');
@@ -46,4 +45,16 @@ export async function startTinyPolicy(log: Logger): Promise<TinyPolicy> {
       rmSync(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** A head that never draws the end token, at any temperature: it alone sees a large number that all embeddings share. */
+function headWithoutEnd(weights: ModelWeights, { vocabularySize, hiddenSize }: DecoderConfig, random: Random): NdArray {
+  const { embed_tokens } = weights['model'] as { readonly embed_tokens: { readonly weight: NdArray } };
+  const embeddings = embed_tokens.weight.data as Float32Array;
+  const head = Float32Array.from({ length: vocabularySize * hiddenSize }, () => random.normal() * 0.7);
+  for (let token = 0; token < vocabularySize; token++) {
+    embeddings[token * hiddenSize] = 6;
+    head[token * hiddenSize] = token === end ? -50 : 0;
+  }
+  return floats([vocabularySize, hiddenSize], head);
 }
