@@ -57,7 +57,7 @@ export type { ComparisonPlan, ComparisonPreset } from './compare/plan.ts';
 export { comparisonReport } from './compare/comparison-report.ts';
 export type { ComparisonFacts } from './compare/comparison-report.ts';
 export { accuracyOver, choose } from './compare/findings.ts';
-export { instructLab, makeLabDecoder, makeLabEncoder } from './compare/lab-models.ts';
+export { instructLab, labSizes, makeLabDecoder, makeLabEncoder } from './compare/lab-models.ts';
 export type { LabModel } from './compare/lab-models.ts';
 export { htmlReport } from './report/html.ts';
 export { markdownReport } from './report/markdown.ts';

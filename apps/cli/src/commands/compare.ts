@@ -25,6 +25,7 @@ import {
   instructLab,
   type LabelWords,
   type LabModel,
+  labSizes,
   makeLabDecoder,
   makeLabEncoder,
   markdownReport,
@@ -51,7 +52,7 @@ interface CompareCommandOptions {
   readonly transfer?: readonly ComparedTask[];
   readonly encoder?: readonly string[];
   readonly decoder?: readonly string[];
-  readonly instructed?: string;
+  readonly instructed?: readonly string[];
   readonly corpus?: readonly string[];
   readonly method?: readonly MethodName[];
   readonly shots?: readonly (number | 'all')[];
@@ -78,7 +79,11 @@ export function compareCommand(): Command {
       collect,
     )
     .option('--decoder <model>', 'a language model as it was pre-trained; repeatable, as --encoder', collect)
-    .option('--instructed <model>', 'the language model after tuning on instructions')
+    .option(
+      '--instructed <model>',
+      'the language model after tuning on instructions; repeatable, in the order of --decoder',
+      collect,
+    )
     .option('--corpus <path>', 'text that the models were pre-trained on; repeatable', collectPath)
     .option('--method <method>', `one of ${comparedMethods.join(', ')}; repeatable (default: all)`, collectMethod)
     .option('--shots <list>', 'examples of each label, as 1,4,16,all', parseShots)
@@ -247,13 +252,14 @@ async function modelsOf(wanted: Wanted, corpus: readonly string[] | undefined): 
   const named = (role: ModelRole, references: readonly string[]): ComparedModel[] =>
     references.map((reference) => compared(role, registry.resolve(reference)));
   const [encoders, decoders] = [options.encoder ?? plan.encoders ?? [], options.decoder ?? plan.decoders ?? []];
-  const instructed = options.instructed ?? plan.instructed;
-  if (encoders.length + decoders.length === 0 && instructed === undefined) return labModels(wanted, corpus);
-  const models = [
-    ...named('encoder', encoders),
-    ...named('decoder', decoders),
-    ...(instructed === undefined ? [] : named('instructed', [instructed])),
-  ];
+  const instructed = options.instructed ?? plan.instructed ?? [];
+  if (encoders.length + decoders.length + instructed.length === 0) return labModels(wanted, corpus);
+  if (instructed.length > Math.max(1, decoders.length))
+    throw invalidInput(
+      `--instructed ${instructed.at(-1)}: each is compared with the --decoder at its place, of which there are ${decoders.length}`,
+      { at: '--instructed' },
+    );
+  const models = [...named('encoder', encoders), ...named('decoder', decoders), ...named('instructed', instructed)];
   const names = models.map(({ name }) => name);
   const twice = names.find((name, i) => names.indexOf(name) !== i);
   if (twice !== undefined) throw invalidInput(`${twice} is named twice; every model has one part`, { at: '--decoder' });
@@ -269,6 +275,12 @@ const labSteps = {
   quick: { encoder: 300, decoder: 200, instructed: 100 },
   whole: { encoder: 1500, decoder: 560, instructed: 400 },
 } as const;
+type LabSize = keyof typeof labSizes;
+/** The first of them is compared in all ways. */
+const labSizesOf: Readonly<Record<ComparisonPreset, readonly LabSize[]>> = {
+  quick: ['usual'],
+  whole: ['usual', 'half'],
+};
 const labStages = { encoder: 'mlm', decoder: 'pretrain', instructed: 'tune' } as const;
 
 async function labModels(
@@ -286,27 +298,35 @@ async function labModels(
   const origin = [corpus === undefined ? 'world' : nameOf(corpus[0]!), ...(more.length > 0 ? [task.name] : [])].join(
     '-',
   );
-  const nameFor = (role: ModelRole): string =>
-    ['lab', role, origin, ...(role === 'instructed' ? heldOut.map((cluster) => `without-${cluster}`) : []), preset]
+  const nameFor = (role: ModelRole, size: LabSize): string =>
+    [
+      ...['lab', ...(size === 'usual' ? [] : [size]), role, origin],
+      ...(role === 'instructed' ? heldOut.map((cluster) => `without-${cluster}`) : []),
+      preset,
+    ]
       .join('-')
       .toLowerCase()
       .replace(/[^a-z0-9]+/g, '-')
       .slice(0, 64);
-  const make = (role: ModelRole): Promise<LabModel> => {
-    const context = { signal, report: labDisplay(nameFor(role), options.json === true) };
+  const make = (role: ModelRole, size: LabSize): Promise<LabModel> => {
+    const context = { signal, report: labDisplay(nameFor(role, size), options.json === true) };
     const steps = labSteps[preset][role];
-    if (role === 'encoder') return makeLabEncoder(text, { steps }, context);
-    if (role === 'decoder') return makeLabDecoder(text, { steps }, context);
-    const { folder } = registry.resolve(nameFor('decoder'));
+    const sizes = labSizes[size];
+    if (role === 'encoder') return makeLabEncoder(text, { steps, sizes }, context);
+    if (role === 'decoder') return makeLabDecoder(text, { steps, sizes }, context);
+    const { folder } = registry.resolve(nameFor('decoder', size));
     const base = { model: loadModel(folder), tokenizer: loadTokenizer(folder), metrics: {} };
     return instructLab(base, { steps, seed: 1, heldOut }, context);
   };
   const made: ComparedModel[] = [];
-  for (const role of ['encoder', 'decoder', 'instructed'] as const) {
-    const name = nameFor(role);
+  const wantedModels = labSizesOf[preset].flatMap((size) =>
+    (['encoder', 'decoder', 'instructed'] as const).map((role) => ({ role, size })),
+  );
+  for (const { role, size } of wantedModels) {
+    const name = nameFor(role, size);
     if (!registry.names().includes(name)) {
       note(`There is no ${name} yet: training it, ${labSteps[preset][role]} steps.`);
-      const { model, tokenizer, metrics } = await make(role);
+      const { model, tokenizer, metrics } = await make(role, size);
       const finite = Object.fromEntries(Object.entries(metrics).filter(([, value]) => Number.isFinite(value)));
       const card = { stage: labStages[role], step: labSteps[preset][role], finished: true, metrics: finite };
       await registry.publish({ name, kind: model.kind, ...card }, (folder) => {

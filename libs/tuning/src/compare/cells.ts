@@ -32,6 +32,17 @@ export function mainModels({ models }: Pick<Comparison, 'models'>): Partial<Reco
   return { ...(encoder && { encoder }), ...(decoder && { decoder }), ...(instructed && { instructed }) };
 }
 
+/**
+ * The models that were tuned on instructions, each with the language model that it was made of: the one at the same place among
+ * those of its kind.
+ */
+export function instructionPairs({
+  models,
+}: Pick<Comparison, 'models'>): { readonly base: ComparedModel | undefined; readonly instructed: ComparedModel }[] {
+  const bases = models.filter(({ role }) => role === 'decoder');
+  return models.filter(({ role }) => role === 'instructed').map((instructed, i) => ({ base: bases[i], instructed }));
+}
+
 /** What single figures are compared at: 16 examples of each label, or the nearest number that is asked for. */
 export function comparedShots(shots: readonly Shots[]): Shots {
   const few = shots.filter((one): one is number => one !== 'all');
@@ -98,18 +109,18 @@ export function measuredCells(
       cells.push(...seeds.map((seed) => ({ ...make('parameters', main.decoder!, method, few, seed), size })));
   }
 
-  if (main.instructed) {
-    const asks = settings.methods.includes('in-context');
-    if (asks) {
-      cells.push(make('cross', main.instructed, 'in-context', 0, firstSeed));
-      if (main.decoder) cells.push({ ...make('cross', main.decoder, 'in-context', 0, firstSeed), asked: 'instructed' });
+  if (settings.methods.includes('in-context')) {
+    for (const { base, instructed } of instructionPairs(comparison)) {
+      const part = instructed === main.instructed ? 'cross' : 'size';
+      cells.push(make(part, instructed, 'in-context', 0, firstSeed));
+      if (base) cells.push({ ...make(part, base, 'in-context', 0, firstSeed), asked: 'instructed' });
     }
-    if (settings.methods.includes('soft-prompt'))
-      cells.push(...seeds.map((seed) => make('cross', main.instructed!, 'soft-prompt', few, seed)));
   }
+  if (main.instructed && settings.methods.includes('soft-prompt'))
+    cells.push(...seeds.map((seed) => make('cross', main.instructed!, 'soft-prompt', few, seed)));
 
   for (const model of comparison.models) {
-    if (Object.values(main).includes(model)) continue;
+    if (Object.values(main).includes(model) || model.role === 'instructed') continue;
     for (const method of methodsOf(model.role, settings).filter((name) => sizeMethods.includes(name)))
       cells.push(
         ...(learns(method) ? seeds : [firstSeed]).map((seed) =>
@@ -125,6 +136,7 @@ const sizeMethods: readonly MethodName[] = ['fine-tuning', 'prompt', 'zero-shot'
 
 /** Whether a model is measured with a method that learns. */
 function isWanted(comparison: Comparison, name: string, role: ModelRole, method: MethodName): boolean {
-  if (role === 'instructed') return method === 'soft-prompt';
-  return mainModels(comparison)[role]?.name === name || sizeMethods.includes(method);
+  const isMain = mainModels(comparison)[role]?.name === name;
+  if (role === 'instructed') return isMain && method === 'soft-prompt';
+  return isMain || sizeMethods.includes(method);
 }

@@ -111,6 +111,42 @@ describe('the short answer', () => {
   });
 });
 
+describe('several sizes', () => {
+  const model = (role: ModelRole, name: string) => ({ role, name, folder: '/', sha256: name, isImported: false });
+  const asked = (name: string, hits: number, more: ResultForTest): CellResult[] =>
+    runs('in-context', 0, [hits], { role: 'decoder', part: 'size', model: name, ...more });
+  const many = comparisonReport({
+    ...outcome,
+    comparison: {
+      ...comparison,
+      models: [...comparison.models, model('decoder', 'small@1'), model('instructed', 'small-chat@1')],
+    },
+    results: [
+      ...results,
+      // Better than the first of the language models before instructions, which is not its business.
+      ...asked('small@1', 230, { more: { allParameters: 20_000 } }),
+      ...asked('small@1', 240, { asked: 'instructed', more: { allParameters: 20_000 } }),
+      ...asked('small-chat@1', 180, { role: 'instructed' }),
+    ],
+  });
+
+  it('have each its model before and after instructions, smallest first', () => {
+    expect(many.answer.find((line) => line.startsWith('Asked about films'))).toMatch(/ 0\.50 before and 0\.65 after /);
+    const from = many.blocks.findIndex((block) => block.kind === 'heading' && block.id === 'size');
+    const [, , plot, list] = many.blocks.slice(from);
+    if (plot?.kind !== 'plot' || list?.kind !== 'list') throw new Error('a plot and a list are needed');
+    expect(plot.plot.xs.map(({ label }) => label)).toEqual(['20k', '100k']);
+    expect(plot.plot.series.map(({ name, points }) => [name, ...points.map(({ value }) => value)])).toEqual([
+      ['before instructions', 0.6, 0.5],
+      ['after instructions', 0.45, 0.65],
+    ]);
+    expect(list.items).toEqual([
+      expect.stringMatching(/^With 20k parameters: 0\.60 before, 0\.45 after; worse by 0\.15 \(0\.1\d to 0\.\d\d\)\.$/),
+      expect.stringMatching(/^With 100k parameters: 0\.50 before, 0\.65 after; better by 0\.15 \(/),
+    ]);
+  });
+});
+
 describe('the caveats', () => {
   const caveats = (more: Partial<ComparisonOutcome>): string =>
     JSON.stringify(comparisonReport({ ...outcome, ...more }).blocks.at(-1));

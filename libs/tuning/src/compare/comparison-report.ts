@@ -3,8 +3,8 @@ import type { Block, Report } from '../report/document.ts';
 import type { PlotSeries } from '../report/plot.ts';
 import { type ClassificationFigures, type Difference, differenceOverTexts, type Share } from '../metrics.ts';
 import { methods, type MethodName } from '../tune.ts';
-import { comparedShots, mainModels, methodsOf } from './cells.ts';
-import type { Cell, CellResult, Comparison, ModelRole, Shots } from './comparison.ts';
+import { comparedShots, instructionPairs, mainModels, methodsOf } from './cells.ts';
+import type { Cell, CellResult, ComparedModel, Comparison, ModelRole, Shots } from './comparison.ts';
 import {
   accuracyOver,
   bits,
@@ -295,7 +295,37 @@ class View {
         },
       ];
     });
-    return plots.length === 0 ? [] : [heading('By the size of the model', 'size'), ...plots];
+    const all = [...plots, ...this.#instructedBySize()];
+    return all.length === 0 ? [] : [heading('By the size of the model', 'size'), ...all];
+  }
+
+  #instructedBySize(): Block[] {
+    const sized = this.#instructed()
+      .map((pair) => ({ ...pair, parameters: this.#parametersOf(pair.name) }))
+      .toSorted((a, b) => a.parameters - b.parameters);
+    if (sized.length < 2) return [];
+    const series = (['before', 'after'] as const).map((when): PlotSeries => ({
+      name: `${when} instructions`,
+      points: sized.map((pair, x) => ({ x, ...pair[when].figures.accuracy })),
+    }));
+    return [
+      {
+        kind: 'plot',
+        caption: 'Language models by size, asked without examples, before and after tuning on instructions.',
+        plot: {
+          ...{ kind: 'lines', xName: 'parameters', yName: 'accuracy', series },
+          xs: sized.map(({ parameters }) => ({ label: compact(parameters) })),
+          reference: { name: 'most frequent label', value: majorityOf(this.#results) },
+        },
+      },
+      {
+        kind: 'list',
+        items: sized.map(({ parameters, before, after }) => {
+          const difference = differenceOverTexts(bits(after.right), bits(before.right));
+          return `With ${compact(parameters)} parameters: ${before.figures.accuracy.value.toFixed(2)} before, ${after.figures.accuracy.value.toFixed(2)} after; ${changeWords(difference)}.`;
+        }),
+      },
+    ];
   }
 
   cost(): Block[] {
@@ -527,16 +557,28 @@ class View {
     ];
   }
 
+  /** Answers without examples, of each pair of a language model and of what tuning on instructions made of it. */
+  #instructed() {
+    return instructionPairs(this.#outcome.comparison).flatMap(({ base, instructed }) => {
+      if (!base) return [];
+      const of = ({ name }: ComparedModel, asked?: ModelRole): CellResult[] =>
+        choose(this.#results, { model: name, method: 'in-context', shots: 0, ...(asked && { asked }) });
+      const [plain] = of(base);
+      const [after] = of(instructed);
+      // Of the two templates that the base was asked with, the better: it is not to lose by the way it was asked.
+      const [before] = [...of(base), ...of(base, 'instructed')].toSorted(
+        (a, b) => b.figures.accuracy.value - a.figures.accuracy.value,
+      );
+      return before && after ? [{ name: base.name, plain, before, after }] : [];
+    });
+  }
+
   #zeroShotRows() {
     const { task } = this.#outcome.comparison;
-    const base = (asked: ModelRole | undefined): CellResult[] =>
-      choose(this.#results, { role: 'decoder', method: 'in-context', shots: 0, ...(asked && { asked }) });
-    const [after] = choose(this.#results, { part: 'cross', role: 'instructed', method: 'in-context', shots: 0 });
-    // Of the two templates that the base was asked with, the better: it is not to lose by the way it was asked.
-    const [before] = [...base(undefined), ...base('instructed')].toSorted(
-      (a, b) => b.figures.accuracy.value - a.figures.accuracy.value,
-    );
-    if (!before || !after) return [];
+    const main = mainModels(this.#outcome.comparison).decoder;
+    const pair = this.#instructed().find(({ name }) => name === main?.name);
+    if (!pair) return [];
+    const { plain, before, after } = pair;
     const rows = [
       {
         task: task.name,
@@ -545,7 +587,6 @@ class View {
         pair: [after.right, before.right] as const,
       },
     ];
-    const [plain] = base(undefined);
     for (const { task: name, accuracy, right } of after.transfer ?? []) {
       const own = plain?.transfer?.find((one) => one.task === name);
       if (own)
@@ -559,7 +600,7 @@ class View {
   #zeroShot(): string[] {
     return this.#zeroShotRows().map(
       ({ task, before, after, difference }) =>
-        `Asked about ${task} without examples, the language model is right on ${before.toFixed(2)} before and ${after.toFixed(2)} after tuning on instructions: ${isShown(difference) ? `${difference.value > 0 ? 'better' : 'worse'} by ${comparedSize(difference)}` : `no difference was shown (${rangeText(difference)})`}.`,
+        `Asked about ${task} without examples, the language model is right on ${before.toFixed(2)} before and ${after.toFixed(2)} after tuning on instructions: ${changeWords(difference)}.`,
     );
   }
 
@@ -672,6 +713,12 @@ function overText({ seeds, texts }: Difference): string {
 
 function rangeText({ low, high }: Pick<Share, 'low' | 'high'>): string {
   return Number.isFinite(low) ? `${signed(low)} to ${signed(high)}` : '–';
+}
+
+/** `better by 0.07 (0.02 to 0.12)`, or that no difference was shown. */
+function changeWords(difference: Difference): string {
+  if (!isShown(difference)) return `no difference was shown (${rangeText(difference)})`;
+  return `${difference.value > 0 ? 'better' : 'worse'} by ${comparedSize(difference)}`;
 }
 
 function comparedSize({ value, low, high }: Share): string {

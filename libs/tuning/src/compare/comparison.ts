@@ -63,7 +63,10 @@ export interface Comparison {
   readonly task: ComparedTask;
   /** Tasks that nothing is tuned on: what tuning on the first does to them. */
   readonly transfer: readonly ComparedTask[];
-  /** The first of a role is the one that all methods are compared on; others show what size does. */
+  /**
+   * The first of a role is the one that all methods are compared on; others show what size does. One that was tuned on
+   * instructions was made of the decoder at the same place among those of its kind.
+   */
   readonly models: readonly ComparedModel[];
   /** Text that the models were pre-trained on, whose held-out ends show what they have forgotten. Default: the built-in world's. */
   readonly corpus?: readonly string[];

@@ -35,14 +35,18 @@ export interface LabModel {
   readonly metrics: Readonly<Record<string, number>>;
 }
 
-/** Of the encoder; the language model has the sizes of the preset `tiny`. */
 export interface LabSizes {
   readonly hiddenSize: number;
   readonly layers: number;
+  /** Divides the hidden size; even. */
   readonly heads: number;
 }
 
-const encoderSizes: LabSizes = { hiddenSize: 128, layers: 4, heads: 4 };
+/** `half` has half the width and half the layers: a quarter of the encoder's parameters, a third of the language model's. */
+export const labSizes = {
+  usual: { hiddenSize: 128, layers: 4, heads: 4 },
+  half: { hiddenSize: 64, layers: 2, heads: 2 },
+} as const satisfies Record<string, LabSizes>;
 const vocabulary = { encoder: 8192, decoder: 2048 } as const;
 /** Of the built-in world, for the tokenizers. */
 const tokenizerDocuments = 4000;
@@ -50,7 +54,7 @@ const tokenizerDocuments = 4000;
 /** A masked language model; `steps` of 32 rows of 64 tokens. */
 export async function makeLabEncoder(
   given: LabText,
-  { steps, sizes = encoderSizes }: { readonly steps: number; readonly sizes?: LabSizes },
+  { steps, sizes = labSizes.usual }: { readonly steps: number; readonly sizes?: LabSizes },
   { signal, report }: TuneContext = {},
 ): Promise<LabModel> {
   const text = openText(given);
@@ -79,12 +83,16 @@ export async function makeLabEncoder(
 /** A language model; `steps` of the preset's rows. */
 export async function makeLabDecoder(
   given: LabText,
-  { steps }: { readonly steps: number },
+  { steps, sizes = labSizes.usual }: { readonly steps: number; readonly sizes?: LabSizes },
   { signal, report }: TuneContext = {},
 ): Promise<LabModel> {
   const text = openText(given);
   const tokenizer = await trainBpe(text.sample(), { vocabSize: vocabulary.decoder, ...(signal && { signal }) });
-  const config = modelConfig(presets.tiny, tokenizer.vocabSize);
+  const model = {
+    ...{ ...presets.tiny.model, ...sizes },
+    ...{ intermediateSize: 2.75 * sizes.hiddenSize, keyValueHeads: sizes.heads / 2 },
+  };
+  const config = modelConfig({ ...presets.tiny, model }, tokenizer.vocabSize);
   const settings = { ...presets.tiny.pretrain, steps, seed: given.seed };
   const { weights, metrics } = await pretrain(
     { config, source: text.source(tokenizer, tokenizer.eosId ?? tokenizer.bosId ?? 0) },

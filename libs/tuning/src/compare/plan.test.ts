@@ -11,7 +11,7 @@ describe('a plan', () => {
       task: { name: 'sst2', train: 'train.txt', test: 'dev.txt', words: { '0': ['bad'], '1': ['good'] } },
       transfer: ['topic'],
       encoders: ['enc', 'small'],
-      instructed: 'chat',
+      instructed: ['chat'],
       corpus: ['books'],
       shots: [1, 'all'],
       steps: 20,
@@ -24,7 +24,7 @@ describe('a plan', () => {
       },
       transfer: [{ name: 'topic', source: { world: 'topic' } }],
       encoders: ['enc', 'small'],
-      instructed: 'chat',
+      instructed: ['chat'],
       corpus: ['books'],
       settings: { shots: [1, 'all'], steps: 20 },
     });
@@ -61,7 +61,10 @@ describe('the grid', () => {
   const comparison: Comparison = {
     task: { name: 'topic', source: { world: 'topic' } },
     transfer: [],
-    models: [model('encoder', 'enc'), model('encoder', 'small'), model('decoder', 'dec'), model('instructed', 'chat')],
+    models: [
+      ...[model('encoder', 'enc'), model('encoder', 'small'), model('decoder', 'dec'), model('decoder', 'half')],
+      ...[model('instructed', 'chat'), model('instructed', 'half-chat')],
+    ],
     settings: {
       ...comparisonPresets.whole,
       methods: ['zero-shot', 'fine-tuning', 'prompt', 'in-context', 'lora', 'soft-prompt'],
@@ -87,6 +90,12 @@ describe('the grid', () => {
     expect(count({ part: 'cross', model: 'chat', method: 'soft-prompt', shots: 16 })).toBe(5);
     // The base is asked as the other is, too.
     expect(count({ part: 'cross', model: 'dec', method: 'in-context', asked: 'instructed' })).toBe(1);
+    // Of other sizes the pair before and after instructions is asked, and on the first alone something is learned.
+    expect(count({ part: 'size', model: 'half', method: 'in-context' })).toBe(2);
+    expect(count({ part: 'size', model: 'half', method: 'in-context', asked: 'instructed' })).toBe(1);
+    expect(count({ part: 'size', model: 'half', method: 'soft-prompt', shots: 16 })).toBe(5);
+    expect(count({ model: 'half-chat' })).toBe(1);
+    expect(count({ part: 'size', model: 'half-chat', method: 'in-context' })).toBe(1);
   });
 
   it('has the learning rates that were found, and looks for them with the same number of tries', () => {
@@ -97,7 +106,7 @@ describe('the grid', () => {
     const tries = Map.groupBy(tried, (cell) => `${cell.model} ${cell.method}`);
     expect([...tries.keys()].sort()).toEqual([
       ...['chat soft-prompt', 'dec lora', 'dec soft-prompt', 'enc fine-tuning', 'enc prompt'],
-      ...['small fine-tuning', 'small prompt'],
+      ...['half soft-prompt', 'small fine-tuning', 'small prompt'],
     ]);
     for (const own of tries.values()) expect(own.map(({ rate }) => rate)).toEqual([0.3, 1, 3]);
     expect(tried.every(({ shots, seed }) => shots === 16 && !comparison.settings.seeds.includes(seed))).toBe(true);

@@ -54,7 +54,7 @@ export interface ComparisonPlan {
   /** Models of the registry, NAME or NAME@VERSION. */
   readonly encoders?: readonly string[];
   readonly decoders?: readonly string[];
-  readonly instructed?: string;
+  readonly instructed?: readonly string[];
   readonly corpus?: readonly string[];
   readonly settings: Partial<ComparisonSettings>;
 }
@@ -82,7 +82,7 @@ export function parseComparisonPlan(json: string, file: string): ComparisonPlan 
     }),
     ...(encoders !== undefined && { encoders: reader.texts(encoders, 'encoders') }),
     ...(decoders !== undefined && { decoders: reader.texts(decoders, 'decoders') }),
-    ...(instructed !== undefined && { instructed: reader.text(instructed, 'instructed') }),
+    ...(instructed !== undefined && { instructed: reader.texts(instructed, 'instructed') }),
     ...(corpus !== undefined && { corpus: reader.texts(corpus, 'corpus') }),
     settings: checkedSettings(settings, (what, at) => reader.fail(what, at)),
   };
