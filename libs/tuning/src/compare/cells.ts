@@ -99,8 +99,7 @@ export function measuredCells(
               cells.push(...seeds.map((seed) => make('curve', model, method, k, seed)));
         continue;
       }
-      for (const k of shots)
-        cells.push(...(k === 'all' ? seeds.slice(0, 2) : seeds).map((seed) => make('curve', model, method, k, seed)));
+      for (const k of shots) cells.push(...seeds.map((seed) => make('curve', model, method, k, seed)));
     }
   }
 

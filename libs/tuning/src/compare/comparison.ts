@@ -42,7 +42,7 @@ export type Shots = number | 'all';
 export interface ComparisonSettings {
   readonly methods: readonly MethodName[];
   readonly shots: readonly Shots[];
-  /** Seeds of what is drawn and of what is random. With all of the data there are two at most. */
+  /** Seeds of what is drawn and of what is random. */
   readonly seeds: readonly number[];
   /** Steps of every method that learns from few examples: the budget is the same for all. */
   readonly steps: number;
