@@ -1,4 +1,11 @@
-export { adapterDefaults, adapterOptimizer, newAdapter, trainingPlan } from './adapter-training.ts';
+export {
+  adapterDefaults,
+  adapterOptimizer,
+  dropoutKey,
+  newAdapter,
+  reparametrizationOf,
+  trainingPlan,
+} from './adapter-training.ts';
 export type { AdapterSettings } from './adapter-training.ts';
 export { estimateAdvantages, KlController, sequenceKl, tokenRewards, whiten } from './advantages.ts';
 export type { Advantages, Experience } from './advantages.ts';

@@ -16,6 +16,7 @@ import {
 } from '@crucible/tensor';
 import type { Tokenizer } from '@crucible/tokenizer';
 import { encoderOptimizer, predictionLoss, TrainStep } from '@crucible/training';
+import { drawExamples } from './draw-examples.ts';
 import type { TuneContext, TuneSettings } from './method.ts';
 import { accuracyOf } from './method.ts';
 import { softmaxOf } from './verbalizer.ts';
@@ -137,8 +138,8 @@ export class EncoderClassifier {
         throwIfCancelled(signal, 'tuning');
         const random = Random.seeded(seed).fork(`hidden ${step}`);
         const batch = this.#batch(
-          drawn(examples, rows, step, seed).map((prompt) =>
-            prompt && hiding && hiddenShare > 0 ? partlyHidden(prompt, hiding, hiddenShare, random) : prompt,
+          drawExamples(examples, { rows, step, seed }).map((prompt) =>
+            hiding && hiddenShare > 0 ? partlyHidden(prompt, hiding, hiddenShare, random) : prompt,
           ),
         );
         const { loss } = await training.run(batch, settings.learningRate * schedule(step));
@@ -254,20 +255,6 @@ export class EncoderClassifier {
       weights: floats([rows], weights),
     };
   }
-}
-
-/** The examples of a step: every epoch goes once through all of them, in a new order. */
-function drawn(
-  examples: readonly LabelledPrompt[],
-  rows: number,
-  step: number,
-  seed: number,
-): (LabelledPrompt | undefined)[] {
-  const count = Math.min(rows, examples.length);
-  const perEpoch = Math.floor(examples.length / count);
-  const random = Random.seeded(seed).fork(`epoch ${Math.floor(step / perEpoch)}`);
-  const start = (step % perEpoch) * count;
-  return padded(random.shuffled(examples).slice(start, start + count), count);
 }
 
 /** The place that is read stays as it is. */

@@ -5,13 +5,13 @@ import { LogProbabilityScorer } from '@crucible/inference';
 import type { DecoderConfig, ModelWeights } from '@crucible/nn';
 import { countParameters } from '@crucible/optim';
 import { saveTokenizer, type Tokenizer } from '@crucible/tokenizer';
-import type { TokenizedChat } from '@crucible/training';
 import { scoreContinuations } from '../continuations.ts';
 import type { TunedModel } from '../method.ts';
 import { type SavedPrompt, savePrompt } from '../saved-prompt.ts';
 import type { LabelledText } from '../task.ts';
 import { type Template, TemplateEncoder, type TemplateInput } from '../template.ts';
 import { createVerbalizer, type LabelWords, type Verbalizer } from '../verbalizer.ts';
+import type { ChoiceShape, LabelledPrompt } from './label-choice.ts';
 
 export interface CausalModel {
   readonly weights: ModelWeights;
@@ -58,17 +58,23 @@ export class CausalReader {
     }
   }
 
-  /** A prompt and the label's first word, which is what is learned. */
-  chat(example: LabelledText): TokenizedChat {
-    const prompt = this.prompt(example);
-    const [answer] = this.#verbalizer.tokens[example.label] as [readonly number[]];
-    return { ids: [...prompt, ...answer], answerMask: [...prompt.map(() => false), ...answer.map(() => true)] };
+  /** What prompts are learned by. */
+  get choice(): ChoiceShape {
+    const pad = this.#model.tokenizer.padId ?? 0;
+    return { words: this.#verbalizer.tokens, context: this.#context, pad };
   }
 
-  /** Solved examples that come before every prompt; fewer, from the last back, where they do not fit. */
+  labelled(example: LabelledText): LabelledPrompt {
+    return { prompt: this.prompt(example), label: example.label };
+  }
+
+  /** Solved examples, each with its label's first word, that come before every prompt; fewer, from the last back, where they do not fit. */
   demonstrate(examples: readonly LabelledText[]): void {
     const separator = this.#model.tokenizer.encode('\n');
-    this.#demonstrations = examples.map((example) => [...this.chat(example).ids, ...separator]);
+    this.#demonstrations = examples.map((example) => {
+      const [answer] = this.#verbalizer.tokens[example.label] as [readonly number[]];
+      return [...this.prompt(example), ...answer, ...separator];
+    });
   }
 
   /** `asked`: what besides template and words belongs to how it is asked. */

@@ -4,12 +4,33 @@
  * hold solved examples (Brown et al. 2020).
  */
 import type { SavedAdapter } from '@crucible/checkpoint';
-import { Random } from '@crucible/foundation';
-import { adapterDefaults, type AdapterSettings, finiteChats, newAdapter, sft } from '@crucible/training';
-import { accuracyOf, type Method } from '../method.ts';
+import { Random, throwIfCancelled } from '@crucible/foundation';
+import type { DecoderConfig, ModelWeights } from '@crucible/nn';
+import { countParameters, warmupDecay } from '@crucible/optim';
+import {
+  adapterDefaults,
+  adapterOptimizer,
+  type AdapterSettings,
+  decoderOptimizer,
+  dropoutKey,
+  newAdapter,
+  reparametrizationOf,
+  trainingPlan,
+  TrainStep,
+} from '@crucible/training';
+import { drawExamples } from '../draw-examples.ts';
+import { accuracyOf, type Method, type TuneContext, type TuneSettings } from '../method.ts';
 import type { LabelledText } from '../task.ts';
 import { calibrated, meanDistribution } from '../verbalizer.ts';
 import { type CausalModel, type CausalPrompt, CausalReader } from './causal-reader.ts';
+import {
+  type ChoiceBatch,
+  choiceBatch,
+  choiceLoss,
+  type ChoiceShape,
+  choiceTime,
+  type LabelledPrompt,
+} from './label-choice.ts';
 
 /** What of a decoder is learned: all of it, or an adapter. */
 export type DecoderMethodKind = 'full' | 'lora' | 'prefix' | 'soft-prompt';
@@ -37,48 +58,75 @@ export function decoderMethod(model: CausalModel, kind: DecoderMethodKind, optio
       });
       const virtual = virtualTokens(adapter);
       const reader = new CausalReader(model, options, labels, virtual);
-      const chats = train.map((example) => reader.chat(example));
-      const longest = Math.max(...chats.map(({ ids }) => ids.length));
-      const time = Math.min(config.maxPositions - virtual, 32 * Math.ceil(longest / 32));
-      const { steps, rows, learningRate, weightDecay, seed } = settings;
-      let learned = adapter?.parameters ?? weights;
-      let trainedParameters: number | undefined;
-      if (steps > 0) {
-        const result = await sft(
-          {
-            config,
-            base: weights,
-            source: finiteChats(chats, { seed, pad: tokenizer.padId ?? 0 }),
-            ...(adapter && { adapter }),
-          },
-          {
-            ...{ seed, steps, rows, time, learningRate, weightDecay },
-            optimizer: 'adamw',
-            warmupSteps: Math.max(1, Math.round(settings.warmupShare * steps)),
-            decayShare: 1,
-            adapter: adapterSettings,
-          },
-          {
-            ...(context.signal && { signal: context.signal }),
-            observe: ({ step, metrics }) => context.report?.({ step, steps, loss: metrics['loss']! }),
-          },
-        );
-        learned = result.weights;
-        trainedParameters = result.trainedParameters;
-      }
+      const { learned, trainedParameters } = await trainChoice(
+        { config, base: weights, adapter, adapterSettings },
+        { examples: train.map((example) => reader.labelled(example)), shape: reader.choice },
+        settings,
+        context,
+      );
       const saved: SavedAdapter | undefined = adapter && { config: adapter.config, parameters: learned };
       const after = { weights: adapter ? weights : learned, ...(saved && { adapter: saved }) };
       const tuned = {
         ...reader.tuned(after.weights, saved),
         changed: () => after,
-        ...(trainedParameters !== undefined && { trainedParameters }),
+        trainedParameters,
       };
-      if (context.report && dev.length > 0 && steps > 0) {
+      if (context.report && dev.length > 0 && settings.steps > 0) {
+        const { steps } = settings;
         context.report({ step: steps, steps, loss: NaN, dev: accuracyOf(await tuned.predict(dev), dev) });
       }
       return tuned;
     },
   };
+}
+
+interface Learner {
+  readonly config: DecoderConfig;
+  readonly base: ModelWeights;
+  readonly adapter: SavedAdapter | undefined;
+  readonly adapterSettings: AdapterSettings;
+}
+
+/** Returns the model or the adapter's parameters, and how many numbers were learned, a network that is dropped included. */
+async function trainChoice(
+  { config, base, adapter, adapterSettings }: Learner,
+  { examples, shape }: { readonly examples: readonly LabelledPrompt[]; readonly shape: ChoiceShape },
+  { seed, steps, rows, learningRate, weightDecay, warmupShare, threads }: TuneSettings,
+  { signal, report }: TuneContext,
+): Promise<{ readonly learned: ModelWeights; readonly trainedParameters: number }> {
+  const plan = trainingPlan(base, config, adapter, reparametrizationOf(adapter, adapterSettings, seed));
+  const clip = { clipNorm: 1, weightDecay };
+  const training = new TrainStep<ModelWeights, ChoiceBatch, ModelWeights>(
+    plan.parameters,
+    (parameters, batch, frozen) => {
+      const { weights, prefix } = plan.read(parameters, frozen, batch[dropoutKey]);
+      return { loss: choiceLoss(weights, config, batch, prefix) };
+    },
+    {
+      name: 'tuning',
+      optimizer: adapter
+        ? adapterOptimizer(clip)
+        : decoderOptimizer({ ...clip, config, head: { kind: 'language' }, optimizer: 'adamw' }),
+      frozen: plan.frozen,
+      ...(threads > 0 && { threads }),
+    },
+  );
+  const warmup = Math.max(1, Math.round(warmupShare * steps));
+  const schedule = warmupDecay({ steps, warmup, decayShare: 1, shape: 'linear' });
+  const time = choiceTime(examples, shape);
+  try {
+    for (let step = 0; step < steps; step++) {
+      throwIfCancelled(signal, 'tuning');
+      const drawn = drawExamples(examples, { rows, step, seed });
+      const batch = { ...choiceBatch(drawn, { ...shape, time }), ...plan.randomness(seed, step) };
+      const { loss } = await training.run(batch, learningRate * schedule(step));
+      report?.({ step: step + 1, steps, loss });
+    }
+    const { parameters } = await training.lent();
+    return { learned: await plan.kept(parameters), trainedParameters: countParameters(parameters) };
+  } finally {
+    await training.dispose();
+  }
 }
 
 /** Tokens of the context that an adapter takes. */

@@ -27,20 +27,13 @@ import {
   type Tensor,
   type TensorType,
 } from '@crucible/tensor';
-import {
-  adapterDefaults,
-  adapterOptimizer,
-  finiteChats,
-  newAdapter,
-  type PredictionBatch,
-  predictionLoss,
-  predictionsAt,
-  TrainStep,
-} from '@crucible/training';
+import { adapterDefaults, adapterOptimizer, newAdapter, TrainStep } from '@crucible/training';
+import { drawExamples } from '../draw-examples.ts';
 import type { TuneContext, TunedModel, TuneSettings } from '../method.ts';
 import type { TaskData } from '../task.ts';
 import type { TemplateInput } from '../template.ts';
 import { type CausalModel, type CausalPrompt, CausalReader } from './causal-reader.ts';
+import { type ChoiceBatch, choiceBatch, choiceLoss, choiceTime, excludedWord } from './label-choice.ts';
 
 export interface MixedTask extends CausalPrompt {
   readonly data: Pick<TaskData, 'name' | 'labels' | 'train'>;
@@ -73,7 +66,7 @@ export async function trainMixedPrompts(
   const { seed, steps, rows, weightDecay } = settings;
   const pad = tokenizer.padId ?? 0;
   const adapters: SavedAdapter[] = [];
-  const sources = [];
+  const sources: ((step: number) => ChoiceBatch)[] = [];
   const readers: CausalReader[] = [];
   for (const task of tasks) {
     const adapter = await newAdapter(
@@ -81,12 +74,12 @@ export async function trainMixedPrompts(
       { base: weights, config, head: { kind: 'language' }, seed, encode: (text) => tokenizer.encode(text) },
     );
     const reader = new CausalReader(model, task, task.data.labels, tokens);
-    const chats = task.data.train.map((example) => reader.chat(example));
-    const longest = Math.max(...chats.map(({ ids }) => ids.length));
-    const time = Math.min(config.maxPositions - tokens, 32 * Math.ceil(longest / 32));
+    const examples = task.data.train.map((example) => reader.labelled(example));
+    const { choice } = reader;
+    const time = choiceTime(examples, choice);
     adapters.push(adapter!);
     readers.push(reader);
-    sources.push({ source: finiteChats(chats, { seed, pad }), time });
+    sources.push((step: number) => choiceBatch(drawExamples(examples, { rows, step, seed }), { ...choice, time }));
   }
   // By names that sort as the tasks do.
   const parts = Object.fromEntries(adapters.map(({ parameters }, i) => [nameOf(i), parameters]));
@@ -99,10 +92,7 @@ export async function trainMixedPrompts(
   const training = new TrainStep<ModelWeights, MixedBatch, ModelWeights>(
     parts,
     (learned, batch, frozen) => {
-      const prefix = prefixes(frozen, config, learned, tokens, batch.tasks);
-      const predictions = predictionsAt(frozen, config, { ...batch, prefix }, batch.at);
-      const { loss, accuracy } = predictionLoss(predictions, batch.targets, batch.weights);
-      return { loss, metrics: { accuracy } };
+      return { loss: choiceLoss(frozen, config, batch, prefixes(frozen, config, learned, tokens, batch.tasks)) };
     },
     {
       name: 'prompts of several tasks',
@@ -114,7 +104,7 @@ export async function trainMixedPrompts(
   try {
     for (let step = 0; step < steps; step++) {
       throwIfCancelled(signal, 'tuning');
-      const own = sources.map(({ source, time }) => source.batch(step, rows, time));
+      const own = sources.map((batchOf) => batchOf(step));
       const { loss } = await training.run(sideBySide(own, pad), settings.learningRate * schedule(step));
       report?.({ step: step + 1, steps, loss: loss / tasks.length });
     }
@@ -137,7 +127,7 @@ export async function trainMixedPrompts(
   };
 }
 
-interface MixedBatch extends PredictionBatch {
+interface MixedBatch extends ChoiceBatch {
   /** The task of each row, int32 [rows]. */
   readonly tasks: NdArray;
 }
@@ -146,36 +136,64 @@ function nameOf(task: number): string {
   return `task${task}`;
 }
 
-/** Batches of several tasks below each other; rows are made as long as the longest. Each keeps its mean: losses add up. */
-function sideBySide(batches: readonly PredictionBatch[], pad: number): MixedBatch {
+/**
+ * Batches of several tasks below each other; rows are made as long as the longest, and examples get places for as many words of as
+ * many tokens as any has. Each keeps its mean: losses add up.
+ */
+function sideBySide(batches: readonly ChoiceBatch[], pad: number): MixedBatch {
   const shapes = batches.map(({ ids }) => ids.shape as [number, number]);
   const rows = shapes.reduce((sum, [own]) => sum + own, 0);
   const time = Math.max(...shapes.map(([, own]) => own));
   const grids = emptyGrids(rows, time, pad);
   const tasks = new Int32Array(rows);
-  const at: number[] = [];
-  const targets: number[] = [];
+  const choices = batches.map(({ at }) => at.shape as [number, number, number]);
+  const examples = choices.reduce((sum, [own]) => sum + own, 0);
+  const [words, tokens] = ([1, 2] as const).map((axis) => Math.max(...choices.map((shape) => shape[axis]))) as [
+    number,
+    number,
+  ];
+  const places = [examples, words, tokens];
+  const at = new Int32Array(examples * words * tokens);
+  const targets = new Int32Array(at.length);
+  const counted = new Float32Array(at.length);
+  const any = new Float32Array(examples * words).fill(excludedWord);
+  const own = any.slice();
   const weights: number[] = [];
-  let first = 0;
+  let [firstRow, firstExample] = [0, 0];
   batches.forEach((batch, task) => {
-    const [own, ownTime] = shapes[task]!;
+    const [ownRows, ownTime] = shapes[task]!;
     for (const [name, target] of Object.entries(grids)) {
       const { data } = batch[name]!;
-      for (let row = 0; row < own; row++)
-        target.data.set(data.subarray(row * ownTime, (row + 1) * ownTime), (first + row) * time);
+      for (let row = 0; row < ownRows; row++)
+        target.data.set(data.subarray(row * ownTime, (row + 1) * ownTime), (firstRow + row) * time);
     }
-    tasks.fill(task, first, first + own);
-    for (const place of batch.at.data) at.push((first + Math.floor(place / ownTime)) * time + (place % ownTime));
-    targets.push(...batch.targets.data);
+    tasks.fill(task, firstRow, firstRow + ownRows);
+    const [ownExamples, ownWords, ownTokens] = choices[task]!;
+    for (let i = 0; i < ownExamples * ownWords; i++) {
+      const word = (firstExample + Math.floor(i / ownWords)) * words + (i % ownWords);
+      any[word] = batch.any.data[i]!;
+      own[word] = batch.own.data[i]!;
+      for (let n = 0; n < ownTokens; n++) {
+        const [from, to] = [i * ownTokens + n, word * tokens + n];
+        const place = batch.at.data[from]!;
+        at[to] = (firstRow + Math.floor(place / ownTime)) * time + (place % ownTime);
+        targets[to] = batch.targets.data[from]!;
+        counted[to] = batch.counted.data[from]!;
+      }
+    }
     weights.push(...batch.weights.data);
-    first += own;
+    firstRow += ownRows;
+    firstExample += ownExamples;
   });
   return {
     ...grids,
     tasks: ints([rows], tasks),
-    at: ints([at.length], at),
-    targets: ints([targets.length], targets),
-    weights: floats([weights.length], Float32Array.from(weights)),
+    at: ints(places, at),
+    targets: ints(places, targets),
+    counted: floats(places, counted),
+    any: floats([examples, words], any),
+    own: floats([examples, words], own),
+    weights: floats([examples], Float32Array.from(weights)),
   };
 }
 
