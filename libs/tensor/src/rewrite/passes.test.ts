@@ -30,6 +30,14 @@ describe('the passes', () => {
     `);
   });
 
+  it('come to rest on numbers that are made of numbers', () => {
+    const text = optimized({ x: f(2) }, ({ x }) => {
+      const number = x.graph.node('broadcast', [x.graph.scalar(1.5)], { shape: [] });
+      return { y: mul(neg(number), 1), z: x };
+    });
+    expect(text).toContain('return -1.5, x');
+  });
+
   it('turn signs and divisions by constants into one factor', () => {
     expect(optimized({ x: f(3), y: f(3) }, ({ x, y }) => ({ z: sub(div(mul(x, 3), 2), neg(neg(y))) })))
       .toMatchInlineSnapshot(`

@@ -53,7 +53,7 @@ function simplifyProduct(tensor: Tensor, a: Tensor, b: Tensor, uses: (tensor: Te
   if (isFilled(b, 1)) return sameType(tensor, a);
   if (isFilled(a, 0) || isFilled(b, 0)) return broadcastTo(tensor.graph.scalar(0), tensor.shape);
   const [constantA, constantB] = [filledWith(a), filledWith(b)];
-  if (constantA !== undefined && constantB !== undefined && tensor.rank > 0)
+  if (constantA !== undefined && constantB !== undefined)
     return broadcastTo(tensor.graph.scalar(constantA * constantB), tensor.shape);
   // Constants go to the right, and meet: (x c) d = x (c d)
   const [x, factor] = constantA === undefined ? [a, constantB] : [b, constantA];

@@ -35,7 +35,12 @@ export async function disagreement(
   const noise = expected.map(({ data }, i) =>
     Math.max(0, ...data.map((value: number, j: number) => Math.abs(value - rounded[i]!.data[j]!))),
   );
-  const optimized = optimizing(program);
+  let optimized: Program;
+  try {
+    optimized = optimizing(program);
+  } catch (reason) {
+    return `it cannot be optimized: ${(reason as Error).message}`;
+  }
   const runs: [how: string, results: readonly ReferenceArray[]][] = [
     ['the optimized program, by the reference', evaluate(optimized, feeds)],
     ['the program as it was traced, by ONNX Runtime', await runOnOnnx(program, feeds, device, runsOn)],
