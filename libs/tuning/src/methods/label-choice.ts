@@ -54,7 +54,7 @@ export interface ChoiceShape {
 
 /** Row length that holds the longest of the prompts with all words, where the context does. */
 export function choiceTime(prompts: readonly LabelledPrompt[], { words, context }: ChoiceShape): number {
-  const longest = Math.max(...prompts.map(({ prompt }) => prompt.length));
+  const longest = prompts.reduce((most, { prompt }) => Math.max(most, prompt.length), 0);
   const after = words.flat().reduce((tokens, word) => tokens + word.length, 0);
   return Math.min(context, 32 * Math.ceil((longest + after) / 32));
 }
