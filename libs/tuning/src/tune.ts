@@ -29,8 +29,8 @@ export const methods = {
   'zero-shot': { of: 'masked-language', rates: [0, 0], learns: 'nothing' },
   full: { of: 'language', rates: [1e-3, 2e-5], learns: 'all of the decoder' },
   lora: { of: 'language', rates: [3e-3, 5e-4], learns: 'low-rank changes of its matrices' },
-  prefix: { of: 'language', rates: [5e-3, 5e-3], learns: 'keys and values before the prompt' },
-  'soft-prompt': { of: 'language', rates: [3e-2, 1e-2], learns: 'embeddings before the prompt' },
+  prefix: { of: 'language', rates: [2e-2, 5e-3], learns: 'keys and values before the prompt' },
+  'soft-prompt': { of: 'language', rates: [1e-1, 1e-2], learns: 'embeddings before the prompt' },
   instruction: { of: 'language', rates: [1e-3, 2e-5], learns: 'all of the decoder, by instructions of other tasks' },
   'in-context': { of: 'language', rates: [0, 0], learns: 'nothing; solved examples stand in the prompt' },
 } as const satisfies Record<

@@ -40,7 +40,7 @@ export const comparisonPresets = {
     allSteps: 600,
     rows: 16,
     rates: [0.3, 1, 3],
-    testTexts: 500,
+    testTexts: 1000,
     threads: 0,
   },
 } as const satisfies Record<string, ComparisonSettings>;
