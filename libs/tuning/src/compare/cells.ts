@@ -55,25 +55,37 @@ export function measuresBase({ part, shots, seed }: Cell, { seeds, shots: all }:
   return (part === 'curve' || part === 'cross') && seed === seeds[0] && isShown;
 }
 
+/**
+ * What a learning rate is looked for with: a few examples, for all figures of few, and all of them. A rate that is good for the
+ * few steps of the former may be one at which the latter's many come to nothing.
+ */
+export function ratedShots(cell: Shots, shots: readonly Shots[]): Shots {
+  return cell === 'all' ? 'all' : comparedShots(shots);
+}
+
 /** Trainings that look for learning rates; none where only one is tried. */
 export function rateCells(comparison: Comparison): Cell[] {
   const { rates, shots } = comparison.settings;
   if (rates.length < 2) return [];
-  return comparison.models.flatMap(({ name, role }) =>
-    methodsOf(role, comparison.settings)
+  const main = Object.values(mainModels(comparison));
+  return comparison.models.flatMap((model) => {
+    const { name, role } = model;
+    const isWhole = main.includes(model) && role !== 'instructed';
+    const rated = new Set(isWhole ? sortedShots(shots).map((one) => ratedShots(one, shots)) : [comparedShots(shots)]);
+    return methodsOf(role, comparison.settings)
       .filter((method) => learns(method) && isWanted(comparison, name, role, method))
       .flatMap((method) =>
-        rates.map((rate): Cell => ({
-          ...{ part: 'rate', model: name, method, shots: comparedShots(shots), seed: rateSeed, rate },
-        })),
-      ),
-  );
+        [...rated].flatMap((own) =>
+          rates.map((rate): Cell => ({ part: 'rate', model: name, method, shots: own, seed: rateSeed, rate })),
+        ),
+      );
+  });
 }
 
 /** What is measured, with the learning rates that were found. */
 export function measuredCells(
   comparison: Comparison,
-  rateOf: (model: string, method: MethodName) => number,
+  rateOf: (model: string, method: MethodName, shots: Shots) => number,
   equal: EqualSizes | undefined,
 ): Cell[] {
   const { settings } = comparison;
@@ -83,7 +95,7 @@ export function measuredCells(
   const main = mainModels(comparison);
   const make = (part: CellPart, model: ComparedModel, method: MethodName, k: Shots, seed: number): Cell => ({
     ...{ part, model: model.name, method, shots: k, seed },
-    rate: learns(method) ? rateOf(model.name, method) : 1,
+    rate: learns(method) ? rateOf(model.name, method, ratedShots(k, settings.shots)) : 1,
   });
   const firstSeed = seeds[0]!;
   const cells: Cell[] = [];

@@ -4,7 +4,6 @@ import { createReadStream, existsSync, mkdirSync, readdirSync, readFileSync } fr
 import { join } from 'node:path';
 import { CrucibleError, writeFileAtomic } from '@crucible/foundation';
 import type { TuneContext } from '../method.ts';
-import type { MethodName } from '../tune.ts';
 import { type EqualSizes, measuredCells, measuresBase, rateCells } from './cells.ts';
 import type { Cell, CellResult, Comparison, ComparedTask } from './comparison.ts';
 
@@ -92,14 +91,21 @@ export async function compare(comparison: Comparison, options: CompareOptions): 
   const tried = rateCells(comparison);
   const expected = measuredCells(comparison, () => 1, options.equal).length;
   const rates = await measure(tried, [], tried.length + expected);
-  const cells = measuredCells(comparison, (model, method) => bestRate(rates, model, method), options.equal);
+  const cells = measuredCells(
+    comparison,
+    (model, method, shots) => bestRate(rates, { model, method, shots }),
+    options.equal,
+  );
   const results = await measure(cells, rates, tried.length + cells.length);
   return { results, rates, failed, all: tried.length + cells.length, stopped };
 }
 
 /** The factor whose accuracy on dev was the best; of equal ones that of the lower loss. */
-function bestRate(rates: readonly CellResult[], model: string, method: MethodName): number {
-  const own = rates.filter(({ cell }) => cell.model === model && cell.method === method);
+function bestRate(
+  rates: readonly CellResult[],
+  { model, method, shots }: Pick<Cell, 'model' | 'method' | 'shots'>,
+): number {
+  const own = rates.filter(({ cell }) => cell.model === model && cell.method === method && cell.shots === shots);
   const [best] = own.toSorted(
     (a, b) => b.figures.accuracy.value - a.figures.accuracy.value || a.figures.logLoss - b.figures.logLoss,
   );

@@ -124,7 +124,7 @@ class View {
         }),
       },
       paragraph(
-        `The budget of every way is the same: ${steps} steps of ${rows} examples from few examples, ${allSteps} steps from all. ${isSwept ? `Each got its learning rate from the same number of tries (${rates.join(', ')} times the usual one), with ${this.#few} examples of each label of a draw of its own, by dev texts; so every figure rests on more labelled texts than its k.` : 'Each has the usual learning rate of its kind; none was searched for.'} The weights after the last step were measured; no best ones were picked on the way.`,
+        `The budget of every way is the same: ${steps} steps of ${rows} examples from few examples, ${allSteps} steps from all. ${isSwept ? `Each got its learning rate from the same number of tries (${rates.join(', ')} times the usual one), with ${this.#few} examples of each label of a draw of its own, by dev texts${this.#shots.includes('all') && this.#few !== 'all' ? ', and another for all of the data in the same way' : ''}; so every figure rests on more labelled texts than its k.` : 'Each has the usual learning rate of its kind; none was searched for.'} The weights after the last step were measured; no best ones were picked on the way.`,
       ),
       paragraph(
         'Intervals are 95 % and hold two doubts: which examples were drawn to learn from (over the seeds, Student’s t) and which texts were drawn to measure on (over the texts); the squares of both are added. Of a single run there is only the second, by Wilson. Differences are of pairs: runs of the same seed, and so the same examples, on the same texts. “No difference was shown” means that the interval holds 0. Many comparisons are made on this page, and nothing is corrected for that: one in twenty intervals misses by chance.',
@@ -666,8 +666,8 @@ class View {
     const [least, most] = [Math.min(...rates), Math.max(...rates)];
     return this.#methods()
       .filter(({ method, role }) => {
-        const [one] = choose(this.#results, { part: 'curve', role, method }).filter(({ cell }) => cell.shots !== 0);
-        return one !== undefined && one.steps > 0 && (one.cell.rate === least || one.cell.rate === most);
+        const own = choose(this.#results, { part: 'curve', role, method }).filter(({ cell }) => cell.shots !== 0);
+        return own.some(({ steps, cell }) => steps > 0 && (cell.rate === least || cell.rate === most));
       })
       .map(({ method }) => method);
   }
