@@ -59,7 +59,7 @@ export function measuresBase({ part, shots, seed }: Cell, { seeds, shots: all }:
  * What a learning rate is looked for with: a few examples, for all figures of few, and all of them. A rate that is good for the
  * few steps of the former may be one at which the latter's many come to nothing.
  */
-export function ratedShots(cell: Shots, shots: readonly Shots[]): Shots {
+function ratedShots(cell: Shots, shots: readonly Shots[]): Shots {
   return cell === 'all' ? 'all' : comparedShots(shots);
 }
 
