@@ -90,6 +90,11 @@ it('crucible compare names what is wrong before it trains', { timeout: 60_000 },
   await fails(['--plan', join(home, 'none.json')], 'none.json: it cannot be read');
   await fails(['--plan', plan, '--shots', '1000'], 'shots: 1000 of each label are asked for');
   await fails(['--plan', plan, '--encoder', 'encoder', '--encoder', 'encoder'], 'encoder@1 is named twice');
+  const many = ['--decoder', 'encoder', '--instructed', 'a', '--instructed', 'b'];
+  await fails(
+    ['--plan', plan, ...many],
+    '--instructed b: each is compared with the --decoder at its place, of which there are 1',
+  );
   await fails(['--plan', plan, '--words', 'auto'], '--words auto: all ways are to have the same words');
   // Of a plan that names no models, which would be made first.
   writeFileSync(join(home, 'broken.txt'), '1 fine\n0 \n');

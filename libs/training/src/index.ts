@@ -17,6 +17,7 @@ export { maskedSource, maskedVocabulary } from './batches/masked-windows.ts';
 export type { PredictionBatch } from './batches/prediction.ts';
 export type { MaskedBatch, MaskedVocabulary, Masking } from './batches/masked-windows.ts';
 export { documentSource, streamSource } from './batches/token-windows.ts';
+export { EpochOrder } from './batches/epoch-order.ts';
 export type { TokenSource } from './batches/token-windows.ts';
 export { BitsPerByte, meanPredictionLoss } from './bits-per-byte.ts';
 export type { ValidationText } from './bits-per-byte.ts';

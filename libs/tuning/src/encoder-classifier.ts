@@ -15,8 +15,7 @@ import {
   type TensorType,
 } from '@crucible/tensor';
 import type { Tokenizer } from '@crucible/tokenizer';
-import { encoderOptimizer, predictionLoss, TrainStep } from '@crucible/training';
-import { drawExamples } from './draw-examples.ts';
+import { encoderOptimizer, EpochOrder, predictionLoss, TrainStep } from '@crucible/training';
 import type { TuneContext, TuneSettings } from './method.ts';
 import { accuracyOf } from './method.ts';
 import { softmaxOf } from './verbalizer.ts';
@@ -133,14 +132,16 @@ export class EncoderClassifier {
     const every = evaluations === 0 ? Infinity : Math.max(1, Math.ceil(steps / evaluations));
     let best: { readonly dev: number; readonly learned: ModelWeights } | undefined;
     let smoothed: number | undefined;
+    const order = new EpochOrder(examples, Random.seeded(seed));
+    const count = Math.min(rows, examples.length);
     try {
       for (let step = 0; step < steps; step++) {
         throwIfCancelled(signal, 'tuning');
         const random = Random.seeded(seed).fork(`hidden ${step}`);
         const batch = this.#batch(
-          drawExamples(examples, { rows, step, seed }).map((prompt) =>
-            hiding && hiddenShare > 0 ? partlyHidden(prompt, hiding, hiddenShare, random) : prompt,
-          ),
+          order
+            .slice(step * count, count)
+            .map((prompt) => (hiding && hiddenShare > 0 ? partlyHidden(prompt, hiding, hiddenShare, random) : prompt)),
         );
         const { loss } = await training.run(batch, settings.learningRate * schedule(step));
         smoothed = smoothed === undefined ? loss : 0.9 * smoothed + 0.1 * loss;

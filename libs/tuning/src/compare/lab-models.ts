@@ -42,7 +42,7 @@ export interface LabSizes {
   readonly heads: number;
 }
 
-/** `half` has half the width and half the layers: a quarter of the encoder's parameters, a third of the language model's. */
+/** `half` has half the width and half the layers, and about a third of the parameters. */
 export const labSizes = {
   usual: { hiddenSize: 128, layers: 4, heads: 4 },
   half: { hiddenSize: 64, layers: 2, heads: 2 },

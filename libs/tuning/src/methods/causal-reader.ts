@@ -11,7 +11,7 @@ import { type SavedPrompt, savePrompt } from '../saved-prompt.ts';
 import type { LabelledText } from '../task.ts';
 import { type Template, TemplateEncoder, type TemplateInput } from '../template.ts';
 import { createVerbalizer, type LabelWords, type Verbalizer } from '../verbalizer.ts';
-import type { ChoiceShape, LabelledPrompt } from './label-choice.ts';
+import type { ChoiceShape, ChoiceExample } from './label-choice.ts';
 
 export interface CausalModel {
   readonly weights: ModelWeights;
@@ -64,7 +64,7 @@ export class CausalReader {
     return { words: this.#verbalizer.tokens, context: this.#context, pad };
   }
 
-  labelled(example: LabelledText): LabelledPrompt {
+  labelled(example: LabelledText): ChoiceExample {
     return { prompt: this.prompt(example), label: example.label };
   }
 

@@ -13,12 +13,12 @@ import {
   type AdapterSettings,
   decoderOptimizer,
   dropoutKey,
+  EpochOrder,
   newAdapter,
   reparametrizationOf,
   trainingPlan,
   TrainStep,
 } from '@crucible/training';
-import { drawExamples } from '../draw-examples.ts';
 import { accuracyOf, type Method, type TuneContext, type TuneSettings } from '../method.ts';
 import type { LabelledText } from '../task.ts';
 import { calibrated, meanDistribution } from '../verbalizer.ts';
@@ -29,7 +29,7 @@ import {
   choiceLoss,
   type ChoiceShape,
   choiceTime,
-  type LabelledPrompt,
+  type ChoiceExample,
 } from './label-choice.ts';
 
 /** What of a decoder is learned: all of it, or an adapter. */
@@ -90,7 +90,7 @@ interface Learner {
 /** Returns the model or the adapter's parameters, and how many numbers were learned, a network that is dropped included. */
 async function trainChoice(
   { config, base, adapter, adapterSettings }: Learner,
-  { examples, shape }: { readonly examples: readonly LabelledPrompt[]; readonly shape: ChoiceShape },
+  { examples, shape }: { readonly examples: readonly ChoiceExample[]; readonly shape: ChoiceShape },
   { seed, steps, rows, learningRate, weightDecay, warmupShare, threads }: TuneSettings,
   { signal, report }: TuneContext,
 ): Promise<{ readonly learned: ModelWeights; readonly trainedParameters: number }> {
@@ -114,10 +114,12 @@ async function trainChoice(
   const warmup = Math.max(1, Math.round(warmupShare * steps));
   const schedule = warmupDecay({ steps, warmup, decayShare: 1, shape: 'linear' });
   const time = choiceTime(examples, shape);
+  const order = new EpochOrder(examples, Random.seeded(seed));
+  const count = Math.min(rows, examples.length);
   try {
     for (let step = 0; step < steps; step++) {
       throwIfCancelled(signal, 'tuning');
-      const drawn = drawExamples(examples, { rows, step, seed });
+      const drawn = order.slice(step * count, count);
       const batch = { ...choiceBatch(drawn, { ...shape, time }), ...plan.randomness(seed, step) };
       const { loss } = await training.run(batch, learningRate * schedule(step));
       report?.({ step: step + 1, steps, loss });

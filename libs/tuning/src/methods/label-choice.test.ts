@@ -1,12 +1,12 @@
 import { compile } from '@crucible/tensor';
 import { referenceAnswerLogProbabilities, tinyLlama, tinyLlamaConfig } from '@crucible/testing';
 import { expect, it } from 'vitest';
-import { choiceBatch, choiceLoss, choiceTime, type LabelledPrompt } from './label-choice.ts';
+import { choiceBatch, choiceLoss, choiceTime, type ChoiceExample } from './label-choice.ts';
 
 const weights = tinyLlama(5);
 /** Two labels, three words: of one token, of two that begin like the prompt's end, of three. */
 const words = [[[7], [3, 9]], [[4, 11, 6]]];
-const examples: LabelledPrompt[] = [
+const examples: ChoiceExample[] = [
   { prompt: [2, 3], label: 0 },
   { prompt: [8, 15, 20, 3, 3, 12], label: 1 },
   { prompt: [2, 3, 5], label: 1 },

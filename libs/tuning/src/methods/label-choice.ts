@@ -21,7 +21,7 @@ import { add, floats, ints, logSumExp, mul, type NdArray, reshape, sub, sum, typ
 /** Added to the log-probability of a word that does not count: far below any real one. */
 export const excludedWord = -1e9;
 
-export interface LabelledPrompt {
+export interface ChoiceExample {
   /** Tokens that the answer comes after. */
   readonly prompt: readonly number[];
   readonly label: number;
@@ -53,7 +53,7 @@ export interface ChoiceShape {
 }
 
 /** Row length that holds the longest of the prompts with all words, where the context does. */
-export function choiceTime(prompts: readonly LabelledPrompt[], { words, context }: ChoiceShape): number {
+export function choiceTime(prompts: readonly ChoiceExample[], { words, context }: ChoiceShape): number {
   const longest = prompts.reduce((most, { prompt }) => Math.max(most, prompt.length), 0);
   const after = words.flat().reduce((tokens, word) => tokens + word.length, 0);
   return Math.min(context, 32 * Math.ceil((longest + after) / 32));
@@ -61,7 +61,7 @@ export function choiceTime(prompts: readonly LabelledPrompt[], { words, context 
 
 /** One batch of the examples, whose loss is their mean. */
 export function choiceBatch(
-  examples: readonly LabelledPrompt[],
+  examples: readonly ChoiceExample[],
   { words, pad, time }: ChoiceShape & { readonly time: number },
 ): ChoiceBatch {
   const all = words.flatMap((own, label) => own.map((tokens) => ({ tokens, label })));

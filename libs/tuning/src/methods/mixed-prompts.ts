@@ -4,7 +4,7 @@
  * itself: what comes out is what training them one after the other gives.
  */
 import type { SavedAdapter } from '@crucible/checkpoint';
-import { invalidInput, throwIfCancelled } from '@crucible/foundation';
+import { invalidInput, Random, throwIfCancelled } from '@crucible/foundation';
 import { blockHeight, countBucket, packSequences, rowTime } from '@crucible/inference';
 import {
   decode,
@@ -27,8 +27,7 @@ import {
   type Tensor,
   type TensorType,
 } from '@crucible/tensor';
-import { adapterDefaults, adapterOptimizer, newAdapter, TrainStep } from '@crucible/training';
-import { drawExamples } from '../draw-examples.ts';
+import { adapterDefaults, adapterOptimizer, EpochOrder, newAdapter, TrainStep } from '@crucible/training';
 import type { TuneContext, TunedModel, TuneSettings } from '../method.ts';
 import type { TaskData } from '../task.ts';
 import type { TemplateInput } from '../template.ts';
@@ -79,7 +78,9 @@ export async function trainMixedPrompts(
     const time = choiceTime(examples, choice);
     adapters.push(adapter!);
     readers.push(reader);
-    sources.push((step: number) => choiceBatch(drawExamples(examples, { rows, step, seed }), { ...choice, time }));
+    const order = new EpochOrder(examples, Random.seeded(seed));
+    const count = Math.min(rows, examples.length);
+    sources.push((step) => choiceBatch(order.slice(step * count, count), { ...choice, time }));
   }
   // By names that sort as the tasks do.
   const parts = Object.fromEntries(adapters.map(({ parameters }, i) => [nameOf(i), parameters]));
