@@ -77,10 +77,16 @@ export function blockHeight(time: number): number {
   return Math.min(4, Math.max(1, Math.floor(1024 / time)));
 }
 
-/** Packed rows in blocks of `blockHeight` rows, the last of which may be lower; `at` are places counted over all rows. */
-export function rowBlocks(packed: PackedRows, at: ArrayLike<number>): RowBlock[] {
+/**
+ * Packed rows in blocks of `height` rows (default: `blockHeight`), the last of which may be lower; `at` are places counted
+ * over all rows.
+ */
+export function rowBlocks(
+  packed: PackedRows,
+  at: ArrayLike<number>,
+  height = blockHeight(packed.ids.shape[1]!),
+): RowBlock[] {
   const [rows, time] = packed.ids.shape as [number, number];
-  const height = blockHeight(time);
   const asked = Array.from({ length: Math.ceil(rows / height) }, (): number[] => []);
   for (let i = 0; i < at.length; i++) asked[Math.floor(at[i]! / (height * time))]!.push(i);
   return asked.map((indices, block) => {

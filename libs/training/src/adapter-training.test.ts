@@ -281,6 +281,16 @@ describe('options', () => {
     expect(resolveStage('sft', { adapter: network }).sft.learningRate).toBe(3e-3);
   });
 
+  it('of a model that was trained elsewhere, a row or group is worked out at a time', () => {
+    const partsOf = (stage: 'sft' | 'reward', options: object): number =>
+      resolveStage(stage, { ...options }, { isImported: true })[stage].microBatches;
+    expect([partsOf('sft', {}), partsOf('sft', { rows: 6 }), partsOf('sft', { rows: 6, microBatches: 2 })]).toEqual([
+      4, 6, 2,
+    ]);
+    expect([partsOf('reward', {}), partsOf('reward', { groups: 3 })]).toEqual([4, 3]);
+    expect(resolveStage('sft', { rows: 6 }).sft.microBatches).toBe(1);
+  });
+
   it('targets that name no matrix', async () => {
     await expect(made({ kind: 'lora', targets: 'query' })).rejects.toThrow(
       'adapter.targets: query names no matrix of the model; there are q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj, lm_head, or all-linear',

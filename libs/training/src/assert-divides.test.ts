@@ -23,6 +23,12 @@ it('holds for every stage whose batches are cut, where the options are read', ()
   expect(() => resolvePreset('smoke', { pretrain: { microBatches: 3 } })).toThrow(
     'pretrain: 4 rows do not divide into 3 microBatches',
   );
+  expect(() => resolvePreset('smoke', { sft: { microBatches: 4 } })).toThrow(
+    'sft: 2 rows do not divide into 4 microBatches',
+  );
+  expect(() => resolvePreset('smoke', { reward: { microBatches: 3 } })).toThrow(
+    'reward: 2 groups do not divide into 3 microBatches',
+  );
   expect(() => resolvePreset('smoke', { ppo: { minibatches: 3 } })).toThrow(
     'ppo: 4 samples do not divide into 3 minibatches',
   );

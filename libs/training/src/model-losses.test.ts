@@ -11,9 +11,10 @@ import {
   tinyRewardModel,
 } from '@crucible/testing';
 import { describe, expect, it } from 'vitest';
-import { answerBatch, type AnswerBatch } from './batches/answer-groups.ts';
+import { answerBatch, type AnswerBatch, answerParts } from './batches/answer-groups.ts';
+import { finiteChats } from './batches/chat-rows.ts';
 import { experienceBatch, experienceParts, type Learned } from './batches/experience-batch.ts';
-import { type PredictionBatch, predictionBatch, targetsOf } from './batches/prediction.ts';
+import { type PredictionBatch, predictionBatch, predictionParts, targetsOf } from './batches/prediction.ts';
 import { streamSource } from './batches/token-windows.ts';
 import { meanPredictionLoss } from './bits-per-byte.ts';
 import { pairLoss, predictionLoss, predictionsAt, scoresAt } from './losses.ts';
@@ -32,10 +33,6 @@ function expectSameGradients(actual: NamedValues, expected: NamedValues): void {
     expect(actual[path]).toBeAllClose(values, { atol: 3e-6, rtol: 1e-4 });
 }
 
-/** Of an answer of so many tokens, in the loss of fine-tuning. */
-const weightOf = (length: number): number =>
-  Array.from({ length }, (_, i) => 1 / Math.sqrt(i + 1)).reduce((a, b) => a + b, 0);
-
 const mean = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length;
 
 describe('the loss of fine-tuning', () => {
@@ -49,17 +46,17 @@ describe('the loss of fine-tuning', () => {
   };
   const chats = tinyChats(5);
 
-  function batchOf(some: typeof chats, time: number, padding = pad, total?: number): PredictionBatch {
+  function batchOf(time: number, padding = pad): PredictionBatch {
     const { packed, places } = packSequences(
-      some.map(({ ids }) => ids),
+      chats.map(({ ids }) => ids),
       { time, pad: padding },
     );
-    const targets = some.flatMap(({ ids, answerMask }, i) => targetsOf(ids, answerMask, places[i]!));
-    return predictionBatch(packed, targets, total);
+    const targets = chats.flatMap(({ ids, answerMask }, i) => targetsOf(ids, answerMask, places[i]!));
+    return predictionBatch(packed, targets);
   }
 
   it('is the mean over answer tokens, the end included, the n-th of an answer weighing 1/√n', async () => {
-    const { loss: value } = await lossAndGradients(language, loss, batchOf(chats, 40));
+    const { loss: value } = await lossAndGradients(language, loss, batchOf(40));
     let [nats, weight] = [0, 0];
     for (const { ids, answerMask } of chats) {
       const first = answerMask.indexOf(true);
@@ -73,17 +70,17 @@ describe('the loss of fine-tuning', () => {
   });
 
   it('and its gradient do not depend on padding', async () => {
-    const tight = await lossAndGradients(language, loss, batchOf(chats, 24));
-    const wide = await lossAndGradients(language, loss, batchOf(chats, 60, 17));
+    const tight = await lossAndGradients(language, loss, batchOf(24));
+    const wide = await lossAndGradients(language, loss, batchOf(60, 17));
     expect(wide.loss).toBeAllClose(tight.loss, { rtol: 1e-5 });
     expectSameGradients(wide.gradients, tight.gradients);
   });
 
-  it('and its gradient do not depend on the split into parts', async () => {
-    const whole = await lossAndGradients(language, loss, batchOf(chats, 40));
-    const lengths = chats.map(({ answerMask }) => answerMask.filter(Boolean).length);
-    const total = lengths.reduce((sum, length) => sum + weightOf(length), 0);
-    const parts = [chats.slice(0, 1), chats.slice(1)].map((some) => batchOf(some, 40, pad, total));
+  it.each([2, 3, 6])('and its gradient do not depend on the split into %d parts', async (count) => {
+    const batch = finiteChats(chats, { seed: 1, pad }).batch(0, 6, 18);
+    const whole = await lossAndGradients(language, loss, batch);
+    const parts = predictionParts(batch, count);
+    expect(parts.map(({ ids }) => ids.shape)).toEqual(Array.from({ length: count }, () => [6 / count, 18]));
     const inParts = await lossAndGradients(language, loss, parts);
     expect(inParts.loss).toBeAllClose(whole.loss, { rtol: 1e-5 });
     expectSameGradients(inParts.gradients, whole.gradients);
@@ -166,6 +163,14 @@ describe('the loss of the reward model', () => {
     const wide = await lossAndGradients(scalarModel, loss, answerBatch(groups, { time: 50, pad: 9 }));
     expect(wide.loss).toBeAllClose(tight.loss, { rtol: 1e-5 });
     expectSameGradients(wide.gradients, tight.gradients);
+  });
+
+  it.each([2, 4])('and its gradient do not depend on the split into %d parts', async (count) => {
+    const options = { time: 24, pad };
+    const whole = await lossAndGradients(scalarModel, loss, answerBatch(groups, options));
+    const inParts = await lossAndGradients(scalarModel, loss, answerParts(groups, count, options));
+    expect(inParts.loss).toBeAllClose(whole.loss, { rtol: 1e-5 });
+    expectSameGradients(inParts.gradients, whole.gradients);
   });
 });
 

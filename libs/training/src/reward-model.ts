@@ -22,12 +22,13 @@ import {
   withHead,
 } from './adapter-training.ts';
 import {
-  answerBatch,
   type AnswerBatch,
   type AnswerGroup,
+  answerParts,
   type AnswerSource,
   orderedPairs,
 } from './batches/answer-groups.ts';
+import { assertDivides } from './assert-divides.ts';
 import { assertFits } from './assert-fits.ts';
 import { decoderOptimizer, type OptimizerName } from './decoder-optimizer.ts';
 import { pairLoss, scoresAt } from './losses.ts';
@@ -40,6 +41,8 @@ export interface RewardSettings {
   readonly steps: number;
   /** Prompts of a batch, each with all of its answers. */
   readonly groups: number;
+  /** Parts that the groups are worked out in, one after the other, in the memory of one; groups is a multiple of it. */
+  readonly microBatches: number;
   /** Longest prompt with answer, in tokens; longer ones lose their beginning. */
   readonly time: number;
   /** `muon` for models that were made with it, `adamw` for others'. */
@@ -57,6 +60,7 @@ export const rewardDefaults: RewardSettings = {
   seed: 1,
   steps: 420,
   groups: 10,
+  microBatches: 1,
   time: 256,
   optimizer: 'muon',
   learningRate: 0.005,
@@ -95,9 +99,11 @@ export async function trainRewardModel(
 ): Promise<{ readonly model: RewardModel; readonly metrics: Readonly<Record<string, number>> }> {
   const settings = { ...rewardDefaults, ...given };
   const { steps, time, seed } = settings;
+  const { microBatches, ...others } = settings;
   if (heldOut.length === 0) throw invalidInput('reward model: there are no held-out answers to measure it on');
+  assertDivides('reward', settings, 'groups', 'microBatches');
   assertFits('reward', settings, config);
-  const identity = { ...settings, config };
+  const identity = { ...others, config };
   const initial = withScalarHead(base, config, Random.seeded(seed).fork('head'));
   const plan = trainingPlan(initial, config, adapter && withHead(adapter, initial));
   const optimizer = adapter
@@ -135,9 +141,12 @@ export async function trainRewardModel(
         saved,
         step: async (n) => {
           const learningRate = settings.learningRate * schedule(n);
-          const answers = answerBatch(source.groups(n, settings.groups), { time, pad });
-          const batch = { ...answers, ...plan.randomness(seed, n) };
-          const { loss, gradientNorm, metrics: own } = await training.run(batch, learningRate);
+          const groups = source.groups(n, settings.groups);
+          const parts = answerParts(groups, microBatches, { time, pad }).map((part, i) => ({
+            ...part,
+            ...plan.randomness(seed, n * microBatches + i),
+          }));
+          const { loss, gradientNorm, metrics: own } = await training.run(microBatches === 1 ? parts[0]! : parts, learningRate);
           return { loss, ...own, grad_norm: gradientNorm, lr: learningRate };
         },
         weights: async () => ({ weights: await whole(), bias: 0 }),

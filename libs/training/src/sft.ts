@@ -19,8 +19,9 @@ import {
   trainingPlan,
 } from './adapter-training.ts';
 import type { ChatSource } from './batches/chat-rows.ts';
-import type { PredictionBatch } from './batches/prediction.ts';
+import { type PredictionBatch, predictionParts } from './batches/prediction.ts';
 import { predictionLoss, predictionsAt } from './losses.ts';
+import { assertDivides } from './assert-divides.ts';
 import { assertFits } from './assert-fits.ts';
 import { decoderOptimizer, type OptimizerName } from './decoder-optimizer.ts';
 import { computingOf, runLoop, type StageContext } from './stage.ts';
@@ -32,6 +33,8 @@ export interface SftSettings {
   readonly steps: number;
   readonly rows: number;
   readonly time: number;
+  /** Parts that the rows are worked out in, one after the other, in the memory of one; rows is a multiple of it. */
+  readonly microBatches: number;
   /** `muon` for models that were made with it, `adamw` for others'. */
   readonly optimizer: OptimizerName;
   readonly learningRate: number;
@@ -52,6 +55,7 @@ export const sftDefaults: SftSettings = {
   steps: 1500,
   rows: 8,
   time: 256,
+  microBatches: 1,
   optimizer: 'muon',
   learningRate: 0.003,
   warmupSteps: 20,
@@ -86,9 +90,10 @@ export async function sft(
   readonly trainedParameters: number;
 }> {
   const settings = { ...sftDefaults, ...given };
+  assertDivides('sft', settings, 'rows', 'microBatches');
   assertFits('sft', settings, config);
   const { steps, rows, time } = settings;
-  const { recompute, ...others } = settings;
+  const { recompute, microBatches, ...others } = settings;
   const identity = { ...others, config };
   const plan = trainingPlan(base, config, adapter, reparametrizationOf(adapter, settings.adapter, settings.seed));
   const optimizer = adapter
@@ -123,8 +128,11 @@ export async function sft(
         step: async (n) => {
           const start = performance.now();
           const learningRate = settings.learningRate * schedule(n);
-          const batch = { ...source.batch(n, rows, time), ...plan.randomness(settings.seed, n) };
-          const { loss, gradientNorm, metrics: own } = await training.run(batch, learningRate);
+          const parts = predictionParts(source.batch(n, rows, time), microBatches).map((part, i) => ({
+            ...part,
+            ...plan.randomness(settings.seed, n * microBatches + i),
+          }));
+          const { loss, gradientNorm, metrics: own } = await training.run(microBatches === 1 ? parts[0]! : parts, learningRate);
           const seconds = (performance.now() - start) / 1000;
           return { loss, ...own, grad_norm: gradientNorm, lr: learningRate, tokens_per_s: (rows * time) / seconds };
         },

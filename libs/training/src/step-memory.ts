@@ -46,7 +46,7 @@ export function assertStepFits(name: string, memory: StepMemory, free = process.
   const { needed, inputs, between, results, held } = memory;
   throw new CrucibleError(
     'resource-exhausted',
-    `${name}: a step takes about ${gigabytes(needed)} beside the ${gigabytes(inputs)} of its inputs, and ${gigabytes(free)} are free; ${gigabytes(between)} of it are activations and logits, and ${gigabytes(results + held)} gradients and new parameters and moments. Fewer rows or shorter ones (rows, time) take less of the first, an adapter (--adapter lora) of both`,
+    `${name}: a step takes about ${gigabytes(needed)} beside the ${gigabytes(inputs)} of its inputs, and ${gigabytes(free)} are free; ${gigabytes(between)} of it are activations and logits, and ${gigabytes(results + held)} gradients and new parameters and moments. Fewer rows at a time (microBatches, rows) or shorter ones (time) take less of the first, an adapter (--adapter lora) of both`,
     { at: 'rows' },
   );
 }

@@ -46,13 +46,27 @@ export interface AnswerBatch extends PackedRows {
   readonly weights: FloatArray;
 }
 
+interface AnswerBatchOptions {
+  readonly time: number;
+  readonly pad: number;
+}
+
+/** The groups in `parts` of as many: losses and gradients of the parts add up to those of one batch of all of them. */
+export function answerParts(groups: readonly AnswerGroup[], parts: number, options: AnswerBatchOptions): AnswerBatch[] {
+  const size = groups.length / parts;
+  return Array.from({ length: parts }, (_, i) =>
+    answerBatch(groups.slice(i * size, (i + 1) * size), options, groups.length),
+  );
+}
+
 /**
  * All pairs of different scores of all groups (ties are dropped), the pairs of one group together weighing as much as
- * those of any other (Ouyang et al. 2022, section 3.5).
+ * those of any other (Ouyang et al. 2022, section 3.5). `whole`: how many groups there are, when these are a part.
  */
 export function answerBatch(
   groups: readonly AnswerGroup[],
-  { time, pad }: { readonly time: number; readonly pad: number },
+  { time, pad }: AnswerBatchOptions,
+  whole = groups.length,
 ): AnswerBatch {
   const answers = groups.flat();
   const { packed, places } = packSequences(
@@ -62,7 +76,7 @@ export function answerBatch(
   const pairs = groups.flatMap((group, g) => {
     const first = groups.slice(0, g).reduce((sum, { length }) => sum + length, 0);
     return orderedPairs(group).map(([better, worse], _i, all) => {
-      return { better: first + better, worse: first + worse, weight: 1 / (all.length * groups.length) };
+      return { better: first + better, worse: first + worse, weight: 1 / (all.length * whole) };
     });
   });
   const column = (length: number, value: (i: number) => number | undefined): number[] =>

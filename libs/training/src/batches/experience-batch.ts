@@ -1,20 +1,17 @@
 /** Batches for PPO: every response token with what was worked out for it, sequences packed into rows. */
-import { floats, type FloatArray, type IntArray, ints, type NdArray } from '@crucible/tensor';
+import { floats, type FloatArray, type IntArray, ints } from '@crucible/tensor';
 import type { Advantages, Experience } from '../advantages.ts';
-import { blockHeight, countBucket, packSequences, type PackedRows, type Place, rowBlocks } from '@crucible/inference';
+import { blockHeight, countBucket, packSequences, type Place } from '@crucible/inference';
+import { type ColumnBatch, rowParts } from './row-parts.ts';
 
-export interface ExperienceBatch extends PackedRows {
-  readonly [name: string]: NdArray;
-  /** Index, over all rows, of the token before each response token, int32 [tokens]. */
-  readonly at: IntArray;
+/** `at` are the tokens before the response tokens; `weights` are 1 / response tokens of the whole minibatch. */
+export interface ExperienceBatch extends ColumnBatch {
   /** The response tokens, int32 [tokens]. */
   readonly targets: IntArray;
   readonly oldLogProbabilities: FloatArray;
   readonly advantages: FloatArray;
   readonly oldValues: FloatArray;
   readonly returns: FloatArray;
-  /** 1 / response tokens of the whole minibatch; 0 for padding. float32 [tokens]. */
-  readonly weights: FloatArray;
 }
 
 export type Learned = Experience & Advantages;
@@ -67,30 +64,7 @@ export function experienceBatch(
  * however many rows the samples take.
  */
 export function experienceParts(batch: ExperienceBatch): ExperienceBatch[] {
-  const count = batch.weights.data.findLastIndex((weight) => weight > 0) + 1;
-  const blocks = rowBlocks(batch, batch.at.data.subarray(0, count)).filter(({ asked }) => asked.length > 0);
-  return blocks.map(({ rows, asked, at }) => {
-    const length = countBucket(asked.length);
-    const places = new Int32Array(length);
-    places.set(at);
-    const targets = new Int32Array(length);
-    asked.forEach((index, i) => (targets[i] = batch.targets.data[index]!));
-    const column = ({ data }: FloatArray): FloatArray => {
-      const values = new Float32Array(length);
-      asked.forEach((index, i) => (values[i] = data[index]!));
-      return floats([length], values);
-    };
-    return {
-      ...rows,
-      at: ints([length], places),
-      targets: ints([length], targets),
-      oldLogProbabilities: column(batch.oldLogProbabilities),
-      advantages: column(batch.advantages),
-      oldValues: column(batch.oldValues),
-      returns: column(batch.returns),
-      weights: column(batch.weights),
-    };
-  });
+  return rowParts(batch, blockHeight(batch.ids.shape[1]!), countBucket);
 }
 
 /** Index of the token before each response token. */

@@ -1,15 +1,12 @@
 /** Batches for next-token losses over chosen tokens: the logits of other tokens are never computed. */
-import { floats, type FloatArray, type IntArray, ints, type NdArray } from '@crucible/tensor';
+import { floats, type IntArray, ints } from '@crucible/tensor';
 import type { PackedRows, Place } from '@crucible/inference';
+import { type ColumnBatch, rowParts } from './row-parts.ts';
 
-export interface PredictionBatch extends PackedRows {
-  readonly [name: string]: NdArray;
-  /** Index, over all rows, of the token after which each target comes, int32 [targets]. */
-  readonly at: IntArray;
+/** `at` are the tokens after which targets come. */
+export interface PredictionBatch extends ColumnBatch {
   /** Token to predict, int32 [targets]. */
   readonly targets: IntArray;
-  /** Weight of each target in the mean; 0 for padding, float32 [targets]. */
-  readonly weights: FloatArray;
 }
 
 export interface Target {
@@ -34,17 +31,10 @@ export function targetsOf(sequence: readonly number[], chosen: readonly boolean[
   return targets;
 }
 
-/**
- * A batch whose weights make the loss the weighted mean over all targets. The number of targets is padded to a multiple of
- * a quarter of the batch's tokens, so that few shapes need compiling. `total`: weight of the whole, when this is a part.
- */
-export function predictionBatch(
-  packed: PackedRows,
-  targets: readonly Target[],
-  total = targets.reduce((sum, { weight }) => sum + weight, 0),
-): PredictionBatch {
-  const quarter = Math.ceil(packed.ids.data.length / 4);
-  const length = Math.max(1, Math.ceil(targets.length / quarter)) * quarter;
+/** A batch whose weights make the loss the weighted mean over all targets. */
+export function predictionBatch(packed: PackedRows, targets: readonly Target[]): PredictionBatch {
+  const total = targets.reduce((sum, { weight }) => sum + weight, 0);
+  const length = paddedCount(targets.length, packed.ids.data.length);
   const at = new Int32Array(length);
   const ids = new Int32Array(length);
   const weights = new Float32Array(length);
@@ -54,4 +44,15 @@ export function predictionBatch(
     weights[i] = target.weight / total;
   });
   return { ...packed, at: ints([length], at), targets: ints([length], ids), weights: floats([length], weights) };
+}
+
+/** A batch in `parts` of as many rows, which its rows must divide into: see `rowParts`. */
+export function predictionParts(batch: PredictionBatch, parts: number): PredictionBatch[] {
+  return parts === 1 ? [batch] : rowParts(batch, batch.ids.shape[0]! / parts, paddedCount);
+}
+
+/** The number of targets is padded to a multiple of a quarter of the batch's tokens, so that few shapes need compiling. */
+function paddedCount(targets: number, tokens: number): number {
+  const quarter = Math.ceil(tokens / 4);
+  return Math.max(1, Math.ceil(targets / quarter)) * quarter;
 }

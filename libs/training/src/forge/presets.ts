@@ -94,7 +94,8 @@ export function resolvePreset(name: string, options: Readonly<Record<string, unk
     });
   }
   const settings = overlay(presets[wanted as keyof typeof presets], options, '') as ForgeSettings;
-  assertDivides('pretrain', settings.pretrain, 'rows', 'microBatches');
+  for (const stage of ['pretrain', 'sft'] as const) assertDivides(stage, settings[stage], 'rows', 'microBatches');
+  assertDivides('reward', settings.reward, 'groups', 'microBatches');
   assertDivides('ppo', settings.ppo, 'samples', 'minibatches');
   assertDivides('ppo', settings.ppo, 'samples', 'answersPerPrompt');
   for (const stage of ['sft', 'reward'] as const) {
@@ -132,6 +133,12 @@ const adapterRates = {
   prompt: { learningRate: 1e-2, ours: 3e-2 },
 } as const;
 
+/** It is larger, too: its rows, or groups of answers, are worked out one at a time, which is hardly slower. */
+function oneAtATime(stage: ForgeStageName, options: Readonly<Record<string, unknown>>): object {
+  if (stage === 'sft') return { microBatches: options['rows'] };
+  return stage === 'reward' ? { microBatches: options['groups'] } : {};
+}
+
 function adapterChanges({ adapter }: Readonly<Record<string, unknown>>, isImported: boolean): object {
   const { kind, reparametrization = 'none' } = (adapter ?? {}) as Readonly<Record<string, unknown>>;
   if (typeof kind !== 'string' || !Object.hasOwn(adapterRates, kind)) return {};
@@ -159,7 +166,11 @@ export function resolveStage(
 ): ForgeSettings {
   const imported = isImported && stage !== 'pretrain' ? trainedElsewhere[stage] : {};
   const adapted = stage === 'sft' || stage === 'reward' ? adapterChanges(own, isImported) : {};
-  return resolvePreset(preset, { ...(data !== undefined && { data }), [stage]: { ...imported, ...adapted, ...own } });
+  const options = { ...imported, ...adapted, ...own };
+  return resolvePreset(preset, {
+    ...(data !== undefined && { data }),
+    [stage]: { ...(isImported && oneAtATime(stage, options)), ...options },
+  });
 }
 
 /** The settings for masked pre-training, with the given options over the defaults. */

@@ -13,7 +13,7 @@ import {
 } from '@crucible/nn';
 import { floats, ints } from '@crucible/tensor';
 import { adapterOptimizer, trainingPlan } from '../adapter-training.ts';
-import type { PredictionBatch } from '../batches/prediction.ts';
+import { type PredictionBatch, predictionParts } from '../batches/prediction.ts';
 import { predictionsAt, predictionLoss } from '../losses.ts';
 import { TrainStep } from '../train-step.ts';
 
@@ -24,6 +24,8 @@ export interface StepMemoryCase {
   readonly time: number;
   /** Tokens that are learned. */
   readonly targets: number;
+  /** Parts that a step is made in. Default: 1. */
+  readonly microBatches?: number;
 }
 
 export interface StepMemoryFigures {
@@ -33,7 +35,7 @@ export interface StepMemoryFigures {
   readonly losses: readonly number[];
 }
 
-const { lora, config, rows, time, targets } = JSON.parse(process.argv[2]!) as StepMemoryCase;
+const { lora, config, rows, time, targets, microBatches = 1 } = JSON.parse(process.argv[2]!) as StepMemoryCase;
 const base = initLanguageModel(config, Random.seeded(1));
 const own: LoraConfig = {
   kind: 'lora',
@@ -75,7 +77,8 @@ const step = new TrainStep<ModelWeights, PredictionBatch, ModelWeights>(
 );
 const before = process.memoryUsage().rss / mib;
 const losses: number[] = [];
-for (let n = 0; n < 3; n++) losses.push((await step.run(batch, 1e-3)).loss);
+for (let n = 0; n < 3; n++)
+  losses.push((await step.run(microBatches === 1 ? batch : predictionParts(batch, microBatches), 1e-3)).loss);
 const peak = process.resourceUsage().maxRSS / 1024;
 const figures: StepMemoryFigures = { predicted: step.memory!.needed / mib, measured: peak - before, peak, losses };
 await step.dispose();
