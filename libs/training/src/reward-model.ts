@@ -146,7 +146,11 @@ export async function trainRewardModel(
             ...part,
             ...plan.randomness(seed, n * microBatches + i),
           }));
-          const { loss, gradientNorm, metrics: own } = await training.run(microBatches === 1 ? parts[0]! : parts, learningRate);
+          const {
+            loss,
+            gradientNorm,
+            metrics: own,
+          } = await training.run(microBatches === 1 ? parts[0]! : parts, learningRate);
           return { loss, ...own, grad_norm: gradientNorm, lr: learningRate };
         },
         weights: async () => ({ weights: await whole(), bias: 0 }),

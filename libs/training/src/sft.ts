@@ -132,7 +132,11 @@ export async function sft(
             ...part,
             ...plan.randomness(settings.seed, n * microBatches + i),
           }));
-          const { loss, gradientNorm, metrics: own } = await training.run(microBatches === 1 ? parts[0]! : parts, learningRate);
+          const {
+            loss,
+            gradientNorm,
+            metrics: own,
+          } = await training.run(microBatches === 1 ? parts[0]! : parts, learningRate);
           const seconds = (performance.now() - start) / 1000;
           return { loss, ...own, grad_norm: gradientNorm, lr: learningRate, tokens_per_s: (rows * time) / seconds };
         },

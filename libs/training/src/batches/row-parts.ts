@@ -1,6 +1,6 @@
 /** Batches of packed rows in parts of a few rows, for steps that take the memory of one part. */
 import { type PackedRows, rowBlocks } from '@crucible/inference';
-import { type FloatArray, type IntArray, ints, type NdArray } from '@crucible/tensor';
+import { type FloatArray, type IntArray, ints, type NdArray, zerosArray } from '@crucible/tensor';
 
 /** Packed rows, and columns [n] that say for each of n tokens what is learned there. */
 export interface ColumnBatch extends PackedRows {
@@ -21,19 +21,21 @@ export function rowParts<B extends ColumnBatch>(
   height: number,
   columnLength: (learned: number, tokens: number) => number,
 ): B[] {
-  const { ids, positions, segments, branches, at, ...columns } = batch;
-  const count = batch.weights.data.findLastIndex((weight) => weight > 0) + 1;
-  const blocks = rowBlocks({ ids, positions, segments, branches }, at.data.subarray(0, count), height);
+  const { ids, positions, segments, branches, at, weights } = batch;
+  const packed: PackedRows = { ids, positions, segments, branches };
+  const columns = Object.entries<NdArray>(batch).filter(([name]) => name !== 'at' && !Object.hasOwn(packed, name));
+  const count = weights.data.findLastIndex((weight) => weight > 0) + 1;
+  const blocks = rowBlocks(packed, at.data.subarray(0, count), height);
   const learned = blocks.filter(({ asked }) => asked.length > 0);
   return (learned.length > 0 ? learned : blocks.slice(0, 1)).map((block) => {
     const length = columnLength(block.asked.length, block.rows.ids.data.length);
     const places = new Int32Array(length);
     places.set(block.at);
-    const own = Object.entries(columns).map(([name, { dtype, data }]) => {
-      const values = new (data.constructor as new (length: number) => typeof data)(length);
-      block.asked.forEach((index, i) => (values[i] = data[index]!));
-      return [name, { dtype, shape: [length], data: values }] as const;
+    const own = columns.map(([name, { dtype, data }]): [string, NdArray] => {
+      const part = zerosArray(dtype, [length]);
+      block.asked.forEach((index, i) => (part.data[i] = data[index]!));
+      return [name, part];
     });
-    return { ...block.rows, at: ints([length], places), ...Object.fromEntries(own) } as B;
+    return { ...block.rows, at: ints([length], places), ...Object.fromEntries(own) } as unknown as B;
   });
 }
