@@ -4,7 +4,7 @@
  */
 import { Random } from '@crucible/foundation';
 import { initLanguageModel, type ModelWeights } from '@crucible/nn';
-import { compile, type IntArray, ints } from '@crucible/tensor';
+import { compile, type IntArray, ints, mul } from '@crucible/tensor';
 import { adapterOptimizer, meanPredictionLoss, newAdapter, TrainStep, trainingPlan } from '@crucible/training';
 import { medianOf } from './median.ts';
 import { smolLm, time } from './smollm.ts';
@@ -47,7 +47,7 @@ async function forward(): Promise<Runner> {
   return { run: () => program.run({ weights, data }), dispose: () => program.dispose() };
 }
 
-/** Rank 8 beside every matrix of the layers, AdamW. */
+/** Rank 8 beside every matrix of the layers, AdamW; a row at a time, as the stages do with models of this size. */
 async function lora(): Promise<Runner> {
   const settings = {
     kind: 'lora',
@@ -66,12 +66,13 @@ async function lora(): Promise<Runner> {
   const training = new TrainStep<ModelWeights, typeof data, ModelWeights>(
     plan.parameters,
     (parameters, { ids, targets }, frozen) => ({
-      loss: meanPredictionLoss(plan.read(parameters, frozen).weights, smolLm, { ids, targets }),
+      loss: mul(meanPredictionLoss(plan.read(parameters, frozen).weights, smolLm, { ids, targets }), 1 / batch),
     }),
     {
       name: 'smollm-step',
       optimizer: adapterOptimizer({ clipNorm: Infinity, weightDecay: 0.01 }),
       frozen: plan.frozen,
+      microBatches: batch,
     },
   );
   return { run: () => training.run(data, 1e-4), dispose: () => training.dispose() };

@@ -2,11 +2,12 @@
 import { fromJson, type JsonValue, toJson } from '@bufbuild/protobuf';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import type { ModelRegistry } from '@crucible/checkpoint';
+import type { ModelRegistry, ModelVersion } from '@crucible/checkpoint';
 import { CrucibleError, invalidInput } from '@crucible/foundation';
 import type { ModelReference } from '@crucible/protos/model/v1';
 import { type ForgeSpec, type JobSpec, JobSpecSchema } from '@crucible/protos/trainer/v1';
-import { resolveMlm, resolvePreset, resolveStage } from '@crucible/training';
+import type { Device } from '@crucible/tensor';
+import { resolveMlm, resolvePreset, resolveStage, type StageDefaults } from '@crucible/training';
 import { isJobId, type JobKind } from './job.ts';
 
 const namePattern = /^[a-z0-9][a-z0-9._-]*$/;
@@ -44,8 +45,8 @@ export function checkedSpec(
     throw invalidInput('spec is empty; it says what the job does', { at: 'spec' });
   const field = `spec.${chosen.case}`;
   assertName(chosen.value.name, `${field}.name`, chosen.case === 'forge' ? longestForgeName : longestName);
-  const model = (reference: ModelReference | undefined, name: string): void =>
-    assertModel(reference, registry, `${field}.${name}`);
+  const model = (reference: ModelReference | undefined, name: string): ModelVersion =>
+    knownModel(reference, registry, `${field}.${name}`);
   const data = (uris: readonly string[], name: string, needed = true): void =>
     assertUris(uris, `${field}.${name}`, needed);
   switch (chosen.case) {
@@ -65,23 +66,31 @@ export function checkedSpec(
       data(chosen.value.corpusUris, 'corpus_uris');
       resolveMlm(chosen.value.options);
       break;
-    case 'sft':
-      model(chosen.value.baseModel, 'base_model');
+    case 'sft': {
+      const base = model(chosen.value.baseModel, 'base_model');
       data(chosen.value.instructionUris, 'instruction_uris');
-      resolveStage('sft', chosen.value.options);
+      resolveStage('sft', chosen.value.options, defaultsFor(base));
       break;
-    case 'reward':
-      model(chosen.value.baseModel, 'base_model');
+    }
+    case 'reward': {
+      const base = model(chosen.value.baseModel, 'base_model');
       data(chosen.value.preferenceUris, 'preference_uris');
-      resolveStage('reward', chosen.value.options);
+      resolveStage('reward', chosen.value.options, defaultsFor(base));
       break;
-    case 'ppo':
-      model(chosen.value.baseModel, 'base_model');
+    }
+    case 'ppo': {
+      const base = model(chosen.value.baseModel, 'base_model');
       model(chosen.value.rewardModel, 'reward_model');
       data(chosen.value.promptUris, 'prompt_uris');
-      resolveStage('ppo', chosen.value.options);
+      resolveStage('ppo', chosen.value.options, defaultsFor(base));
+    }
   }
   return { kind: chosen.case, json: toJson(JobSpecSchema, spec) };
+}
+
+/** What decides the settings of a stage that begins from a model, beside its options. */
+export function defaultsFor({ origin }: ModelVersion, device: Device = 'cpu'): StageDefaults {
+  return { isImported: origin !== undefined, device };
 }
 
 /** The path that a data URI stands for. */
@@ -98,10 +107,10 @@ function assertName(name: string, at: string, longest: number): void {
   }
 }
 
-function assertModel(reference: ModelReference | undefined, registry: ModelRegistry, at: string): void {
+function knownModel(reference: ModelReference | undefined, registry: ModelRegistry, at: string): ModelVersion {
   if (!reference) throw invalidInput(`${at} is missing`, { at });
   try {
-    registry.resolve(referenceText(reference));
+    return registry.resolve(referenceText(reference));
   } catch (reason) {
     const { code, message } = CrucibleError.from(reason);
     throw new CrucibleError(code, `${at}: ${message}`, { at });

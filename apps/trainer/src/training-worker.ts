@@ -23,7 +23,7 @@ import {
   type StageResult,
   worldData,
 } from '@crucible/training';
-import { pathFromUri, referenceText } from './job-spec.ts';
+import { defaultsFor, pathFromUri, referenceText } from './job-spec.ts';
 import type { TrainingMethods } from './worker-protocol.ts';
 
 type Item = TrainingMethods['run']['item'];
@@ -106,7 +106,7 @@ async function runSpec({ kind }: JobSpec, host: Host): Promise<StageResult> {
     case 'sft': {
       const { name, seed, baseModel, instructionUris, options } = kind.value;
       const base = model(baseModel);
-      const settings = resolveStage('sft', options, defaultsFor(base));
+      const settings = resolveStage('sft', options, defaultsFor(base, host.device));
       return sftStage(
         { ...host, name, seed, onInvalid: onInvalid(settings) },
         { base, instructions: paths(instructionUris), settings: settings.sft },
@@ -115,7 +115,7 @@ async function runSpec({ kind }: JobSpec, host: Host): Promise<StageResult> {
     case 'reward': {
       const { name, seed, baseModel, preferenceUris, options } = kind.value;
       const base = model(baseModel);
-      const settings = resolveStage('reward', options, defaultsFor(base));
+      const settings = resolveStage('reward', options, defaultsFor(base, host.device));
       return rewardStage(
         { ...host, name, seed, onInvalid: onInvalid(settings) },
         { base, preferences: paths(preferenceUris), settings: settings.reward },
@@ -124,7 +124,7 @@ async function runSpec({ kind }: JobSpec, host: Host): Promise<StageResult> {
     case 'ppo': {
       const { name, seed, baseModel, rewardModel, promptUris, options } = kind.value;
       const base = model(baseModel);
-      const settings = resolveStage('ppo', options, defaultsFor(base));
+      const settings = resolveStage('ppo', options, defaultsFor(base, host.device));
       return ppoStage(
         { ...host, name, seed, onInvalid: onInvalid(settings) },
         {
@@ -138,10 +138,6 @@ async function runSpec({ kind }: JobSpec, host: Host): Promise<StageResult> {
     case undefined:
       throw new Error('internal: a spec without a kind was accepted');
   }
-}
-
-function defaultsFor({ origin }: ModelVersion): { readonly isImported: boolean } {
-  return { isImported: origin !== undefined };
 }
 
 function onInvalid({ data }: ForgeSettings): 'error' | 'skip' {

@@ -281,7 +281,7 @@ describe('options', () => {
     expect(resolveStage('sft', { adapter: network }).sft.learningRate).toBe(3e-3);
   });
 
-  it('of a model that was trained elsewhere, a row or group is worked out at a time', () => {
+  it('of a model that was trained elsewhere, a row or group is worked out at a time on the CPU', () => {
     const partsOf = (stage: 'sft' | 'reward', options: object): number =>
       resolveStage(stage, { ...options }, { isImported: true })[stage].microBatches;
     expect([partsOf('sft', {}), partsOf('sft', { rows: 6 }), partsOf('sft', { rows: 6, microBatches: 2 })]).toEqual([
@@ -289,6 +289,7 @@ describe('options', () => {
     ]);
     expect([partsOf('reward', {}), partsOf('reward', { groups: 3 })]).toEqual([4, 3]);
     expect(resolveStage('sft', { rows: 6 }).sft.microBatches).toBe(1);
+    expect(resolveStage('sft', {}, { isImported: true, device: 'webgpu' }).sft.microBatches).toBe(1);
   });
 
   it('targets that name no matrix', async () => {

@@ -37,7 +37,7 @@ export {
   resolvePreset,
   resolveStage,
 } from './forge/presets.ts';
-export type { ForgeSettings } from './forge/presets.ts';
+export type { ForgeSettings, StageDefaults } from './forge/presets.ts';
 export { predictionLoss, predictionsAt } from './losses.ts';
 export { mlmStage, ppoStage, pretrainStage, rewardStage, sftStage } from './forge/single-stage.ts';
 export type { SingleStage, StageResult } from './forge/single-stage.ts';

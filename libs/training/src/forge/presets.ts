@@ -1,6 +1,7 @@
 /** Sizes of the model and lengths of the training that a forge can be asked for by name. */
 import { invalidInput } from '@crucible/foundation';
 import type { LlamaConfig, Recompute } from '@crucible/nn';
+import type { Device } from '@crucible/tensor';
 import { assertAdapterSettings } from '../adapter-training.ts';
 import { assertDivides } from '../assert-divides.ts';
 import type { OptimizerName } from '../decoder-optimizer.ts';
@@ -133,7 +134,10 @@ const adapterRates = {
   prompt: { learningRate: 1e-2, ours: 3e-2 },
 } as const;
 
-/** It is larger, too: its rows, or groups of answers, are worked out one at a time, which is hardly slower. */
+/**
+ * It is larger, too: on the CPU its rows, or groups of answers, are worked out one at a time, which is no slower there. A
+ * graphics card wants many.
+ */
 function oneAtATime(stage: ForgeStageName, options: Readonly<Record<string, unknown>>): object {
   if (stage === 'sft') return { microBatches: options['rows'] };
   return stage === 'reward' ? { microBatches: options['groups'] } : {};
@@ -153,6 +157,8 @@ export interface StageDefaults {
   readonly preset?: string;
   /** Whether the model to begin from was trained elsewhere. Default: false. */
   readonly isImported?: boolean;
+  /** Where it is trained. Default: `cpu`. */
+  readonly device?: Device;
 }
 
 /**
@@ -162,14 +168,14 @@ export interface StageDefaults {
 export function resolveStage(
   stage: ForgeStageName,
   { data, ...own }: Readonly<Record<string, unknown>> = {},
-  { preset = '', isImported = false }: StageDefaults = {},
+  { preset = '', isImported = false, device = 'cpu' }: StageDefaults = {},
 ): ForgeSettings {
   const imported = isImported && stage !== 'pretrain' ? trainedElsewhere[stage] : {};
   const adapted = stage === 'sft' || stage === 'reward' ? adapterChanges(own, isImported) : {};
   const options = { ...imported, ...adapted, ...own };
   return resolvePreset(preset, {
     ...(data !== undefined && { data }),
-    [stage]: { ...(isImported && oneAtATime(stage, options)), ...options },
+    [stage]: { ...(isImported && device === 'cpu' && oneAtATime(stage, options)), ...options },
   });
 }
 
