@@ -2,9 +2,9 @@ import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { ModelRegistry } from '@crucible/checkpoint';
+import { ModelRegistry, saveModel } from '@crucible/checkpoint';
 import { JobSpecSchema } from '@crucible/protos/trainer/v1';
-import { temporaryFolder } from '@crucible/testing';
+import { temporaryFolder, tinyLlama, tinyLlamaConfig } from '@crucible/testing';
 import { describe, expect, it } from 'vitest';
 import { assertJobId, checkedJsonSpec, checkedSpec, pathFromUri } from './job-spec.ts';
 
@@ -149,6 +149,29 @@ describe('checkedJsonSpec', () => {
   it.each([{ distil: {} }, { forge: { name: 3 } }, 'forge'])('refuses %j, which is no JobSpec', (json) => {
     expect(() => checkedJsonSpec(json, registry)).toThrow('spec: it is no crucible.trainer.v1.JobSpec: ');
   });
+});
+
+it('checks the options of a stage over the settings for its base model, which was made here or elsewhere', async () => {
+  const models = new ModelRegistry(temporaryFolder());
+  const card = { kind: 'language', stage: 'sft', step: 1, finished: true, metrics: {} } as const;
+  const fill = (folder: string): void => {
+    saveModel(folder, { kind: 'language', config: tinyLlamaConfig, weights: tinyLlama(1) }, {});
+    writeFileSync(join(folder, 'tokenizer.json'), '{}');
+  };
+  await models.publish({ ...card, name: 'ours' }, fill);
+  await models.publish({ ...card, name: 'theirs', origin: 'somebody/something' }, fill);
+  const tune = (name: string) =>
+    checkedSpec(
+      create(JobSpecSchema, {
+        kind: {
+          case: 'sft',
+          value: { name: 'mine', baseModel: { name }, instructionUris: ['/'], options: { microBatches: 8 } },
+        },
+      }),
+      models,
+    );
+  expect(tune('ours')).toMatchObject({ kind: 'sft' });
+  expect(() => tune('theirs')).toThrow('sft: 4 rows do not divide into 8 microBatches');
 });
 
 describe('assertJobId', () => {
