@@ -1,4 +1,7 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { temporaryFolder } from '@crucible/testing';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { type McpConnection, type McpOptions, connectMcpServer } from './mcp-client.ts';
 
@@ -118,6 +121,18 @@ describe('connectMcpServer()', () => {
     await expect(
       open(process.execPath, ['-e', 'setInterval(() => console.log("nonsense"), 50)'], 500),
     ).rejects.toMatchObject({ code: 'deadline-exceeded' });
+  });
+
+  it('leaves no program behind that it could not connect to', async () => {
+    const file = join(temporaryFolder(), 'pid');
+    const silent = `require('node:fs').writeFileSync(${JSON.stringify(file)}, String(process.pid)); setInterval(() => {}, 1000)`;
+    const connection = connectMcpServer(
+      { name: 'test', command: process.execPath, args: ['-e', silent] },
+      { connectTimeout: 1000 },
+    );
+    await expect(connection).rejects.toMatchObject({ code: 'deadline-exceeded' });
+    const pid = Number(readFileSync(file, 'utf8'));
+    expect(() => process.kill(pid, 0)).toThrow('ESRCH');
   });
 
   it('names a wrong specification', async () => {

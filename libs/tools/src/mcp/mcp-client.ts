@@ -115,11 +115,26 @@ export async function connectMcpServer(spec: McpServerSpec, options: McpOptions 
   }
 }
 
+/** Whoever closes it waits for the end of the program, also where somebody has begun to close it before. */
+class ProgramTransport extends StdioClientTransport {
+  #closing: Promise<void> | undefined;
+
+  override start(): Promise<void> {
+    this.#closing = undefined;
+    return super.start();
+  }
+
+  override close(): Promise<void> {
+    return (this.#closing ??= super.close());
+  }
+}
+
 class Server {
   readonly #spec: McpServerSpec;
   readonly #options: McpOptions & { readonly mostBytes: number; readonly connectTimeout: number };
   readonly #client: Client;
   readonly #guarded: GuardedClient | undefined;
+  #transport: Transport | undefined;
   /** The end of what a program has said on standard error. */
   #said = '';
   #isGone = false;
@@ -153,10 +168,11 @@ class Server {
 
   async connect(): Promise<void> {
     const { connectTimeout, signal } = this.#options;
-    await this.#client.connect(this.#transport(), { timeout: connectTimeout, ...(signal && { signal }) });
+    this.#transport = this.#newTransport();
+    await this.#client.connect(this.#transport, { timeout: connectTimeout, ...(signal && { signal }) });
   }
 
-  #transport(): Transport {
+  #newTransport(): Transport {
     const spec = this.#spec;
     const { mostBytes, guard } = this.#options;
     if ('url' in spec) {
@@ -175,7 +191,7 @@ class Server {
         },
       });
     }
-    const transport = new StdioClientTransport({
+    const transport = new ProgramTransport({
       command: spec.command,
       args: [...(spec.args ?? [])],
       env: { ...getDefaultEnvironment(), ...spec.env },
@@ -241,6 +257,8 @@ class Server {
 
   async close(): Promise<void> {
     await this.#client.close().catch(() => undefined);
+    // A client that could not connect has let go of it already.
+    await this.#transport?.close().catch(() => undefined);
     await this.#guarded?.close();
   }
 
