@@ -133,14 +133,13 @@ export class EncoderClassifier {
     let best: { readonly dev: number; readonly learned: ModelWeights } | undefined;
     let smoothed: number | undefined;
     const order = new EpochOrder(examples, Random.seeded(seed));
-    const count = Math.min(rows, examples.length);
     try {
       for (let step = 0; step < steps; step++) {
         throwIfCancelled(signal, 'tuning');
         const random = Random.seeded(seed).fork(`hidden ${step}`);
         const batch = this.#batch(
           order
-            .slice(step * count, count)
+            .batch(step, rows)
             .map((prompt) => (hiding && hiddenShare > 0 ? partlyHidden(prompt, hiding, hiddenShare, random) : prompt)),
         );
         const { loss } = await training.run(batch, settings.learningRate * schedule(step));

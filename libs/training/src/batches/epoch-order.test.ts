@@ -29,6 +29,12 @@ describe('an epoch order', () => {
     for (const position of [39, 0, 14, 13, 14]) expect(order.at(position)).toBe(whole[position]);
   });
 
+  it('gives each step what comes after the one before, all of it where a step wants more', () => {
+    const steps = [0, 1, 2, 3].flatMap((step) => orderOf(3).batch(step, 3));
+    expect(steps).toEqual(orderOf(3).slice(0, 12));
+    expect(orderOf(3).batch(1, 99)).toEqual(orderOf(3).slice(7, 7));
+  });
+
   it('shuffles once an epoch, however often it is asked', () => {
     let copies = 0;
     const counted = [...items];

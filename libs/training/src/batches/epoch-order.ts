@@ -33,4 +33,10 @@ export class EpochOrder<T> {
   slice(position: number, count: number): T[] {
     return Array.from({ length: count }, (_, i) => this.at(position + i));
   }
+
+  /** What step `step` learns from: `rows` items, or all where there are fewer, each step's after those of the one before. */
+  batch(step: number, rows: number): T[] {
+    const count = Math.min(rows, this.#items.length);
+    return this.slice(step * count, count);
+  }
 }

@@ -115,11 +115,10 @@ async function trainChoice(
   const schedule = warmupDecay({ steps, warmup, decayShare: 1, shape: 'linear' });
   const time = choiceTime(examples, shape);
   const order = new EpochOrder(examples, Random.seeded(seed));
-  const count = Math.min(rows, examples.length);
   try {
     for (let step = 0; step < steps; step++) {
       throwIfCancelled(signal, 'tuning');
-      const drawn = order.slice(step * count, count);
+      const drawn = order.batch(step, rows);
       const batch = { ...choiceBatch(drawn, { ...shape, time }), ...plan.randomness(seed, step) };
       const { loss } = await training.run(batch, learningRate * schedule(step));
       report?.({ step: step + 1, steps, loss });

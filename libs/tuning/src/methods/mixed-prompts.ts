@@ -79,8 +79,7 @@ export async function trainMixedPrompts(
     adapters.push(adapter!);
     readers.push(reader);
     const order = new EpochOrder(examples, Random.seeded(seed));
-    const count = Math.min(rows, examples.length);
-    sources.push((step) => choiceBatch(order.slice(step * count, count), { ...choice, time }));
+    sources.push((step) => choiceBatch(order.batch(step, rows), { ...choice, time }));
   }
   // By names that sort as the tasks do.
   const parts = Object.fromEntries(adapters.map(({ parameters }, i) => [nameOf(i), parameters]));
